@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# kferryd as one static binary, small enough for any board.  libarchive's own
+# dependencies are named here because only the readers and writers that the agent
+# registers are linked in.
+
+S := build/static
+STATIC_CFLAGS := -Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+STATIC_LDLIBS := -Wl,--start-group -luv_a -lprotobuf-c -larchive -lzstd -lsodium -lz -llzma \
+	-llz4 -lacl -Wl,--end-group -lpthread -ldl -lrt
+
+ifeq ($(VARIANT),static)
+CFLAGS = $(STATIC_CFLAGS)
+HARDEN = -fstack-protector-strong
+$(S)/kferryd-bin: $(AGENT_OBJ) $(COMMON_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) -static -Wl,--gc-sections -o $@ $^ $(STATIC_LDLIBS)
+$(S)/kferryd.done: $(S)/kferryd-bin
+	$(Q)strip -o $(S)/kferryd $(S)/kferryd-bin
+	$(Q)touch $@
+endif
+
+.PHONY: agent-static
+agent-static:
+	$(Q)$(MAKE) --no-print-directory VARIANT=static build/static/kferryd.done

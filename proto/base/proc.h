@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Run a program to its end, synchronously: argv, never a shell.
+ *
+ * For jobs and for the command line; an event loop thread must not call it.
+ * The child gets the environment given (or a fixed PATH and LANG=C.UTF-8 when
+ * env is NULL), descriptors 0-2 and no others, its own process group, and
+ * default signal dispositions.  At the deadline, or when *cancel becomes true,
+ * the group gets SIGTERM and two seconds later SIGKILL.
+ */
+#ifndef KF_PROC_H
+#define KF_PROC_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/base/buf.h"
+#include "proto/base/err.h"
+
+/* Called with each piece of output as it comes; fd is 1 or 2.  Non-zero ends the child.
+ */
+typedef int (*proc_output_fn)(void *arg, int fd, const void *data, size_t n);
+
+struct proc_opts {
+	const char *const *env; /* NULL: the fixed minimal environment */
+	bool inherit_env;	/* use this process's environment instead */
+	const char *const
+		*env_extra; /* "K=V" entries that are added to it, may be NULL */
+	const char *cwd;    /* NULL: as is */
+	const void *input;  /* bytes for stdin; NULL and 0: /dev/null */
+	size_t input_len;
+	int input_fd;	/* > 0: this descriptor is stdin instead (kept open here) */
+	int timeout_ms; /* < 0: none; every caller but an interactive one sets it */
+	const atomic_bool *cancel;
+	struct buf *out;	  /* stdout collected, may be NULL */
+	struct buf *err_out;	  /* stderr collected; NULL: goes with stdout's */
+	proc_output_fn on_output; /* called as well, may be NULL */
+	void *arg;
+	bool inherit_stdio; /* 0-2 are this process's own (editors, interactive) */
+};
+
+/*
+ * Returns 0 when the program ran to its end: *ret_status is its exit status, or
+ * 128 + signal.  -ETIMEDOUT, -ECANCELED, -ENOENT (no such program) or another
+ * errno when it could not be run to its end.
+ */
+int proc_run(const char *const argv[], const struct proc_opts *opts,
+	     int *ret_status) _must_check_;
+
+/*
+ * As proc_run(), and a non-zero exit status is an error too: err names the program,
+ * its status and the last line it printed.
+ */
+int proc_check(const char *const argv[], const struct proc_opts *opts,
+	       struct kf_error *err) _must_check_;
+
+/* Find name in the PATH of this process (absolute names are checked as they are);
+ * -ENOENT. */
+int proc_find(const char *name, char **ret_path) _must_check_;
+
+#endif

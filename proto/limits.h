@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every maximum that is checked on what comes from outside.  All in one place, so
+ * that a reviewer sees them side by side and a fuzzer knows what to aim at.
+ */
+#ifndef KF_LIMITS_H
+#define KF_LIMITS_H
+
+#include <stdint.h>
+
+/* Frames */
+#define LIMIT_CONTROL (64u * 1024)  /* bytes of one Envelope */
+#define LIMIT_DATA    (256u * 1024) /* bytes of one DATA frame */
+#define LIMIT_ARENA   (512u * 1024) /* memory that one unpacked Envelope may take */
+#define LIMIT_OUT_QUEUE                                                                  \
+	(1024u * 1024) /* bytes waiting to be written before a source is paused */
+
+/* Text fields of messages, terminator not counted */
+#define LIMIT_STRING  4096
+#define LIMIT_NAME    64   /* board, profile, identity, slot names */
+#define LIMIT_RELEASE 64   /* kernel releases; utsname has 65 bytes with the NUL */
+#define LIMIT_CMDLINE 2048 /* x86 and arm64 COMMAND_LINE_SIZE */
+#define LIMIT_ARGV    256  /* words of a command run on a board */
+
+/* Packages */
+#define LIMIT_MANIFEST	   (16u * 1024 * 1024)
+#define LIMIT_FILES	   65536		/* entries of a manifest */
+#define LIMIT_PATH	   512			/* bytes of a path in a package */
+#define LIMIT_FILE_SIZE	   (UINT64_C(4) << 30)	/* one file */
+#define LIMIT_PACKAGE_SIZE (UINT64_C(16) << 30) /* all files, unpacked */
+
+/* Logs */
+#define LIMIT_KMSG_RECORD   8192 /* /dev/kmsg never returns more (CONSOLE_EXT_LOG_MAX) */
+#define LIMIT_COLLECT_FILE  (16u * 1024 * 1024) /* one saved log or pstore record */
+#define LIMIT_COLLECT_FILES 256
+
+#endif

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The tests.  A unit test is one program per source it mirrors; it links the objects of
+# its side without main.o.  Built in build/check/ (sanitizers), run by tests/run.
+
+UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
+C := build/check
+UNIT_BIN := $(UNIT_SRC:%.c=$(C)/%)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BIN := $(FUZZ_SRC:%.c=build/fuzz/%)
+FUZZ_SECONDS ?= 60
+OURS := $(wildcard proto/*.[ch] proto/base/*.[ch] agent/*.[ch] agent/*/*.[ch] \
+	controller/*.[ch] controller/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+SCRIPTS := $(shell grep -lsE '^\#!(/bin/|/usr/bin/env )(ba|da)?sh' .ci/run $(wildcard tests/* \
+	tests/*/* controller/*/* agent/*/*) 2>/dev/null)
+
+ifeq ($(VARIANT),check)
+$(C)/tests/unit/base/%: $(C)/tests/unit/base/%.o $(COMMON_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(COMMON_LDLIBS)
+$(C)/tests/unit/proto/%: $(C)/tests/unit/proto/%.o $(COMMON_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(COMMON_LDLIBS)
+$(C)/tests/unit/agent/%: $(C)/tests/unit/agent/%.o $(AGENT_LIB_OBJ) $(COMMON_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(COMMON_LDLIBS)
+$(C)/tests/unit/controller/%: $(C)/tests/unit/controller/%.o $(CONTROLLER_LIB_OBJ) $(COMMON_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(CONTROLLER_LDLIBS) $(COMMON_LDLIBS)
+.PRECIOUS: $(C)/tests/unit/%.o
+.PHONY: check-build
+check-build: all $(UNIT_BIN)
+endif
+
+ifeq ($(VARIANT),fuzz)
+build/fuzz/tests/fuzz/%: build/fuzz/tests/fuzz/%.o $(AGENT_LIB_OBJ) $(COMMON_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(COMMON_LDLIBS)
+.PHONY: fuzz-build
+fuzz-build: $(FUZZ_BIN)
+endif
+
+.PHONY: deps deps-check check check-fast fuzz-smoke format format-check lint demo
+deps:
+	$(Q)tests/lab/deps.sh build
+deps-check:
+	$(Q)tests/lab/deps.sh check
+
+check: deps-check
+	$(Q)$(MAKE) --no-print-directory check-run LEVEL=full
+check-fast:
+	$(Q)$(MAKE) --no-print-directory check-run LEVEL=fast
+
+.PHONY: check-run
+check-run: format-check lint
+	$(Q)$(MAKE) --no-print-directory VARIANT=check WERROR=1 check-build
+	$(Q)tests/run $(LEVEL)
+
+fuzz-smoke:
+	$(Q)$(MAKE) --no-print-directory VARIANT=fuzz fuzz-build
+	$(Q)tests/fuzz/smoke.sh $(FUZZ_SECONDS)
+
+format:
+	$(Q)clang-format -i $(OURS)
+format-check:
+	$(Q)clang-format --dry-run -Werror $(OURS)
+lint:
+	$(Q)tests/lint.sh
+	$(Q)shellcheck -x $(SCRIPTS)
+
+demo:
+	$(Q)tests/lab/demo.sh
