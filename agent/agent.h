@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The agent as its modules see it: configuration, where things are on this board,
+ * what runs, and the durable state.  One struct, passed everywhere; several may
+ * live in one process (tests).
+ *
+ * Every system path goes through agent_path(), so that `--root DIR` moves the whole
+ * board (proc, sys, boot, var, etc, lib, run) below DIR: tests make a scratch board
+ * there.
+ */
+#ifndef KF_AGENT_H
+#define KF_AGENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/state.h"
+#include "proto/base/err.h"
+#include "proto/buildid.h"
+#include "proto/limits.h"
+
+/* /etc/kferry/agent.conf: "key = value" lines, '#' comments; written by `kferry board
+ * setup`. */
+struct agent_conf {
+	char *board_kind;    /* profile's name, may be NULL */
+	char *chain;	     /* boot chain to use; NULL: the first usable one */
+	char *state_dir;     /* /var/lib/kferry */
+	char *socket;	     /* /run/kferry/agent.sock */
+	char *boot_dir;	     /* boot file system; NULL: the backend finds it */
+	char **hook;	     /* argv of the `hook` boot chain; NULL: not configured */
+	char **reboot;	     /* argv that reboots; NULL: the init system's way */
+	char *trial_cmdline; /* added to a trial's command line (panic=10 ...) */
+	char *watchdog;	     /* device, "/dev/watchdog0"; "none": do not use one */
+	unsigned watchdog_s; /* its time-out while a trial runs; 0: the device's own */
+	unsigned confirm_timeout_s; /* default for an ARM that names none */
+	unsigned keep; /* slots kept, the known-good and the running one besides */
+	uint64_t reserve_bytes; /* left free on every file system */
+};
+
+/* What this boot is; filled once by agent_init(), constant afterwards. */
+struct agent_boot {
+	char boot_id[40];
+	char release[LIMIT_RELEASE + 1];
+	char machine[LIMIT_RELEASE + 1]; /* uname -m */
+	char build_id[BUILD_ID_HEX];	 /* "" if the kernel has none */
+	char *banner;			 /* /proc/version, one line */
+	char *cmdline;			 /* /proc/cmdline, one line */
+	/* The slot that runs: named by kferry.slot= on the command line or by a slot
+	 * whose build-id is this one, and in either case only when build-id (else banner)
+	 * agrees.
+	 * "": a foreign kernel. */
+	char slot[SLOT_ID_SIZE];
+};
+
+struct agent {
+	char *root; /* "" or a directory without trailing slash */
+	struct agent_conf conf;
+	struct agent_boot boot;
+	struct state state;
+	int state_fd; /* directory: conf.state_dir */
+	bool scratch; /* --root was given: never touch this machine's own boot, /dev or
+			 init */
+};
+
+/*
+ * Read the configuration and what runs, load the state, make the directories of the
+ * state. root: "" on a board.  Fails with a reason; a damaged state file is set aside and
+ * reported, the board's own kernel then counts as known-good.
+ */
+int agent_init(struct agent *a, const char *root, struct kf_error *err) _must_check_;
+void agent_fini(struct agent *a);
+
+/* root + path in one allocation owned by the caller (NULL: no memory).  path is absolute.
+ */
+char *agent_path(const struct agent *a, const char *path) _must_check_;
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Boot chains: one small interface, one backend each.
+ *
+ * The order of calls for a trial: probe, stage, arm, read_back; after a reboot commit
+ * (keep as default) or nothing; remove when the slot goes.  The one-shot must be consumed
+ * by the boot stage before the kernel runs; a backend whose stage cannot do that says so
+ * in probe() and is never armed.  Calls block: they run in jobs or on the command line.
+ * Nothing a backend writes for a trial may change what boots by default.
+ */
+#ifndef KF_BOOT_H
+#define KF_BOOT_H
+
+#include "agent/agent.h"
+#include "agent/slot.h"
+
+struct boot_chain {
+	const char *name; /* "systemd-boot", "hook" */
+
+	/* Can this chain boot a kernel once on this board?  0, or -ENOTSUP/-EROFS/...
+	 * with err saying why not and what to do instead.  note: what was found, for
+	 * `board info`. */
+	int (*probe)(const struct agent *a, char note[256], struct kf_error *err);
+
+	/* Bytes free and needed on the chain's file system are checked by the caller with
+	 * space(); NULL: the chain has no file system of its own (it reads the slot's).
+	 */
+	int (*space)(const struct agent *a, uint64_t *ret_free, struct kf_error *err);
+
+	/* Put kernel, initramfs (initrd_fd, -1: none) and entry where the chain finds
+	 * them, flushed and read back; the default stays what it was.  Staging again
+	 * replaces. */
+	int (*stage)(const struct agent *a, const struct slot *s, int initrd_fd,
+		     struct kf_error *err);
+	/* The next boot, and only that, starts the slot. */
+	int (*arm)(const struct agent *a, const char *slot, struct kf_error *err);
+	/* 0 when the next boot is armed for exactly this slot. */
+	int (*read_back)(const struct agent *a, const char *slot, struct kf_error *err);
+	/* Undo an arm that was not used; nothing armed is not an error. */
+	int (*disarm)(const struct agent *a, struct kf_error *err);
+	/* Make the slot (or FOREIGN: what was there before kferry) the default. */
+	int (*commit)(const struct agent *a, const char *slot, struct kf_error *err);
+	/* Take the slot's files and entry away; absent is fine. */
+	int (*remove)(const struct agent *a, const char *slot, struct kf_error *err);
+	/* Path (below a->root) of the initramfs that the running kernel was started with,
+	 * the caller's to free; -ENOENT when it had none or it cannot be known. */
+	int (*running_initrd)(const struct agent *a, char **ret_path);
+};
+
+extern const struct boot_chain boot_systemd;
+extern const struct boot_chain boot_hook;
+
+/* All chains, in the order they are tried; ends with NULL. */
+extern const struct boot_chain *const boot_chains[];
+
+const struct boot_chain *boot_find(const char *name);
+/* conf.chain or want (may be NULL or "") if usable, else the first usable one; err
+ * collects why each was refused (KF_REASON_BOOT_CHAIN). */
+int boot_select(const struct agent *a, const char *want, const struct boot_chain **ret,
+		struct kf_error *err) _must_check_;
+
+#endif

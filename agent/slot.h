@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A slot on disk, below the state directory:
+ *
+ *	slots/<id>/manifest        as it was sent; its digest names the slot
+ *	slots/<id>/slot.conf       how it boots: key value lines, see struct slot_conf
+ *	slots/<id>/boot/... dtbs/... overlays/... modules/<release>/...   the files
+ *	slots/<id>/initrd          what was made for it, absent if none
+ *	staging/<id>/...           the same while it is being received
+ *
+ * A slot's directory appears by one rename of a complete, flushed, verified staging
+ * directory; after that nothing in it changes but slot.conf and initrd of a slot that is
+ * neither running nor known-good.
+ */
+#ifndef KF_SLOT_H
+#define KF_SLOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/agent.h"
+#include "proto/manifest.h"
+
+struct slot_conf {
+	char *chain;	      /* boot chain it was staged for */
+	char *cmdline;	      /* the whole command line */
+	char *initramfs;      /* "graft", "distro", "none", "package" */
+	uint64_t initrd_base; /* bytes at the front of initrd that are another kernel's
+				 (graft) */
+};
+
+struct slot {
+	char id[SLOT_ID_SIZE];
+	int fd; /* the slot's directory */
+	struct manifest manifest;
+	struct slot_conf conf;
+};
+
+/* Open a complete slot; -ENOENT (KF_REASON_NO_SLOT) when there is none. */
+int slot_open(const struct agent *a, const char *id, struct slot *ret,
+	      struct kf_error *err) _must_check_;
+void slot_close(struct slot *s);
+#define _slot_ _cleanup_(slot_close)
+
+int slot_conf_save(int slot_fd, const struct slot_conf *c,
+		   struct kf_error *err) _must_check_;
+/* Bytes it takes. */
+int slot_bytes(const struct slot *s, uint64_t *ret) _must_check_;
+
+/*
+ * Remove it: boot chain's part first, then the state's entry, then the files.  Refused
+ * (KF_REASON_SLOT_IN_USE) for the running, the known-good, the default and an armed slot.
+ */
+int slot_remove(struct agent *a, const char *id, struct kf_error *err) _must_check_;
+/* Remove the oldest slots beyond conf.keep, and of bad ones all but the newest. */
+int slot_retain(struct agent *a, struct kf_error *err) _must_check_;
+/* Does the running kernel match this manifest: by build-id, else by banner. */
+bool slot_matches_running(const struct agent *a, const struct manifest *m);
+
+/*
+ * Make /lib/modules/<release> show the modules of slot s: a symbolic link, replaced
+ * atomically; where a real directory stands, a bind mount over it (a foreign kernel's
+ * modules are never touched).
+ */
+int slot_show_modules(const struct agent *a, const struct slot *s,
+		      struct kf_error *err) _must_check_;
+
+#endif

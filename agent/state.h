@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The agent's durable state: which slots there are and in which state, which one is
+ * known-good, which is the default, and the trial.  One text file, `state` in the state
+ * directory, ending in a digest of itself and replaced as a whole by fs_replace(): that
+ * replacement is the one atomic step of every operation.
+ */
+#ifndef KF_STATE_H
+#define KF_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kferry.pb-c.h"
+#include "proto/base/err.h"
+#include "proto/manifest.h"
+
+#define FOREIGN	    "foreign" /* in place of a slot id: the board's own kernel */
+#define STATE_SLOTS 32	      /* more are never kept */
+
+struct state_slot {
+	char id[SLOT_ID_SIZE];
+	Kferry__SlotState state;
+	uint64_t number; /* counts installs */
+};
+
+struct state_trial {
+	Kferry__Trial phase;
+	char slot[SLOT_ID_SIZE];
+	unsigned confirm_timeout_s;
+	char armed_boot_id[40]; /* the boot in which it was armed */
+	char boot_id[40];	/* the boot in which it ran, "" before */
+};
+
+struct state {
+	uint64_t next_number;	       /* of slots */
+	uint64_t next_boot;	       /* of boots */
+	char known_good[SLOT_ID_SIZE]; /* slot or FOREIGN */
+	char default_slot[SLOT_ID_SIZE];
+	struct state_trial trial;
+	struct state_slot slots[STATE_SLOTS];
+	unsigned n_slots;
+};
+
+/* A board that was never deployed to. */
+void state_init(struct state *s);
+/* 0; -ENOENT: there is none yet (s is state_init()ed); -EBADMSG: damaged (likewise, err
+ * says). */
+int state_load(int state_fd, struct state *s, struct kf_error *err) _must_check_;
+int state_save(int state_fd, const struct state *s, struct kf_error *err) _must_check_;
+
+struct state_slot *state_find(struct state *s, const char *id);
+/* Add or find; NULL when STATE_SLOTS are there. */
+struct state_slot *state_add(struct state *s, const char *id);
+void state_drop(struct state *s, const char *id);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The life of a trial: arm, run, confirm or fall back.
+ *
+ *	none --arm--> armed --boot into it--> running --confirm--> confirmed
+ *	                |                        |
+ *	                +--boot elsewhere--------+--deadline, crash--> fell back (slot
+ *bad)
+ *
+ * trial_boot() decides at every agent start, from the state and from what runs, where in
+ * that picture this boot is.  While a trial runs, trial_watch() keeps a timer on
+ * CLOCK_BOOTTIME (confirm_timeout_s from the start of this kernel) that reboots, and pets
+ * the hardware watchdog.  The state is saved before anything acts on it.
+ */
+#ifndef KF_TRIAL_H
+#define KF_TRIAL_H
+
+#include <uv.h>
+
+#include "agent/agent.h"
+
+/* Blocking. Records the trial, arms through the slot's chain, reads back; undone on
+ * failure. */
+int trial_arm(struct agent *a, const char *slot, unsigned confirm_timeout_s,
+	      char text[256], struct kf_error *err) _must_check_;
+/* Once per agent start; idempotent within a boot. */
+int trial_boot(struct agent *a, struct kf_error *err) _must_check_;
+/* The slot is good (and known-good when it is or becomes the default); ends the deadline.
+ */
+int trial_confirm(struct agent *a, const char *slot, bool make_default, bool force,
+		  struct kf_error *err) _must_check_;
+/* Default and known-good back to `slot` or FOREIGN; an armed trial is disarmed. */
+int trial_rollback(struct agent *a, const char *slot, struct kf_error *err) _must_check_;
+/* Milliseconds until the running trial's deadline; 0 when no trial runs. */
+uint64_t trial_left_ms(const struct agent *a);
+
+struct trial_watch;
+/* Timer and watchdog on the loop; does nothing while no trial runs.  Call again after a
+ * confirm.  The fd of the watchdog is opened here and, on confirm, closed with the magic
+ * 'V'. */
+int trial_watch_start(uv_loop_t *loop, struct agent *a, struct trial_watch **ret,
+		      struct kf_error *err) _must_check_;
+void trial_watch_update(struct trial_watch *w);
+void trial_watch_stop(struct trial_watch *w);
+
+#endif
