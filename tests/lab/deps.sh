@@ -1,0 +1,79 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Installs the Debian packages that a task needs and this machine lacks. Their names are
+# printed first; apt-get installs them, as root or through sudo. When nothing is missing,
+# nothing is run and nothing printed.
+#
+#   deps.sh build    what compiling kferry takes
+#   deps.sh check    that, and what all the tests take
+#   deps.sh demo     what `make demo` takes: building, a kernel, a virtual board
+#   deps.sh update   only refresh apt's package index
+
+set -eu
+
+build='build-essential pkgconf protobuf-c-compiler protobuf-compiler libprotobuf-c-dev
+	libuv1-dev libarchive-dev libzstd-dev libsodium-dev libssh-dev libinih-dev
+	libjansson-dev libacl1-dev liblz4-dev scdoc'
+kernel='flex bison bc libelf-dev libssl-dev cpio kmod rsync python3 xz-utils zstd'
+board='qemu-system-x86 qemu-utils ovmf mmdebstrap debian-archive-keyring gdisk dosfstools
+	mtools e2fsprogs fakeroot uidmap openssh-client'
+tests='libcmocka-dev clang clang-format libclang-rt-14-dev shellcheck strace
+	systemd-boot-efi openssh-server file git tmux'
+
+say() { printf 'deps.sh: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+usage() { sed -n '/^#   deps/s/^#   //p' "$0" >&2; exit 64; }
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		DEBIAN_FRONTEND=noninteractive "$@"
+	else
+		command -v sudo >/dev/null ||
+			die "this takes root: run it as root, or install sudo"
+		sudo env DEBIAN_FRONTEND=noninteractive "$@"
+	fi
+}
+
+# A mirror that answers badly once is no reason to fail. apt itself retries a download;
+# this is for an index that was replaced while it was being read.
+three_times() {
+	for attempt in 1 2 3; do
+		"$@" && return 0
+		say "attempt $attempt of 3 failed: $*"
+	done
+	return 1
+}
+
+update() {
+	three_times as_root apt-get -qq -o Acquire::Retries=3 update >&2 ||
+		die "apt-get update failed: check the network and the apt sources"
+}
+
+install_missing() {
+	missing=
+	for package in $1; do
+		case " $(dpkg-query -W -f '${db:Status-Status} ' "$package" 2>/dev/null)" in
+		*" installed "*) ;;
+		*) missing="$missing $package" ;;
+		esac
+	done
+	[ -n "$missing" ] || return 0
+	say "installing these Debian packages:$missing"
+	update
+	# shellcheck disable=SC2086 # a list of names
+	three_times as_root apt-get -qq -y -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 \
+		-o Dpkg::Use-Pty=0 \
+		install --no-install-recommends $missing >&2 ||
+		die "could not install some of these packages:$missing"
+}
+
+[ $# -eq 1 ] || usage
+command -v apt-get >/dev/null || die "this installs Debian packages, and there is no apt-get"
+case $1 in
+build) install_missing "$build" ;;
+check) install_missing "$build $kernel $board $tests" ;;
+demo) install_missing "$build $kernel $board" ;;
+update) update ;;
+*) usage ;;
+esac
