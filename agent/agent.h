@@ -11,6 +11,7 @@
 #ifndef KF_AGENT_H
 #define KF_AGENT_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -56,6 +57,9 @@ struct agent {
 	char *root; /* "" or a directory without trailing slash */
 	struct agent_conf conf;
 	struct agent_boot boot;
+	/* Written by jobs and by the loop: state_lock is held to read or change it; every
+	 * change is state_save()d before the lock is released. */
+	pthread_mutex_t state_lock;
 	struct state state;
 	int state_fd; /* directory: conf.state_dir */
 	bool scratch; /* --root was given: never touch this machine's own boot, /dev or

@@ -11,6 +11,8 @@
 #ifndef KF_INITRAMFS_H
 #define KF_INITRAMFS_H
 
+#include <stdatomic.h>
+
 #include "agent/boot/boot.h"
 
 struct initramfs_result {

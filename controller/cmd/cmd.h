@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The commands: one table, one file per command (cmd_<name>.c).
+ *
+ * A command parses its own options with getopt_long(), does its work through the modules
+ * beside it, and returns the exit status (EXIT_* below).  It never calls exit().
+ */
+#ifndef KF_CMD_H
+#define KF_CMD_H
+
+#include "controller/cancel.h"
+#include "controller/config.h"
+#include "controller/ui.h"
+
+/* Exit statuses (design section 5). */
+enum {
+	STATUS_PASS = 0,
+	STATUS_FAIL = 1,  /* the kernel's fault */
+	STATUS_ERROR = 2, /* board, power, network, this machine */
+	STATUS_USAGE = 64,
+	STATUS_NO_BOARD = 75, /* no board in time: held by somebody else */
+};
+
+struct cmd_env {
+	struct config *cfg;
+	struct ui *ui;
+	const char *board; /* -b BOARD given before the command, or NULL */
+};
+
+struct cmd {
+	const char *name;
+	const char *alias; /* kw's short form, or NULL */
+	int (*run)(struct cmd_env *env, int argc,
+		   char *argv[]); /* argv[0] is the command's name */
+	const char *args;	  /* "[BOARD...] [--from FILE]" */
+	const char *help;	  /* one line */
+	const char *details; /* options and examples for `kferry help NAME` and --help */
+	bool no_config;	     /* runs without loading the configuration */
+};
+
+extern const struct cmd cmds[]; /* cmd_table.c; ends with a NULL name */
+
+int cmd_init(struct cmd_env *env, int argc, char *argv[]);
+int cmd_config(struct cmd_env *env, int argc, char *argv[]);
+int cmd_board(struct cmd_env *env, int argc, char *argv[]);
+int cmd_build(struct cmd_env *env, int argc, char *argv[]);
+int cmd_pack(struct cmd_env *env, int argc, char *argv[]);
+int cmd_deploy(struct cmd_env *env, int argc, char *argv[]);
+int cmd_bd(struct cmd_env *env, int argc, char *argv[]);
+int cmd_reboot(struct cmd_env *env, int argc, char *argv[]);
+int cmd_dmesg(struct cmd_env *env, int argc, char *argv[]);
+int cmd_kernels(struct cmd_env *env, int argc, char *argv[]);
+int cmd_exec(struct cmd_env *env, int argc, char *argv[]);
+int cmd_vm(struct cmd_env *env, int argc, char *argv[]);
+int cmd_help(struct cmd_env *env, int argc, char *argv[]);
+int cmd_version(struct cmd_env *env, int argc, char *argv[]);
+
+/* Print "kferry NAME: text" and how to get help; returns STATUS_USAGE. */
+int cmd_usage(const struct cmd_env *env, const char *name, const char *fmt, ...)
+	_printf_(3, 4);
+/* Print err for board and return the exit status that its reason means. */
+int cmd_fail(const struct cmd_env *env, const char *board, const struct kf_error *err);
+/* The status for a reason: BUSY 75, USAGE 64, BUILD/FELL_BACK/WRONG_KERNEL/UNHEALTHY 1,
+ * else 2. */
+int cmd_status(int reason);
+/* The board a command is for: arg, else -b, else the default; NULL with a message
+ * printed. */
+const char *cmd_board_arg(const struct cmd_env *env, const char *name, const char *arg);
+
+#endif

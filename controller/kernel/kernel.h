@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A kernel on the developer's side, ready to be packed: the manifest and, for each of its
+ * files, where the bytes are.  Made from a tree (kernel_from_tree), from a file
+ * (kernel_from_file: our package, a .deb, a tarball of `make tar*-pkg`).
+ */
+#ifndef KF_KERNEL_H
+#define KF_KERNEL_H
+
+#include "controller/config.h"
+#include "controller/ui.h"
+#include "proto/manifest.h"
+
+struct kernel {
+	struct manifest manifest;
+	struct digest digest; /* of the canonical manifest */
+	struct buf manifest_bytes;
+	char slot[SLOT_ID_SIZE];
+	char **source; /* [i]: path of manifest.files[i] on this machine */
+	char *scratch; /* directory removed by kernel_free(), or NULL */
+	uint64_t boot_bytes;
+};
+
+int kernel_from_tree(const struct config *cfg, struct ui *ui, const char *board,
+		     struct kernel **ret, struct kf_error *err) _must_check_;
+int kernel_from_file(const struct config *cfg, struct ui *ui, const char *file,
+		     struct kernel **ret, struct kf_error *err) _must_check_;
+void kernel_free(struct kernel *k);
+
+/* Write files as a zstd tar.  want: bitmap over manifest.files, NULL for all;
+ * with_manifest puts the manifest first (a package file).  sink gets the bytes; non-zero
+ * ends it.  A file whose bytes are not what the manifest says (it changed meanwhile) is
+ * KF_REASON_DIGEST. */
+typedef int (*kernel_sink_fn)(void *arg, const void *data, size_t n);
+int kernel_write_tar(const struct kernel *k, const uint8_t *want, bool with_manifest,
+		     int level, kernel_sink_fn sink, void *arg,
+		     struct kf_error *err) _must_check_;
+
+/* Run make as the configuration says. */
+struct build_result {
+	char release[128];
+	unsigned errors, warnings;
+	int64_t took_ms;
+};
+int kernel_build(const struct config *cfg, struct ui *ui, const char *board,
+		 const char *const extra_targets[], struct build_result *ret,
+		 struct kf_error *err) _must_check_;
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A link: a byte stream to the agent of a board, and nothing else.
+ *
+ *	ssh    libssh; `<agent.path> stdio` in an exec channel       link_ssh.c
+ *	exec   any argv whose stdin and stdout are the stream        link_exec.c
+ *	unix   a socket on this machine                              link_unix.c
+ *
+ * Above, only link_fd() is seen: a stream socket, non-blocking.  The ssh link runs a
+ *thread that owns the session from connect to free and pumps between channel and
+ *socketpair. libssh appears in link_ssh.c (and the files behind link_ssh.h) only.
+ */
+#ifndef KF_LINK_H
+#define KF_LINK_H
+
+#include "controller/config.h"
+#include "proto/base/buf.h"
+#include "proto/base/clock.h"
+#include "proto/base/err.h"
+
+struct link;
+
+/* Connect to the board's agent by its board.link.  Errors: UNREACHABLE, HOST_KEY (with
+ * both fingerprints and how to accept), AUTH, NO_AGENT (with what the far side's stderr
+ * said), TIMEOUT. */
+int link_open(const struct config *cfg, const char *board, deadline_ms deadline,
+	      struct link **ret, struct kf_error *err) _must_check_;
+int link_fd(const struct link *l);
+const char *link_describe(const struct link *l); /* "ssh pi@rpi4.local:22" */
+/* After the stream ended: say why, as the far side told (stderr, exit status). */
+int link_failure(struct link *l, struct kf_error *err);
+void link_close(struct link *l);
+
+/*
+ * Run a command on a board that may have no agent (setup): over the ssh link a channel of
+ * its own; over exec links the argv of `board.run`, with the command's words added.  The
+ * words are quoted for the remote shell.  input may be NULL; in_fd > 0 is sent instead.
+ * 0 when it ran: *ret_status.
+ */
+struct link_run {
+	const char *const *argv;
+	const void *input;
+	size_t input_len;
+	int input_fd;
+	struct buf *out, *err_out; /* limited by their max */
+	deadline_ms deadline;
+};
+struct link_runner;
+/* One connection for any number of commands. */
+int link_runner_open(const struct config *cfg, const char *board, deadline_ms deadline,
+		     struct link_runner **ret, struct kf_error *err) _must_check_;
+int link_runner_run(struct link_runner *r, const struct link_run *run, int *ret_status,
+		    struct kf_error *err) _must_check_;
+void link_runner_close(struct link_runner *r);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the user sees: one line per step and board, a live bar on a terminal, plain lines
+ * elsewhere, one JSON object per line with --json.  Everything that came from outside is
+ * escaped here.  Thread-safe.  Results go to stdout, progress and errors to stderr (with
+ * --json all events go to stdout).  Colour only on terminals and without NO_COLOR.
+ */
+#ifndef KF_UI_H
+#define KF_UI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/base/err.h"
+
+struct ui;
+
+struct ui_opts {
+	bool json, quiet;
+	int verbose;
+};
+
+int ui_new(const struct ui_opts *opts, struct ui **ret) _must_check_;
+void ui_free(struct ui *ui);
+bool ui_is_json(const struct ui *ui);
+int ui_verbose(const struct ui *ui);
+
+/*
+ * A finished step: "  push     rpi4  3 of 2317 files changed, 1.4 MiB sent      0.9s".
+ * stage is the first column and the JSON event's "event"; board may be NULL; took_ms < 0:
+ * not shown.  extra (may be NULL, reference is taken) are fields added to the JSON event.
+ */
+void ui_step(struct ui *ui, const char *stage, const char *board, int64_t took_ms,
+	     json_t *extra, const char *fmt, ...) _printf_(6, 7);
+/* A step under way: total 0 shows elapsed time only.  Redrawn at most ten times a second;
+ * with no terminal nothing is shown before the step's end. text may be NULL. */
+void ui_progress(struct ui *ui, const char *stage, const char *board, uint64_t done,
+		 uint64_t total, const char *text);
+/* Result text on stdout: exactly what the command was asked for.  Escaped, lines kept. */
+void ui_out(struct ui *ui, const char *fmt, ...) _printf_(2, 3);
+/* Raw bytes of a result (an exec's output is the user's own affair when not a terminal).
+ */
+void ui_out_bytes(struct ui *ui, const char *data, size_t n);
+/* A result as JSON: printed with --json, else ignored.  Takes the reference. */
+void ui_json(struct ui *ui, json_t *event);
+void ui_note(struct ui *ui, const char *fmt, ...) _printf_(2, 3);  /* unless -q */
+void ui_debug(struct ui *ui, const char *fmt, ...) _printf_(2, 3); /* with -v */
+void ui_warn(struct ui *ui, const char *fmt, ...) _printf_(2, 3);
+/* "kferry: rpi4: connect to ...: reason" and, from the reason, what to do. */
+void ui_error(struct ui *ui, const char *board, const struct kf_error *err);
+
+/* Ask on the terminal (not stdin); -ENOTTY without one.  *ret is zeroed memory: free with
+ * ui_forget().  prompt is ours. */
+int ui_ask_secret(struct ui *ui, const char *prompt, char **ret) _must_check_;
+void ui_forget(char *secret);
+/* yes/no; no terminal: -ENOTTY. */
+int ui_confirm(struct ui *ui, const char *question, bool *ret) _must_check_;
+
+#endif
