@@ -17,8 +17,12 @@ struct digest {
 	uint8_t b[DIGEST_SIZE];
 };
 
+/*
+ * The library's state wants an alignment that malloc() does not give, so the place for it
+ * inside is found by digest_init(): a context may lie anywhere but must not be moved.
+ */
 struct digest_ctx {
-	crypto_generichash_state st;
+	uint8_t room[sizeof(crypto_generichash_state) + 63];
 };
 
 void digest_init(struct digest_ctx *c);
