@@ -17,17 +17,30 @@ bool text_is_release(const char *s);
 bool text_is_slot(const char *s);
 /*
  * A path inside a package: relative, 1..LIMIT_PATH bytes, components separated by single
- * slashes, no "." or "..", no control characters, no backslash, no leading or trailing
- * slash.
+ * slashes, no "." or "..", valid UTF-8 without control characters, no backslash, no
+ * leading or trailing slash.
  */
 bool text_is_path(const char *s, size_t n);
 /* Printable ASCII, at most max bytes: a kernel command line, an identity. */
 bool text_is_line(const char *s, size_t max);
 
+/* Lower-case hex digits of whole bytes, at most max_bytes of them; not empty. */
+bool text_is_hex(const char *s, size_t n, size_t max_bytes);
+/*
+ * Valid UTF-8 without control characters (but for '\n' and '\t' when keep_lines).
+ * Unicode's line separators and direction controls count as such, here and in
+ * text_escape().
+ */
+bool text_is_plain(const char *s, size_t n, bool keep_lines);
+
+/* Length of the valid UTF-8 sequence that s begins with, 0 if there is none. */
+size_t text_utf8(const char *s, size_t n, uint32_t *ret_point);
+
 /*
  * Append n bytes of s to out so that a terminal shows them and does nothing else: control
  * characters (but for '\n' and '\t' when keep_lines), bytes that are no valid UTF-8, and
- * the C1 range become \xNN; a backslash stays itself.
+ * the C1 range become \xNN; a backslash stays itself.  text_is_plain() holds for the
+ * result.
  */
 int text_escape(struct buf *out, const char *s, size_t n, bool keep_lines) _must_check_;
 
