@@ -28,15 +28,17 @@ struct kf_error {
  *	if (fd < 0)
  *		return kf_err(err, -errno, KF_REASON_IO, "open %s: %m", path);
  *
- * code must be negative.  The text is one sentence without a full stop; it may
- * hold text from outside, because whoever prints it escapes it.
+ * code must be negative, and is what %m stands for in the text.  The text is one sentence
+ *without a full stop; it may hold text from outside, because whoever prints it escapes
+ *it.
  */
 int kf_err(struct kf_error *err, int code, int reason, const char *fmt, ...)
 	_printf_(4, 5);
 int kf_verr(struct kf_error *err, int code, int reason, const char *fmt, va_list ap)
 	_printf_(4, 0);
 
-/* Put "context: " in front of the text; code and reason stay.  Returns err's code. */
+/* Put "context: " in front of the text; code and reason stay.  Returns err's code;
+ * without an err there is none, and it returns -EIO. */
 int kf_err_wrap(struct kf_error *err, const char *fmt, ...) _printf_(2, 3);
 
 #endif
