@@ -7,6 +7,9 @@
  * and never through a symbolic link: openat2(RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS
  * |RESOLVE_NO_MAGICLINKS), or a component walk with O_NOFOLLOW where the kernel
  * lacks openat2.  KF_NO_OPENAT2=1 in the environment forces the walk (tests).
+ * Refused are absolute names and ".." (-EXDEV) and links (-ELOOP).  Paths named
+ * `path` are trusted: they resolve as openat(2) does, links included.  New files
+ * and directories obey the umask; fs_replace() gives exactly its mode.
  * All functions return 0 (or a descriptor) or a negative errno.
  */
 #ifndef KF_FS_H
@@ -42,13 +45,14 @@ int fs_write_all(int fd, const void *data, size_t n) _must_check_;
  * fsync of the directory.  After a crash the old or the new content is there.
  * (On vfat the rename is not crash-atomic; see docs/PROMISES.md.)
  */
+#define FS_TMP_PREFIX ".kf-tmp-" /* what a crash may leave beside path */
 int fs_replace(int dirfd, const char *path, const void *data, size_t n,
 	       mode_t mode) _must_check_;
 
 /* Copy a file's bytes from in to out (copy_file_range, else read and write). */
 int fs_copy_fd(int in, int out, uint64_t *ret_bytes) _must_check_;
-/* Remove rel and all below it; nothing there is not an error.  Never crosses into links.
- */
+/* Remove rel and all below it; nothing there is not an error.  Never crosses into links,
+ * nor into what is mounted there (-EBUSY). */
 int fs_remove_tree(int dirfd, const char *rel) _must_check_;
 int fs_sync_dir(int dirfd, const char *rel) _must_check_;
 /* Flush the file system that holds fd. */
