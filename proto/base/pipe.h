@@ -22,12 +22,15 @@ int pipe_new(size_t capacity, void (*on_room)(void *arg), void *arg,
 	     struct pipe **ret) _must_check_;
 void pipe_free(struct pipe *p);
 
-/* Loop side: bytes taken (0..n). */
+/* Loop side: bytes taken (0..n).  After an abort everything is taken and dropped, so
+ * that what follows the data on its connection is still seen. */
 size_t pipe_push(struct pipe *p, const void *data, size_t n);
 /* No more bytes come. */
 void pipe_finish(struct pipe *p);
 /* Either side: everybody waiting gets code (a negative errno) from now on. */
 void pipe_abort(struct pipe *p, int code);
+/* Loop side: true asks for on_room, as a push that took less than n does; on_room then
+ * comes once, when half of the capacity is free or the pipe is aborted. */
 bool pipe_full(struct pipe *p);
 
 /* Job side: > 0 bytes copied, 0 at the end, or the negative errno of the abort. */
