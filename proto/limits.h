@@ -19,8 +19,10 @@
 #define LIMIT_STRING  4096
 #define LIMIT_NAME    64   /* board, profile, identity, slot names */
 #define LIMIT_RELEASE 64   /* kernel releases; utsname has 65 bytes with the NUL */
+#define LIMIT_PERSON  256  /* who holds a board: "alice (alice@desk)" */
 #define LIMIT_CMDLINE 2048 /* x86 and arm64 COMMAND_LINE_SIZE */
 #define LIMIT_ARGV    256  /* words of a command run on a board */
+#define LIMIT_LIST    1024 /* facts, slots, boots in one answer */
 
 /* Packages */
 #define LIMIT_MANIFEST	   (16u * 1024 * 1024)
@@ -28,6 +30,7 @@
 #define LIMIT_PATH	   512			/* bytes of a path in a package */
 #define LIMIT_FILE_SIZE	   (UINT64_C(4) << 30)	/* one file */
 #define LIMIT_PACKAGE_SIZE (UINT64_C(16) << 30) /* all files, unpacked */
+#define LIMIT_ZSTD_WINDOW  25 /* log2 of the memory that unpacking may take */
 
 /* Logs */
 #define LIMIT_KMSG_RECORD   8192 /* /dev/kmsg never returns more (CONSOLE_EXT_LOG_MAX) */
