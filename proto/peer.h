@@ -16,6 +16,10 @@
  *
  * A driver: while (peer_next() gives an event) handle it; write out all of peer_out();
  * read more, peer_feed().
+ *
+ * A message that the other side may not send in its role ends the connection.  An
+ *Envelope whose body is not known here is handed out; a request's handler answers
+ *UNSUPPORTED.
  */
 #ifndef KF_PEER_H
 #define KF_PEER_H
@@ -57,8 +61,13 @@ void peer_free(struct peer *p);
 int peer_feed(struct peer *p, const void *data, size_t n) _must_check_;
 /* 0 with *ret filled, or a negative errno with peer_error() saying what was wrong. */
 int peer_next(struct peer *p, struct peer_event *ret) _must_check_;
+/* -EINVAL or -EMSGSIZE (nothing was added, the peer goes on) with peer_error() set. */
 int peer_send(struct peer *p, const Kferry__Envelope *env) _must_check_;
-/* At most LIMIT_DATA bytes. */
+/* An Error with err's code, reason and text, made fit to send.  holder may be NULL. */
+int peer_send_error(struct peer *p, uint32_t id, const struct kf_error *err,
+		    const char *holder) _must_check_;
+/* At most LIMIT_DATA bytes.  More frames than one when the other side takes less in one;
+ * FRAME_END is then on the last. */
 int peer_send_data(struct peer *p, const void *data, size_t n,
 		   uint8_t flags) _must_check_;
 /* Bytes to write; the driver consumes what it wrote with buf_consume(). */
