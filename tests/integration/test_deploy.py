@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Deploys to a scratch board: from a package file to a verdict, and back when it is bad."""
+
+import json
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import tap  # noqa: E402
+from scratch import Board, Package, digest, wait_for  # noqa: E402
+
+
+class Deploy(unittest.TestCase):
+    def setUp(self):
+        self.board = Board()
+
+    def tearDown(self):
+        self.board.close()
+
+    def package(self, name="p.kferry", **fields):
+        package = Package(**fields)
+        package.file = package.write(self.board.dir / name)
+        return package
+
+    def deploy(self, package, *args, status=0, **run):
+        return self.board.kferry("deploy", "--from", package.file, *args, check=status, **run)
+
+    def test_pass_confirms_and_becomes_default(self):
+        package = self.package()
+        done = self.deploy(package)
+        self.assertIn("PASS", done.text)
+        self.assertEqual(self.board.boot_log, ["foreign", package.slot()])
+        self.assertEqual((self.board.firmware / "default").read_text(), package.slot())
+        self.assertEqual(self.board.slots(), [package.slot()])
+        result = self.board.runs()[-1]
+        self.assertEqual(result["verdict"], "PASS")
+        self.assertIn(package.release, (self.board.last_run_dir() / "dmesg").read_text())
+
+    def test_installed_files_are_the_packages(self):
+        package = self.package()
+        self.deploy(package)
+        slot = self.board.state_dir() / "slots" / package.slot()
+        for path, data in package.files.items():
+            self.assertEqual((slot / path).read_bytes(), data, path)
+            self.assertEqual((slot / path).stat().st_mode & 0o7777, 0o644, path)
+        self.assertEqual((slot / "manifest").read_bytes(), package.manifest())
+        modules = self.board.root / "lib/modules" / package.release
+        self.assertTrue((modules / "modules.dep").exists())
+
+    def test_once_leaves_the_default(self):
+        package = self.package()
+        self.deploy(package, "--once")
+        self.assertFalse((self.board.firmware / "default").exists())
+        self.board.kferry("reboot", check=0)
+        self.assertEqual(self.board.boot_log[-1], "foreign")
+
+    def test_second_deploy_sends_only_what_changed(self):
+        first = self.package(modules=200)
+        self.deploy(first)
+        second = self.package("q.kferry", modules=200, seed="b")
+        done = self.board.kferry("--json", "deploy", "--from", second.file, check=0)
+        push = [json.loads(line) for line in done.out.splitlines()
+                if json.loads(line).get("event") == "push"][-1]
+        self.assertEqual(push["files_sent"], 1)
+        self.assertEqual(sorted(self.board.slots()), sorted([first.slot(), second.slot()]))
+
+    def test_same_deploy_again_is_a_no_op(self):
+        package = self.package()
+        self.deploy(package)
+        boots = self.board.boots
+        calls = (self.board.firmware / "calls").read_text()
+        done = self.deploy(package)
+        self.assertIn("PASS", done.text)
+        self.assertEqual(self.board.boots, boots)
+        self.assertNotIn("stage", (self.board.firmware / "calls").read_text()[len(calls):])
+
+    def test_panic_falls_back_and_fails(self):
+        package = self.package()
+        self.board.on_boot = lambda slot: "panic" if slot else None
+        done = self.deploy(package, status=1)
+        self.assertIn("FAIL", done.text)
+        self.assertIn("scratch test", done.text)
+        self.assertEqual(self.board.boot_log, ["foreign", package.slot(), "foreign"])
+        texts = [p.read_text() for p in (self.board.last_run_dir() / "pstore").iterdir()]
+        self.assertTrue(any("Kernel panic - not syncing: scratch test" in t for t in texts))
+        self.assertEqual(self.board.runs()[-1]["verdict"], "FAIL")
+        self.assertFalse((self.board.firmware / "default").exists())
+
+    def test_oops_in_the_log_fails_and_is_not_confirmed(self):
+        package = self.package()
+
+        def oops(slot):
+            if slot:
+                with open(self.board.root / "dev/kmsg", "a") as kmsg:
+                    kmsg.write("0,9,300,-;BUG: kernel NULL pointer dereference, address: 0\n")
+        self.board.on_boot = oops
+        done = self.deploy(package, status=1)
+        self.assertIn("NULL pointer dereference", done.text)
+        self.assertFalse((self.board.firmware / "default").exists())
+        wait_for("the return to the board's own kernel",
+                 lambda: self.board.boot_log[-1] == "foreign")
+
+    def test_failed_health_check_fails(self):
+        self.board.write_config("health.checks = /bin/false\n")
+        package = self.package()
+        done = self.deploy(package, status=1)
+        self.assertIn("/bin/false", done.text)
+        self.assertFalse((self.board.firmware / "default").exists())
+
+    def test_kernel_that_is_not_the_one_sent_fails(self):
+        package = self.package()
+
+        def lie(slot):
+            if slot:
+                (self.board.root / "proc/version").write_text("Linux version 9.9.9 (x) #1\n")
+                (self.board.root / "sys/kernel/notes").write_bytes(b"")
+        self.board.on_boot = lie
+        self.deploy(package, status=1)
+        self.assertFalse((self.board.firmware / "default").exists())
+
+    def test_no_reboot_installs_only(self):
+        package = self.package()
+        self.deploy(package, "--no-reboot")
+        self.assertEqual(self.board.boots, 1)
+        self.assertFalse((self.board.firmware / "once").exists())
+        self.assertEqual(self.board.slots(), [package.slot()])
+
+    def test_deadline_returns_without_the_controller(self):
+        """P2: nobody confirms, nobody asks; the board comes back by itself."""
+        package = self.package()
+        self.board.write_config("health.checks = /bin/sh -c 'sleep 60'\ntimeout.confirm = 3\n"
+                                "timeout.health = 30\n")
+        self.deploy(package, status=1)
+        wait_for("the deadline", lambda: self.board.boot_log[-1] == "foreign", 30)
+        listing = json.loads(self.board.kferry("--json", "kernels", "list", check=0).out
+                             .splitlines()[0])
+        states = {k["id"]: k["state"] for k in listing["kernels"] if k.get("id")}
+        self.assertEqual(states[package.slot()], "bad")
+
+    def test_retention_keeps_known_good_and_running(self):
+        first = self.package("0.kferry", seed="0")
+        self.deploy(first)
+        for i in range(1, 7):
+            self.deploy(self.package(f"{i}.kferry", seed=str(i)), "--once")
+            self.board.kferry("reboot", check=0)
+        slots = self.board.slots()
+        self.assertIn(first.slot(), slots)
+        self.assertLessEqual(len(slots), 3 + 2)
+
+    def test_remove_refuses_known_good(self):
+        package = self.package()
+        self.deploy(package)
+        done = self.board.kferry("kernels", "rm", package.slot())
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(self.board.slots(), [package.slot()])
+
+    def test_rollback_returns_to_foreign(self):
+        package = self.package()
+        self.deploy(package)
+        self.board.kferry("kernels", "rollback", check=0)
+        self.board.kferry("reboot", check=0)
+        self.assertEqual(self.board.boot_log[-1], "foreign")
+        self.board.kferry("kernels", "rm", package.slot(), check=0)
+        self.assertEqual(self.board.slots(), [])
+
+    def test_dmesg_of_the_boot_before(self):
+        package = self.package()
+        self.deploy(package)
+        now = self.board.kferry("dmesg", check=0).out
+        self.assertIn(package.release, now)
+        before = self.board.kferry("dmesg", "--boot", "-1", check=0).out
+        self.assertIn("6.1.0-foreign", before)
+
+    def test_exec_passes_status_and_output(self):
+        done = self.board.kferry("exec", "--", "/bin/sh", "-c", "echo out; echo err >&2; exit 7")
+        self.assertEqual((done.returncode, done.out), (7, "out\n"))
+        self.assertIn("err\n", done.err)
+
+    def test_exec_passes_stdin(self):
+        data = bytes(range(256)) * 4096
+        done = self.board.kferry("exec", "--", "/usr/bin/sha256sum", stdin=data, check=0)
+        import hashlib
+        self.assertIn(hashlib.sha256(data).hexdigest(), done.out)
+
+    def test_mode_of_state_files(self):
+        self.deploy(self.package())
+        for path in self.board.state_dir().rglob("*"):
+            if not path.is_symlink():
+                self.assertFalse(path.stat().st_mode & 0o022, path)
+
+    def test_digest_helper_is_the_agents(self):
+        package = self.package()
+        self.deploy(package, "--no-reboot")
+        slot = self.board.state_dir() / "slots" / package.slot() / "manifest"
+        self.assertEqual("k-" + digest(slot.read_bytes())[:8], package.slot())
+
+
+if __name__ == "__main__":
+    tap.main()

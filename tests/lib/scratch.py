@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Scratch boards: a real kferryd on a root of its own, without a virtual machine.
+
+The root holds the files of /proc and /sys that the agent reads.  The boot chain is
+`hook`, with a small program that keeps its one-shot in <root>/firmware/; `reboot` in
+agent.conf tells this module, which then does what a reset does: the agent dies, the
+"firmware" picks the armed slot or the default, the files of /proc change, the agent
+starts again.  Everything between controller and agent is the real thing.
+"""
+
+import hashlib
+import io
+import json
+import os
+import pathlib
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+import uuid
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("KF_BUILD", TOP / "build/check"))
+KFERRY = BUILD / "kferry"
+KFERRYD = BUILD / "kferryd"
+SCALE = float(os.environ.get("KF_TEST_SCALE", "1"))
+
+FOREIGN_RELEASE = "6.1.0-foreign"
+FOREIGN_BANNER = f"Linux version {FOREIGN_RELEASE} (board@factory) (gcc 12) #1 SMP"
+FOREIGN_BUILD_ID = "ab" * 20
+
+HOOK = """#!/bin/sh
+# The boot chain of a scratch board: one file says what boots once, another what boots.
+set -eu
+fw="$KFERRY_ROOT/firmware"
+verb=$1
+slot=${2:-}
+if [ -e "$fw/refuse-$verb" ]; then
+	cat "$fw/refuse-$verb" >&2
+	exit 1
+fi
+echo "$verb $slot" >> "$fw/calls"
+case $verb in
+probe) echo "scratch firmware" ;;
+stage) printf '%s' "$KFERRY_CMDLINE" > "$fw/cmdline-$slot"; test -s "$KFERRY_IMAGE" ;;
+arm) printf '%s' "$slot" > "$fw/once" ;;
+read-back) test "$(cat "$fw/once")" = "$slot" ;;
+disarm) rm -f "$fw/once" ;;
+commit) printf '%s' "$slot" > "$fw/default" ;;
+remove) rm -f "$fw/cmdline-$slot" ;;
+*) echo "unknown verb $verb" >&2; exit 1 ;;
+esac
+"""
+
+REBOOT = """#!/bin/sh
+# Tell the scratch board's keeper; it kills the agent, so there is nothing to wait for.
+echo "$*" > "{root}/firmware/reset"
+"""
+
+
+def wait_for(what, check, seconds=20.0):
+    """Poll check() until it is true; its last value is returned."""
+    end = time.monotonic() + seconds * SCALE
+    while True:
+        value = check()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds * SCALE:.0f} s for {what}")
+        time.sleep(0.02)
+
+
+def notes(build_id):
+    raw = bytes.fromhex(build_id)
+    return (4).to_bytes(4, "little") + len(raw).to_bytes(4, "little") + \
+        (3).to_bytes(4, "little") + b"GNU\0" + raw
+
+
+def digest(data):
+    return hashlib.blake2b(data, digest_size=32).hexdigest()
+
+
+class Package:
+    """A package made here, from the format's description and not by kferry's own code."""
+
+    def __init__(self, release="6.9.0-test", arch="x86_64", build_id=None, files=None,
+                 modules=20, seed="a"):
+        self.release = release
+        self.arch = arch
+        self.build_id = build_id or hashlib.sha1(f"{release}{seed}".encode()).hexdigest()
+        self.banner = f"Linux version {release} (dev@desk) (gcc 12) #1 SMP {seed}"
+        self.files = {"boot/image": (f"kernel {release} {seed}".encode() * 500),
+                      "boot/config": b"CONFIG_MODULES=y\n"}
+        names = [f"kernel/drivers/m{i}.ko" for i in range(modules)]
+        for name in names:
+            self.files[f"modules/{release}/{name}"] = f"module {name}".encode() * 100
+        self.files[f"modules/{release}/modules.dep"] = \
+            "".join(f"{n}:\n" for n in names).encode()
+        self.files.update(files or {})
+
+    def manifest(self):
+        lines = ["kferry-manifest 1", f"release {self.release}", f"arch {self.arch}",
+                 "image boot/image", f"build-id {self.build_id}", f"banner {self.banner}"]
+        for path in sorted(self.files, key=lambda p: p.encode()):
+            data = self.files[path]
+            lines.append(f"file 0644 {len(data)} {digest(data)} {path}")
+        return ("\n".join(lines) + "\n").encode()
+
+    def slot(self):
+        return "k-" + digest(self.manifest())[:8]
+
+    def tar(self, change=None):
+        """The tar, plain.  change(tar, add) may add entries after the manifest."""
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            def add(name, data=b"", mode=0o644, **fields):
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                info.mode = mode
+                for key, value in fields.items():
+                    setattr(info, key, value)
+                tar.addfile(info, io.BytesIO(data))
+            add("manifest", self.manifest())
+            if change:
+                change(add)
+            for path in sorted(self.files, key=lambda p: p.encode()):
+                add(path, self.files[path])
+        return out.getvalue()
+
+    def write(self, path, change=None):
+        raw = self.tar(change)
+        subprocess.run(["zstd", "-q", "-f", "-o", str(path)], input=raw, check=True)
+        return path
+
+
+class Board:
+    """One scratch board and the controller's configuration for it."""
+
+    def __init__(self, name="scratch", conf="", config="", profile="x86-64"):
+        self.name = name
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="kf-"))
+        self.root = self.dir / "board"
+        self.home = self.dir / "home"
+        self.firmware = self.root / "firmware"
+        self.boots = 0
+        self.boot_log = []
+        self.on_boot = None  # called with the slot that boots; may return "panic"
+        self.agent = None
+        self.stopping = False
+        for sub in ("proc/sys/kernel/random", "sys/kernel", "etc/kferry", "var/lib", "run/kferry",
+                    "lib/modules", "dev", "firmware", "boot", "sys/fs/pstore"):
+            (self.root / sub).mkdir(parents=True)
+        hook = self.dir / "hook"
+        hook.write_text(HOOK)
+        hook.chmod(0o755)
+        reboot = self.dir / "reboot"
+        reboot.write_text(REBOOT.format(root=self.root))
+        reboot.chmod(0o755)
+        (self.root / "etc/kferry/agent.conf").write_text(
+            f"board_kind = {profile}\nchain = hook\nhook = {hook}\nreboot = {reboot}\n"
+            f"watchdog = none\nreserve = 0\n{conf}")
+        (self.root / "etc/os-release").write_text('ID=scratch\nPRETTY_NAME="Scratch board"\n')
+        user = self.home / ".config/kferry"
+        user.mkdir(parents=True)
+        self.config_file = user / "config.ini"
+        self.link = f"exec:{KFERRYD} --root {self.root} stdio"
+        self.write_config(config)
+        self.power_on(None)
+        self.keeper = threading.Thread(target=self._keep, daemon=True)
+        self.keeper.start()
+
+    def write_config(self, extra="", link=None):
+        self.config_file.write_text(
+            f"[board]\ndefault = {self.name}\n\n[run]\ndir = {self.dir}/runs\n\n"
+            f"[board {self.name}]\nlink = {link or self.link}\nprofile = x86-64\n"
+            f"kernel.initramfs = none\ntimeout.reboot = 30\ntimeout.confirm = 60\n{extra}\n")
+
+    # --- the "hardware" ---------------------------------------------------------------
+
+    def _proc(self, path, data):
+        target = self.root / path
+        target.write_bytes(data if isinstance(data, bytes) else (data + "\n").encode())
+
+    def power_on(self, slot):
+        """Start slot (None: the factory's kernel) as a boot stage would."""
+        self.boots += 1
+        self.boot_log.append(slot or "foreign")
+        banner, build_id, release = FOREIGN_BANNER, FOREIGN_BUILD_ID, FOREIGN_RELEASE
+        cmdline = "root=/dev/vda2 rw quiet"
+        if slot:
+            text = (self.root / f"var/lib/kferry/slots/{slot}/manifest").read_text()
+            head = dict(line.split(" ", 1) for line in text.splitlines()
+                        if line.split(" ", 1)[0] in ("banner", "build-id", "release"))
+            banner, build_id, release = head["banner"], head["build-id"], head["release"]
+            cmdline = (self.firmware / f"cmdline-{slot}").read_text()
+        self._proc("proc/version", banner)
+        self._proc("proc/cmdline", cmdline)
+        self._proc("proc/sys/kernel/osrelease", release)
+        self._proc("proc/sys/kernel/tainted", "0")
+        self._proc("proc/sys/kernel/random/boot_id", str(uuid.uuid4()))
+        self._proc("proc/modules", "")
+        self._proc("proc/mounts", "")
+        self._proc("sys/kernel/notes", notes(build_id))
+        self._proc("dev/kmsg", f"6,1,100,-;{banner}\n6,2,200,-;Command line: {cmdline}\n")
+        outcome = self.on_boot(slot) if self.on_boot else None
+        if outcome == "panic":
+            (self.root / "sys/fs/pstore/dmesg-efi-170000000001001").write_text(
+                "Panic#1 Part1\n<0>[    1.000000] Kernel panic - not syncing: scratch test\n")
+            self.power_on(self._next_slot())
+            return
+        self.start_agent()
+
+    def _next_slot(self):
+        once = self.firmware / "once"
+        if once.exists():
+            slot = once.read_text()
+            once.unlink()
+            return slot
+        default = self.firmware / "default"
+        slot = default.read_text() if default.exists() else "foreign"
+        return None if slot == "foreign" else slot
+
+    def start_agent(self):
+        log = open(self.dir / "agent.log", "ab")
+        early = subprocess.run([KFERRYD, "--root", self.root, "early"], stderr=log, stdout=log,
+                               check=False)
+        if early.returncode:
+            raise AssertionError(f"kferryd early: {early.returncode}")
+        self.agent = subprocess.Popen([KFERRYD, "--root", self.root, "serve"], stderr=log,
+                                      stdout=log)
+        sock = self.root / "run/kferry/agent.sock"
+
+        def answers():
+            if self.agent.poll() is not None:
+                raise AssertionError("kferryd serve ended: " + self.agent_log()[-2000:])
+            with socket.socket(socket.AF_UNIX) as s:
+                try:
+                    s.connect(str(sock))
+                    return True
+                except OSError:
+                    return False
+        wait_for("the agent's socket", answers)
+
+    def kill_agent(self, sig=signal.SIGKILL):
+        self.agent.send_signal(sig)
+        self.agent.wait()
+
+    def _keep(self):
+        reset = self.firmware / "reset"
+        while not self.stopping:
+            if reset.exists():
+                reset.unlink()
+                self.kill_agent()
+                try:
+                    self.power_on(self._next_slot())
+                except AssertionError as error:
+                    print(f"# {error}", file=sys.stderr)
+                    return
+            time.sleep(0.02)
+
+    def close(self):
+        self.stopping = True
+        self.keeper.join()
+        if self.agent and self.agent.poll() is None:
+            self.kill_agent(signal.SIGTERM)
+        status = self.agent.returncode
+        if not os.environ.get("KF_KEEP"):
+            shutil.rmtree(self.dir, ignore_errors=True)
+        return status
+
+    # --- what tests look at --------------------------------------------------------------
+
+    def agent_log(self):
+        return (self.dir / "agent.log").read_text(errors="replace")
+
+    def state_dir(self):
+        return self.root / "var/lib/kferry"
+
+    def slots(self):
+        where = self.state_dir() / "slots"
+        return sorted(p.name for p in where.iterdir()) if where.exists() else []
+
+    def kferry(self, *args, check=None, env=None, timeout=120, stdin=None):
+        """Run kferry; the finished process.  check: the exit status it must have."""
+        full = dict(os.environ, HOME=str(self.home), XDG_CONFIG_HOME=str(self.home / ".config"),
+                    KFERRY_CACHE=str(self.dir / "cache"), KF_PROFILE_PATH=str(TOP / "boards"),
+                    **(env or {}))
+        full.pop("XDG_DATA_HOME", None)
+        done = subprocess.run([KFERRY, *map(str, args)], env=full, cwd=self.dir,
+                              capture_output=True, timeout=timeout * SCALE, input=stdin)
+        done.out = done.stdout.decode(errors="replace")
+        done.err = done.stderr.decode(errors="replace")
+        done.text = done.out + done.err
+        if check is not None and done.returncode != check:
+            raise AssertionError(
+                f"kferry {shlex.join(map(str, args))}: exit status {done.returncode}, not {check}\n"
+                f"{done.text}\n--- agent\n{self.agent_log()[-3000:]}")
+        return done
+
+    def status(self):
+        out = subprocess.run([KFERRYD, "--root", self.root, "status"], capture_output=True,
+                             check=True).stdout.decode()
+        return out
+
+    def runs(self):
+        """result.json of every run, oldest first."""
+        found = sorted((self.dir / "runs").glob("*/*/result.json"))
+        return [json.loads(p.read_text()) for p in found]
+
+    def last_run_dir(self):
+        return sorted((self.dir / "runs").glob("*/*/result.json"))[-1].parent
