@@ -5,8 +5,9 @@
  * For jobs and for the command line; an event loop thread must not call it.
  * The child gets the environment given (or a fixed PATH and LANG=C.UTF-8 when
  * env is NULL), descriptors 0-2 and no others, its own process group, and
- * default signal dispositions.  At the deadline, or when *cancel becomes true,
- * the group gets SIGTERM and two seconds later SIGKILL.
+ * default signal dispositions.  Its name is looked up in the PATH of its environment;
+ * entries that are not absolute are passed over.  At the deadline, or when *cancel
+ * becomes true, the group gets SIGTERM and two seconds later SIGKILL.
  */
 #ifndef KF_PROC_H
 #define KF_PROC_H
@@ -31,19 +32,23 @@ struct proc_opts {
 	const void *input;  /* bytes for stdin; NULL and 0: /dev/null */
 	size_t input_len;
 	int input_fd;	/* > 0: this descriptor is stdin instead (kept open here) */
-	int timeout_ms; /* < 0: none; every caller but an interactive one sets it */
+	int timeout_ms; /* < 0: none, 0: past, nothing is started; every caller but an
+			   interactive one sets it */
 	const atomic_bool *cancel;
 	struct buf *out;	  /* stdout collected, may be NULL */
 	struct buf *err_out;	  /* stderr collected; NULL: goes with stdout's */
 	proc_output_fn on_output; /* called as well, may be NULL */
 	void *arg;
-	bool inherit_stdio; /* 0-2 are this process's own (editors, interactive) */
+	bool inherit_stdio; /* 0-2 are this process's own (editors, interactive), and
+			       so is the process group: a terminal stops others */
+	int reason;	    /* enum kf_reason of proc_check()'s errors */
 };
 
 /*
  * Returns 0 when the program ran to its end: *ret_status is its exit status, or
  * 128 + signal.  -ETIMEDOUT, -ECANCELED, -ENOENT (no such program) or another
- * errno when it could not be run to its end.
+ * errno when it could not be run to its end.  Output that comes after its end, from
+ * what it left running, is not waited for.
  */
 int proc_run(const char *const argv[], const struct proc_opts *opts,
 	     int *ret_status) _must_check_;
