@@ -5,8 +5,9 @@
  * Reads a tar, plain or zstd, with libarchive as a reader only, and hands out regular
  * files with good paths in the order they come.  Anything else (links, devices, setuid
  * bits, absolute paths, "..", control characters, sizes over limits.h, a truncated end)
- * ends the reading with KF_REASON_PACKAGE and the entry's name.
- * Blocking: for jobs and the command line.
+ * ends the reading with KF_REASON_PACKAGE and the entry's name.  Directories are passed
+ * over when their paths are good.  The source is read to its very end. Blocking: for jobs
+ * and the command line.
  */
 #ifndef KF_PACKAGE_H
 #define KF_PACKAGE_H
@@ -16,7 +17,7 @@
 
 #include "proto/base/err.h"
 
-/* Fill *data with n bytes and return how many; 0 at the end; negative errno. */
+/* Put up to n bytes at data and return how many; 0 at the end; negative errno. */
 typedef ssize_t (*package_pull_fn)(void *arg, void *data, size_t n);
 
 struct package_reader;
@@ -28,6 +29,7 @@ struct package_entry {
 
 int package_reader_new(package_pull_fn pull, void *arg, struct package_reader **ret,
 		       struct kf_error *err) _must_check_;
+/* fd is the reader's when this succeeds: package_reader_free() closes it. */
 int package_reader_open_fd(int fd, struct package_reader **ret,
 			   struct kf_error *err) _must_check_;
 void package_reader_free(struct package_reader *r);
