@@ -120,8 +120,7 @@ static bool word(const char *s)
 			return field;                                                    \
 	} while (0)
 
-/* --- kinds of message
- * -------------------------------------------------------------------- */
+/* --- kinds of message ---------------------------------------------------------- */
 
 static const char *fault_identity(const Kferry__Identity *m)
 {
@@ -359,8 +358,7 @@ static const char *fault_exec_request(const Kferry__ExecRequest *m)
 	return NULL;
 }
 
-/* --- the Envelope
- * ------------------------------------------------------------------------ */
+/* --- the Envelope -------------------------------------------------------------- */
 
 /* X(CASE, field): the kinds that have something to check; the others cannot be wrong. */
 #define CHECKED_KINDS(X)                                                                 \
