@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "controller/paths.h"
+#include "controller/place.h"
 #include "proto/base/fs.h"
 #include "proto/base/proc.h"
 #include "proto/reason.h"
@@ -22,10 +22,6 @@
 #define CONF_MAX	   4096
 
 #define OVMF_VARS	   "/usr/share/OVMF/OVMF_VARS_4M.fd" /* Debian's ovmf */
-
-#ifndef KF_LIBEXECDIR
-#define KF_LIBEXECDIR "/usr/local/libexec/kferry"
-#endif
 
 void vm_close(struct vm *vm)
 {
@@ -104,8 +100,8 @@ static int guest_image(const struct config *cfg, struct ui *ui, char **ret,
 	if (asprintf(&image, "%s/guest-debian-12-amd64.img", config_cache_dir(cfg)) < 0)
 		return no_memory(err);
 	if (!fs_exists(AT_FDCWD, image)) {
-		int rc = paths_find("KF_GUEST_SCRIPT", "controller/vm/debian-guest.sh",
-				    KF_LIBEXECDIR "/debian-guest.sh", &script);
+		int rc = place_find_program("controller/vm/debian-guest.sh",
+					    "debian-guest.sh", &script);
 
 		if (rc < 0)
 			return kf_err(
