@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The ssh link against a real sshd: deploys, host keys, logins and boards that are not there."""
+
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import tap  # noqa: E402
+from scratch import KFERRYD, SCALE, Board, Package  # noqa: E402
+from sshd import Sshd  # noqa: E402
+
+
+class Ssh(unittest.TestCase):
+    def setUp(self):
+        self.board = Board()
+        self.addCleanup(self.board.close)
+        self.sshd = Sshd(self.board.dir / "sshd")
+        self.sshd.start()
+        self.addCleanup(self.sshd.stop)
+        self.known_hosts = self.board.dir / "known_hosts"
+        self.known_hosts.write_text(self.sshd.known_hosts())
+        agent = self.board.dir / "kferryd"
+        agent.write_text(f"#!/bin/sh\nexec {KFERRYD} --root {self.board.root} \"$@\"\n")
+        agent.chmod(0o755)
+        self.agent = agent
+        self.configure()
+
+    def configure(self, **changed):
+        keys = {"link": "ssh", "host": "127.0.0.1", "port": self.sshd.port,
+                "user": self.sshd.user, "identity": self.sshd.key,
+                "known_hosts": self.known_hosts, "profile": "x86-64",
+                "agent.path": self.agent, "kernel.initramfs": "none", "timeout.connect": 10}
+        keys.update({k.replace("__", "."): v for k, v in changed.items()})
+        body = "".join(f"{k} = {v}\n" for k, v in keys.items())
+        self.board.config_file.write_text(
+            f"[board]\ndefault = scratch\n\n[run]\ndir = {self.board.dir}/runs\n\n"
+            f"[board scratch]\n{body}")
+
+    def deploy(self, status=0):
+        package = Package(files={"boot/System.map": os.urandom(3000000)})
+        package.file = package.write(self.board.dir / "p.kferry")
+        done = self.board.kferry("deploy", "--from", package.file, check=status)
+        return package, done
+
+    def test_deploy(self):
+        package, _ = self.deploy()
+        self.assertEqual(self.board.boot_log, ["foreign", package.slot()])
+
+    def test_agents_identity_names_the_holder(self):
+        self.assertIn("scratch", self.board.kferry("board", "info", check=0).text)
+
+    def test_exec_status_and_bytes(self):
+        data = os.urandom(1 << 20)
+        done = self.board.kferry("exec", "--", "/bin/cat", stdin=data, check=0)
+        self.assertEqual(done.stdout, data)
+        self.assertEqual(self.board.kferry("exec", "--", "/bin/false").returncode, 1)
+
+    def test_unknown_host_key_is_refused_with_its_fingerprint(self):
+        self.known_hosts.write_text("")
+        _, done = self.deploy(status=2)
+        self.assertIn("SHA256:", done.err)
+        self.assertEqual(self.known_hosts.read_text(), "")
+        self.assertEqual(self.board.slots(), [])
+
+    def test_changed_host_key_has_its_own_message(self):
+        self.sshd.stop()
+        self.sshd.new_host_key()
+        self.sshd.start()
+        before = self.known_hosts.read_text()
+        _, done = self.deploy(status=2)
+        self.assertIn("changed", done.err)
+        self.assertIn("ssh-keygen -R", done.err)
+        self.assertEqual(self.known_hosts.read_text(), before)
+
+    def test_login_refused_is_said(self):
+        (self.sshd.dir / "authorized_keys").write_text("")
+        _, done = self.deploy(status=2)
+        self.assertIn(self.sshd.user, done.err)
+
+    def test_no_agent_on_the_board_names_setup(self):
+        self.configure(agent__path="/nonexistent/kferryd")
+        _, done = self.deploy(status=2)
+        self.assertIn("board setup", done.err)
+
+    def test_unreachable_board_fails_before_building(self):
+        self.sshd.stop()
+        tree = self.board.dir / "tree"
+        (tree / "scripts").mkdir(parents=True)
+        (tree / "Makefile").write_text("VERSION = 6\nPATCHLEVEL = 1\nall:\n\ttouch built\n")
+        done = self.board.kferry("bd", check=2)
+        self.assertIn("127.0.0.1", done.err)
+        self.assertFalse((tree / "built").exists())
+
+    def test_silent_host_ends_at_the_connect_timeout(self):
+        """A host that accepts and never says a word."""
+        self.configure(timeout__connect=2)
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            s.listen(8)
+            self.configure(timeout__connect=2, port=s.getsockname()[1])
+            began = time.monotonic()
+            done = self.board.kferry("dmesg", check=2)
+            self.assertLess(time.monotonic() - began, 15 * SCALE)
+            self.assertIn("127.0.0.1", done.err)
+
+    def test_forced_command_gives_the_key_its_identity(self):
+        public = (self.sshd.dir / "client.pub").read_text()
+        (self.sshd.dir / "authorized_keys").write_text(
+            f'restrict,command="{self.agent} stdio --as alice" {public}')
+        self.deploy()
+        self.assertIn("alice", self.board.agent_log())
+
+    def test_nothing_of_the_board_reaches_the_shell(self):
+        done = self.board.kferry("exec", "--", "/bin/echo", "$(touch pwned); `id`", "'\"")
+        self.assertEqual(done.out, "$(touch pwned); `id` '\"\n")
+
+
+if __name__ == "__main__":
+    if subprocess.run(["sh", "-c", "command -v sshd || test -x /usr/sbin/sshd"],
+                      capture_output=True, check=False).returncode:
+        print("openssh-server is not installed")
+        sys.exit(77)
+    tap.main()
