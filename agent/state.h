@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "kferry.pb-c.h"
+#include "proto/base/buf.h"
 #include "proto/base/err.h"
 #include "proto/manifest.h"
 
@@ -48,6 +49,11 @@ void state_init(struct state *s);
  * says). */
 int state_load(int state_fd, struct state *s, struct kf_error *err) _must_check_;
 int state_save(int state_fd, const struct state *s, struct kf_error *err) _must_check_;
+
+/* The file's text: the digest at its end is checked, then every line; -EBADMSG. */
+int state_parse(const void *data, size_t n, struct state *ret,
+		struct kf_error *err) _must_check_;
+int state_emit(const struct state *s, struct buf *out) _must_check_;
 
 struct state_slot *state_find(struct state *s, const char *id);
 /* Add or find; NULL when STATE_SLOTS are there. */

@@ -4,6 +4,8 @@
  * elsewhere, one JSON object per line with --json.  Everything that came from outside is
  * escaped here.  Thread-safe.  Results go to stdout, progress and errors to stderr (with
  * --json all events go to stdout).  Colour only on terminals and without NO_COLOR.
+ *
+ * Memory that runs out here costs the line that was to be shown, never more.
  */
 #ifndef KF_UI_H
 #define KF_UI_H
@@ -30,6 +32,8 @@ int ui_verbose(const struct ui *ui);
  * A finished step: "  push     rpi4  3 of 2317 files changed, 1.4 MiB sent      0.9s".
  * stage is the first column and the JSON event's "event"; board may be NULL; took_ms < 0:
  * not shown.  extra (may be NULL, reference is taken) are fields added to the JSON event.
+ * The step "verdict" is a result: it goes to stdout, with -q too; its text starts with
+ * PASS, FAIL or ERROR.
  */
 void ui_step(struct ui *ui, const char *stage, const char *board, int64_t took_ms,
 	     json_t *extra, const char *fmt, ...) _printf_(6, 7);
@@ -37,11 +41,16 @@ void ui_step(struct ui *ui, const char *stage, const char *board, int64_t took_m
  * with no terminal nothing is shown before the step's end. text may be NULL. */
 void ui_progress(struct ui *ui, const char *stage, const char *board, uint64_t done,
 		 uint64_t total, const char *text);
-/* Result text on stdout: exactly what the command was asked for.  Escaped, lines kept. */
+/* Result text on stdout: exactly what the command was asked for.  Escaped, lines kept.
+ * Nothing with --json: there ui_json() tells the result. */
 void ui_out(struct ui *ui, const char *fmt, ...) _printf_(2, 3);
 /* Raw bytes of a result (an exec's output is the user's own affair when not a terminal).
  */
 void ui_out_bytes(struct ui *ui, const char *data, size_t n);
+/* Likewise, to stderr: the error output of a program on the board. */
+void ui_err_bytes(struct ui *ui, const char *data, size_t n);
+/* Does stdout understand colours (a terminal, and no NO_COLOR)? */
+bool ui_colour(const struct ui *ui);
 /* A result as JSON: printed with --json, else ignored.  Takes the reference. */
 void ui_json(struct ui *ui, json_t *event);
 void ui_note(struct ui *ui, const char *fmt, ...) _printf_(2, 3);  /* unless -q */

@@ -18,6 +18,7 @@ struct kernel {
 	char slot[SLOT_ID_SIZE];
 	char **source; /* [i]: path of manifest.files[i] on this machine */
 	char *scratch; /* directory removed by kernel_free(), or NULL */
+	int lock_fd;   /* keeps others from the staging directory of a tree; or -1 */
 	uint64_t boot_bytes;
 };
 
@@ -25,6 +26,7 @@ int kernel_from_tree(const struct config *cfg, struct ui *ui, const char *board,
 		     struct kernel **ret, struct kf_error *err) _must_check_;
 int kernel_from_file(const struct config *cfg, struct ui *ui, const char *file,
 		     struct kernel **ret, struct kf_error *err) _must_check_;
+/* NULL is fine. */
 void kernel_free(struct kernel *k);
 
 /* Write files as a zstd tar.  want: bitmap over manifest.files, NULL for all;

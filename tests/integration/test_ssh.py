@@ -93,7 +93,7 @@ class Ssh(unittest.TestCase):
         tree = self.board.dir / "tree"
         (tree / "scripts").mkdir(parents=True)
         (tree / "Makefile").write_text("VERSION = 6\nPATCHLEVEL = 1\nall:\n\ttouch built\n")
-        done = self.board.kferry("bd", check=2)
+        done = self.board.kferry("bd", check=2, cwd=tree)
         self.assertIn("127.0.0.1", done.err)
         self.assertFalse((tree / "built").exists())
 

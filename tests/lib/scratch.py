@@ -287,13 +287,13 @@ class Board:
         where = self.state_dir() / "slots"
         return sorted(p.name for p in where.iterdir()) if where.exists() else []
 
-    def kferry(self, *args, check=None, env=None, timeout=120, stdin=None):
+    def kferry(self, *args, check=None, env=None, timeout=120, stdin=None, cwd=None):
         """Run kferry; the finished process.  check: the exit status it must have."""
         full = dict(os.environ, HOME=str(self.home), XDG_CONFIG_HOME=str(self.home / ".config"),
                     KFERRY_CACHE=str(self.dir / "cache"), KF_PROFILE_PATH=str(TOP / "boards"),
                     **(env or {}))
         full.pop("XDG_DATA_HOME", None)
-        done = subprocess.run([KFERRY, *map(str, args)], env=full, cwd=self.dir,
+        done = subprocess.run([KFERRY, *map(str, args)], env=full, cwd=cwd or self.dir,
                               capture_output=True, timeout=timeout * SCALE, input=stdin)
         done.out = done.stdout.decode(errors="replace")
         done.err = done.stderr.decode(errors="replace")
