@@ -51,6 +51,9 @@ struct agent_boot {
 	 * agrees.
 	 * "": a foreign kernel. */
 	char slot[SLOT_ID_SIZE];
+	/* When this kernel started, in clock_now_ms(): 0 on a board; in a scratch root
+	 * the age of its boot_id file tells. */
+	int64_t start_ms;
 };
 
 struct agent {
@@ -72,6 +75,9 @@ struct agent {
  * reported, the board's own kernel then counts as known-good.
  */
 int agent_init(struct agent *a, const char *root, struct kf_error *err) _must_check_;
+/* As agent_init(), and nothing on disk is made or changed: for the early-boot step. */
+int agent_init_early(struct agent *a, const char *root,
+		     struct kf_error *err) _must_check_;
 void agent_fini(struct agent *a);
 
 /* root + path in one allocation owned by the caller (NULL: no memory).  path is absolute.

@@ -24,6 +24,7 @@
 struct slot_conf {
 	char *chain;	      /* boot chain it was staged for */
 	char *cmdline;	      /* the whole command line */
+	char *base;	      /* of it, what was there before a trial's additions */
 	char *initramfs;      /* "graft", "distro", "none", "package" */
 	uint64_t initrd_base; /* bytes at the front of initrd that are another kernel's
 				 (graft) */
@@ -36,12 +37,26 @@ struct slot {
 	struct slot_conf conf;
 };
 
+/* Where the slots and what is being received are, below the state directory. */
+#define SLOTS_DIR   "slots"
+#define STAGING_DIR "staging"
+#define SLOT_PATH   32 /* bytes of "staging/<id>" */
+
 /* Open a complete slot; -ENOENT (KF_REASON_NO_SLOT) when there is none. */
 int slot_open(const struct agent *a, const char *id, struct slot *ret,
 	      struct kf_error *err) _must_check_;
 void slot_close(struct slot *s);
 #define _slot_ _cleanup_(slot_close)
 
+/* Read a manifest in dir_fd and check that its digest names `id`; fills *ret, which
+ * manifest_fini() releases.  digest may be NULL. */
+int slot_read_manifest(int dir_fd, const char *id, struct manifest *ret,
+		       struct digest *ret_digest, struct kf_error *err) _must_check_;
+
+/* What is not in the file is NULL or 0. */
+int slot_conf_load(int slot_fd, struct slot_conf *ret) _must_check_;
+void slot_conf_fini(struct slot_conf *c);
+#define _slot_conf_ _cleanup_(slot_conf_fini)
 int slot_conf_save(int slot_fd, const struct slot_conf *c,
 		   struct kf_error *err) _must_check_;
 /* Bytes it takes. */
@@ -52,6 +67,11 @@ int slot_bytes(const struct slot *s, uint64_t *ret) _must_check_;
  * (KF_REASON_SLOT_IN_USE) for the running, the known-good, the default and an armed slot.
  */
 int slot_remove(struct agent *a, const char *id, struct kf_error *err) _must_check_;
+/* The same for a slot that is gone already or never became one (recovery): no checks. */
+int slot_discard(struct agent *a, const char *id, struct kf_error *err) _must_check_;
+/* May this slot be removed or changed?  0 or KF_REASON_SLOT_IN_USE; a->state_lock held.
+ */
+int slot_check_unused(struct agent *a, const char *id, struct kf_error *err) _must_check_;
 /* Remove the oldest slots beyond conf.keep, and of bad ones all but the newest. */
 int slot_retain(struct agent *a, struct kf_error *err) _must_check_;
 /* Does the running kernel match this manifest: by build-id, else by banner. */
