@@ -47,15 +47,16 @@ struct boot_chain {
 	int (*running_initrd)(const struct agent *a, char **ret_path);
 };
 
+extern const struct boot_chain boot_hook; /* first: somebody configured it */
 extern const struct boot_chain boot_systemd;
-extern const struct boot_chain boot_hook;
 
 /* All chains, in the order they are tried; ends with NULL. */
 extern const struct boot_chain *const boot_chains[];
 
 const struct boot_chain *boot_find(const char *name);
-/* conf.chain or want (may be NULL or "") if usable, else the first usable one; err
- * collects why each was refused (KF_REASON_BOOT_CHAIN). */
+/* want (may be NULL or ""), else conf.chain, else the first usable one.  A chain that was
+ * asked for by name is never replaced by another; err says why none is usable
+ * (KF_REASON_BOOT_CHAIN).  The caller need not probe again. */
 int boot_select(const struct agent *a, const char *want, const struct boot_chain **ret,
 		struct kf_error *err) _must_check_;
 

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A file on a boot file system: flushed, and compared with its source as the disk has it.
+ * For files that a boot stage reads and that may be too large for memory.
+ */
+#ifndef KF_BOOTFILE_H
+#define KF_BOOTFILE_H
+
+#include "proto/base/err.h"
+#include "proto/digest.h"
+
+/* The digest of all of fd, whatever its position. */
+int bootfile_digest(int fd, struct digest *ret) _must_check_;
+/* 1: dirfd/name has exactly these bytes on the disk; 0: it has not, or is not there. */
+int bootfile_has(int dirfd, const char *name, const struct digest *want) _must_check_;
+/*
+ * Make dirfd/name a copy of src_fd, whose digest is want: temporary, fsync, syncfs, read
+ * back past the page cache, rename, fsync of the directory.  KF_REASON_DIGEST when what
+ * was read is not what was promised.
+ */
+int bootfile_put(int dirfd, const char *name, int src_fd, const struct digest *want,
+		 struct kf_error *err) _must_check_;
+
+#endif

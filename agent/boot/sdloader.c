@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What systemd-boot tells about itself (systemd's BOOT_LOADER_INTERFACE), and how it
+ * chooses its default (systemd-boot(7), loader.conf(5)).
+ */
+#include "agent/boot/sdloader.h"
+
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+
+#include "agent/boot/bls.h"
+#include "agent/boot/efivar.h"
+#include "agent/boot/sdentry.h"
+#include "proto/base/fs.h"
+#include "proto/reason.h"
+
+#define EFI_DIR	 "/sys/firmware/efi"
+#define VARS_DIR EFI_DIR "/efivars"
+/* EFI_LOADER_FEATURE_ENTRY_ONESHOT in systemd's src/fundamental/efivars-fundamental.h */
+#define FEATURE_ONESHOT	 (UINT64_C(1) << 3)
+#define LOADER_CONF_MAX	 (64u * 1024)
+#define VAR_DEFAULT_NAME EFIVAR_LOADER("LoaderEntryDefault")
+
+static int open_vars(const struct agent *a, int *ret, struct kf_error *err)
+{
+	_free_ char *efi = agent_path(a, EFI_DIR), *vars = agent_path(a, VARS_DIR);
+	_close_ int fd = -1;
+	struct statvfs st;
+	struct statfs sf;
+	bool ro = false;
+
+	if (!efi || !vars)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "open " VARS_DIR ": %m");
+	if (!fs_exists(AT_FDCWD, efi))
+		return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
+			      "this board was not started by UEFI firmware (no " EFI_DIR
+			      ")");
+	fd = fs_open_dir(AT_FDCWD, vars);
+	/* Of a scratch root nobody expects a mounted efivarfs. */
+	if (fd < 0 || (!a->scratch &&
+		       (fstatfs(fd, &sf) < 0 || (uint32_t)sf.f_type != EFIVARFS_MAGIC)))
+		return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
+			      "the EFI variables are not there: mount -t efivarfs "
+			      "efivarfs " VARS_DIR);
+	if (bootdir_mount(a, VARS_DIR, NULL, &ro) < 0)
+		ro = false;
+	if (ro || (fstatvfs(fd, &st) == 0 && (st.f_flag & ST_RDONLY)))
+		return kf_err(err, -EROFS, KF_REASON_READ_ONLY,
+			      "the EFI variables are read-only: mount -o remount,rw "
+			      "" VARS_DIR);
+	*ret = TAKE_FD(fd);
+	return 0;
+}
+
+static int check_info(const char *info, struct kf_error *err)
+{
+	if (strncmp(info, "systemd-boot ", 13) == 0)
+		return 0;
+	if (strncasecmp(info, "steamcl", 7) == 0)
+		return kf_err(
+			err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
+			"the boot loader is SteamOS's own (\"%s\"): its "
+			"LoaderEntryOneShot looks like systemd-boot's but chooses a "
+			"system image (A or B), not a kernel; use another boot chain",
+			info);
+	return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
+		      "the boot loader is \"%s\", not systemd-boot; use another boot "
+		      "chain",
+		      info);
+}
+
+static int check_features(int vars, struct kf_error *err)
+{
+	_buf_ struct buf b = BUF_INIT;
+	uint64_t features = 0;
+	int r;
+
+	r = efivar_read(vars, EFIVAR_LOADER("LoaderFeatures"), NULL, &b);
+	if (r < 0 && r != -ENOENT)
+		return kf_err(err, r, KF_REASON_BOOT_CHAIN,
+			      "read the EFI variable LoaderFeatures: %m");
+	for (size_t i = 0; i < 8 && i < buf_len(&b); i++)
+		features |= (uint64_t)buf_data(&b)[i] << 8 * i;
+	if (!(features & FEATURE_ONESHOT))
+		return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
+			      "this systemd-boot cannot start an entry once "
+			      "(LoaderFeatures 0x%llx): update it with bootctl update",
+			      (unsigned long long)features);
+	return 0;
+}
+
+int sdloader_open(const struct agent *a, int *ret_vars, char **ret_info,
+		  struct kf_error *err)
+{
+	_free_ char *info = NULL;
+	_close_ int vars = -1;
+	int r;
+
+	r = open_vars(a, &vars, err);
+	if (r < 0)
+		return r;
+	r = efivar_read_string(vars, EFIVAR_LOADER("LoaderInfo"), &info);
+	if (r == -ENOENT)
+		return kf_err(
+			err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
+			"no boot loader has left a LoaderInfo: systemd-boot did not "
+			"start this board");
+	if (r < 0)
+		return kf_err(err, r, KF_REASON_BOOT_CHAIN,
+			      "read the EFI variable LoaderInfo: %m");
+	r = check_info(info, err);
+	if (r == 0)
+		r = check_features(vars, err);
+	if (r < 0)
+		return r;
+	*ret_vars = TAKE_FD(vars);
+	if (ret_info)
+		*ret_info = TAKE_PTR(info);
+	return 0;
+}
+
+/* As systemd-boot matches, and as older ones did, which left ".conf" out of the id. */
+static bool pattern_matches(const char *pattern, const char *entry)
+{
+	_free_ char *bare = strndup(entry, strlen(entry) - strlen(".conf"));
+
+	return fnmatch(pattern, entry, FNM_CASEFOLD) == 0 ||
+	       (bare && fnmatch(pattern, bare, FNM_CASEFOLD) == 0);
+}
+
+/* The value of a "default" or "preferred" line, or NULL.  Cuts the line. */
+static char *default_of(char *line)
+{
+	static const char blanks[] = " \t\r";
+	char *key = line + strspn(line, blanks), *value, *end;
+	size_t n = strcspn(key, blanks);
+
+	if (!(n == 7 && memcmp(key, "default", 7) == 0) &&
+	    !(n == 9 && memcmp(key, "preferred", 9) == 0))
+		return NULL;
+	value = key + n + strspn(key + n, blanks);
+	end = value + strlen(value);
+	while (end > value && strchr(blanks, end[-1]))
+		*--end = '\0';
+	if (end - value >= 2 && *value == '"' && end[-1] == '"') {
+		*--end = '\0';
+		value++;
+	}
+	return value;
+}
+
+static int check_loader_conf(const struct bootdir *d, const char *entry,
+			     struct kf_error *err)
+{
+	_buf_ struct buf b = BUF_INIT;
+	char *save = NULL, *text;
+	int r;
+
+	r = fs_read_file(d->fd, "loader/loader.conf", LOADER_CONF_MAX, &b);
+	if (r == -ENOENT)
+		return 0;
+	text = r < 0 ? NULL : (char *)buf_str(&b);
+	if (!text)
+		return kf_err(err, r < 0 ? r : -ENOMEM, KF_REASON_IO,
+			      "read %s/loader/loader.conf: %m", d->path);
+	for (char *line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		char *pattern = default_of(line);
+
+		if (pattern && pattern_matches(pattern, entry))
+			return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
+				      "the default \"%s\" in %s/loader/loader.conf would "
+				      "also choose a trial kernel: make it name your own "
+				      "entries only",
+				      pattern, d->path);
+	}
+	return 0;
+}
+
+static int check_default_var(int vars, const char *entry, struct kf_error *err)
+{
+	_free_ char *value = NULL;
+	int r = efivar_read_string(vars, VAR_DEFAULT_NAME, &value);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return kf_err(err, r, KF_REASON_BOOT_CHAIN,
+			      "read the EFI variable LoaderEntryDefault: %m");
+	if (!sdentry_is_ours(value) && pattern_matches(value, entry))
+		return kf_err(
+			err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
+			"the default \"%s\" in the EFI variable LoaderEntryDefault "
+			"would also choose a trial kernel: bootctl set-default with "
+			"the name of one entry",
+			value);
+	return 0;
+}
+
+/* systemd-boot falls back to the first entry that it did not find by itself and that has
+ * tries left; unified kernels count. */
+static bool has_other_entry(const struct bootdir *d)
+{
+	_closedir_ DIR *dir = NULL;
+	struct dirent *e;
+	bool found = false;
+	int fd;
+
+	fd = fs_open_dir(d->fd, "loader/entries");
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	while (dir && !found && (e = readdir(dir))) {
+		char id[NAME_MAX + 1];
+		int tries;
+
+		found = bls_file_id(e->d_name, id, &tries) == 0 && tries != 0 &&
+			!sdentry_is_ours(id);
+	}
+	cleanup_closedir(&dir);
+	fd = fs_open_dir(d->fd, "EFI/Linux");
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	while (dir && !found && (e = readdir(dir)))
+		found = fnmatch("*.efi", e->d_name, FNM_CASEFOLD) == 0;
+	return found;
+}
+
+int sdloader_check_default(int vars, const struct bootdirs *dirs, const char *entry,
+			   struct kf_error *err)
+{
+	bool other = false;
+	int r;
+
+	for (size_t i = 0; i < dirs->n; i++) {
+		r = check_loader_conf(&dirs->v[i], entry, err);
+		if (r < 0)
+			return r;
+		other = other || has_other_entry(&dirs->v[i]);
+	}
+	r = check_default_var(vars, entry, err);
+	if (r < 0)
+		return r;
+	if (!other)
+		return kf_err(
+			err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
+			"%s has no other boot entry for systemd-boot to return to: "
+			"a trial kernel would become the default; make an entry for "
+			"the board's own kernel (kernel-install add)",
+			dirs->v[0].path);
+	return 0;
+}
