@@ -9,10 +9,18 @@
  *	command    options given with -o KEY=VALUE and by a command's own flags
  *
  * A key is "section.name" ("build.arch", "deploy.keep").  In the user's and the tree's
- *file a section "[board NAME]" holds a board: its own keys (link, host, profile, ...) and
- *any other key, which then counts for this board only and wins over the same layer's
- *general value.  Unknown keys and bad values are errors that name file, line and the
- *nearest key.
+ * file a section "[board NAME]" holds a board: its own keys (link, host, profile, ...)
+ *and any other key ("build.arch = arm64"), which then counts for this board only and wins
+ * over the same layer's general value.  The "board." keys of a board win over general
+ * ones of every layer.  Unknown keys and bad values are errors that name file, line and
+ * the nearest key.
+ *
+ * A line is at most 198 bytes (inih); a line that begins with a blank continues the value
+ * above: joined by a blank, or by a newline where the key takes lines.  " ;" begins a
+ * comment.
+ *
+ * Strings that are handed out live as long as the config, also over config_write().  Not
+ * shared between threads while it is changed.
  */
 #ifndef KF_CONFIG_H
 #define KF_CONFIG_H
@@ -30,8 +38,12 @@ enum config_type {
 	CONFIG_SECONDS, /* "90", "90s", "2m" */
 	CONFIG_ARGV,	/* words, with shell-like quotes and no expansion of any kind */
 	CONFIG_CHOICE,
-	CONFIG_PATH, /* "~/" is the home directory */
+	CONFIG_PATH,  /* "~/" is the home directory */
+	CONFIG_LINES, /* one or more lines, each as CONFIG_ARGV */
 };
+
+/* Names of boards are names (text_is_name) of at most this many bytes. */
+#define CONFIG_BOARD_MAX 40
 
 struct config_key {
 	const char *name; /* "section.name" */
@@ -82,6 +94,10 @@ int64_t config_ms(const struct config *c, const char *board, const char *key);
 /* NULL-terminated, one allocation block: release with free().  NULL: not set. */
 char **config_argv(const struct config *c, const char *board, const char *key);
 
+/* Split text into words as CONFIG_ARGV does; same ownership.  -EINVAL: a quote is not
+ * closed. */
+int config_words(const char *text, char ***ret) _must_check_;
+
 /* Boards, in the order of their definition; NULL ends. */
 const char *config_board(const struct config *c, size_t i);
 bool config_has_board(const struct config *c, const char *board);
@@ -91,13 +107,24 @@ const char *config_default_board(const struct config *c);
 const char *config_tree(const struct config *c);
 const char *config_data_dir(const struct config *c);  /* ~/.local/share/kferry */
 const char *config_cache_dir(const struct config *c); /* ~/.cache/kferry, KFERRY_CACHE */
-/* NULL: no such profile. */
-const char *config_profile_path(const struct config *c, const char *profile);
+/* Where the profile's file is (free it); NULL: no such profile. */
+char *config_profile_path(const struct config *c, const char *profile);
+/* The profiles there are, sorted; a NULL-terminated block as config_argv()'s. */
+int config_profiles(const struct config *c, char ***ret) _must_check_;
+/* Read one for itself: value of a key in it, NULL if not there (free it). */
+char *config_profile_value(const struct config *c, const char *profile, const char *key);
+
+/* The entry of the key table, or NULL; ret_near (may be NULL): the nearest name. */
+const struct config_key *config_find_key(const char *name, const char **ret_near);
 
 /* Change a file, keeping comments and order; durable.  board NULL: general.  value NULL:
  * unset. */
 int config_write(struct config *c, enum config_layer layer, const char *board,
 		 const char *key, const char *value, struct kf_error *err) _must_check_;
+/* The file of a layer (USER, TREE), NULL: there is none. */
+const char *config_file(const struct config *c, enum config_layer layer);
+/* The layer whose file defines the board; USER or TREE. */
+enum config_layer config_board_layer(const struct config *c, const char *board);
 int config_remove_board(struct config *c, const char *board,
 			struct kf_error *err) _must_check_;
 int config_rename_board(struct config *c, const char *from, const char *to,
