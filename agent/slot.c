@@ -209,15 +209,16 @@ int slot_check_unused(struct agent *a, const char *id, struct kf_error *err)
 		      "slot %s cannot be removed: %s%s", id, why, what);
 }
 
-/* The chain that slot.conf names; a slot too damaged to say so has the board's. */
+/* The chain that slot.conf names; where it does not (a damaged slot, or one whose boot
+ * entry was being changed) the board's. */
 static const struct boot_chain *chain_of(const struct agent *a, int slot_fd)
 {
 	_slot_conf_ struct slot_conf conf = {0};
 	const struct boot_chain *chain = NULL;
 	struct kf_error err;
 
-	if (slot_fd >= 0 && slot_conf_load(slot_fd, &conf) == 0)
-		return conf.chain ? boot_find(conf.chain) : NULL;
+	if (slot_fd >= 0 && slot_conf_load(slot_fd, &conf) == 0 && conf.chain)
+		return boot_find(conf.chain);
 	return boot_select(a, NULL, &chain, &err) < 0 ? NULL : chain;
 }
 

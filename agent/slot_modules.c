@@ -143,7 +143,7 @@ static int show(const struct agent *a, const struct slot *s, bool only_if_free,
 {
 	_free_ char *target = NULL;
 	_close_ int fd = -1;
-	enum standing standing;
+	enum standing standing = NOTHING;
 	bool any;
 	int rc;
 

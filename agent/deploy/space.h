@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Is there room?  Asked before bytes are sent, so that a full board is not made fuller.
+ */
+#ifndef KF_DEPLOY_SPACE_H
+#define KF_DEPLOY_SPACE_H
+
+#include "agent/boot/boot.h"
+
+/*
+ * Room for these bytes on the file system of the state directory and on the boot
+ * chain's (chain may be NULL), conf.reserve_bytes left over on each.  KF_REASON_SPACE:
+ * the text names the file system, what is needed and free, and what could go.
+ */
+int space_check(struct agent *a, const struct boot_chain *chain, uint64_t state_bytes,
+		uint64_t chain_bytes, struct kf_error *err) _must_check_;
+/* a + b, or all there is. */
+uint64_t space_add(uint64_t a, uint64_t b);
+
+#endif
