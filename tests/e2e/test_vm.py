@@ -1,0 +1,263 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The whole of it on a virtual board: QEMU, OVMF, systemd-boot, a Debian guest, its sshd.
+
+The tests run in the order of their names on one board, since each boot takes a while under
+software emulation; each leaves the board on its known-good kernel.
+"""
+
+import json
+import os
+import pathlib
+import random
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests/lib"))
+import tap  # noqa: E402
+from scratch import SCALE, wait_for  # noqa: E402
+
+KFERRY = pathlib.Path(os.environ.get("KFERRY", TOP / "build/release/kferry"))
+LAB = TOP / "tests/lab"
+CACHE = os.environ.get("KFERRY_CACHE") or os.path.join(
+    os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "kferry")
+RELEASE_GOOD = "-e2e-good"
+RELEASE_BAD = "-e2e-bad"
+NAME = "e2e"
+
+
+def lab_kernel(what):
+    return subprocess.run([LAB / "kernel.sh", "--print", what], check=True,
+                          capture_output=True).stdout.decode().strip()
+
+
+def debian_kernel():
+    """A cloud kernel of Debian's, by what the archive has today; its .deb in the cache."""
+    kept = pathlib.Path(CACHE) / "deb"
+    kept.mkdir(parents=True, exist_ok=True)
+    have = sorted(kept.glob("linux-image-6.1.0-*-cloud-amd64_*.deb"))
+    if have:
+        return have[0]
+    names = subprocess.run(
+        ["apt-cache", "search", "--names-only", r"^linux-image-6\.1\.0-.*-cloud-amd64$"],
+        check=True, capture_output=True).stdout.decode()
+    names = sorted(line.split()[0] for line in names.splitlines())
+    if not names:
+        return None
+    # The oldest one: the guest runs the newest.
+    subprocess.run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", names[0]],
+                   cwd=kept, check=True, capture_output=True)
+    return next(kept.glob("linux-image-6.1.0-*-cloud-amd64_*.deb"))
+
+
+class Vm(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="kf-e2e-"))
+        cls.home = cls.dir / "home"
+        cls.config = cls.home / ".config/kferry/config.ini"
+        cls.config.parent.mkdir(parents=True)
+        cls.config.write_text(f"[run]\ndir = {cls.dir}/runs\n")
+        cls.src = lab_kernel("src")
+        cls.obj = lab_kernel("obj")
+        cls.kferry("vm", "create", NAME, check=0, timeout=1800)
+        cls.addClassCleanup(cls.remove)
+        cls.kferry("vm", "up", NAME, check=0, timeout=400)
+        cls.kferry("board", "setup", NAME, check=0, timeout=300)
+        cls.set("board.default", NAME, general=True)
+        cls.set("build.output", cls.obj)
+        cls.set("timeout.reboot", 400)
+        cls.set("timeout.confirm", 300)
+        cls.foreign = cls.on_board("uname", "-r").out.strip()
+
+    @classmethod
+    def remove(cls):
+        if os.environ.get("KF_KEEP"):
+            return
+        cls.kferry("vm", "rm", NAME)
+        shutil.rmtree(cls.dir, ignore_errors=True)
+
+    @classmethod
+    def kferry(cls, *args, check=None, timeout=900, cwd=None, stdin=None):
+        env = dict(os.environ, HOME=str(cls.home), KFERRY_CACHE=CACHE,
+                   XDG_CONFIG_HOME=str(cls.home / ".config"),
+                   XDG_DATA_HOME=str(cls.dir / "data"))
+        began = time.monotonic()
+        done = subprocess.run([KFERRY, *map(str, args)], env=env, cwd=cwd or cls.dir,
+                              capture_output=True, timeout=timeout * SCALE, input=stdin,
+                              check=False)
+        done.out = done.stdout.decode(errors="replace")
+        done.err = done.stderr.decode(errors="replace")
+        done.text = done.out + done.err
+        print(f"# kferry {shlex.join(map(str, args))}: {done.returncode}, "
+              f"{time.monotonic() - began:.0f} s", flush=True)
+        for line in done.text.splitlines()[-12:]:
+            print(f"#   {line}", flush=True)
+        if check is not None and done.returncode != check:
+            raise AssertionError(f"exit status {done.returncode}, not {check}\n{done.text}")
+        return done
+
+    @classmethod
+    def set(cls, key, value, general=False):
+        where = () if general else ("-b", NAME)
+        cls.kferry(*where, "config", "set", key, str(value), check=0)
+
+    @classmethod
+    def on_board(cls, *argv, stdin=None):
+        return cls.kferry("exec", "--", *argv, check=0, stdin=stdin)
+
+    @classmethod
+    def ssh(cls, *words):
+        """Past kferry: the guest's own sshd, with the keys that vm create made."""
+        if not hasattr(cls, "ssh_argv"):
+            got = {key: cls.kferry("-b", NAME, "config", "get", f"board.{key}", check=0).out.strip()
+                   for key in ("known_hosts", "identity", "port", "host")}
+            cls.ssh_argv = ["ssh", "-o", f"UserKnownHostsFile={got['known_hosts']}",
+                            "-o", "BatchMode=yes", "-i", got["identity"], "-p", got["port"],
+                            f"root@{got['host']}"]
+        return [*cls.ssh_argv, *words]
+
+    def running(self):
+        out = self.on_board("cat", "/proc/version", "/proc/sys/kernel/random/boot_id").out
+        return out.splitlines()
+
+    def kernels(self):
+        out = self.kferry("--json", "kernels", "list", check=0).out
+        return json.loads(out.splitlines()[0])["kernels"]
+
+    def last_run(self):
+        result = sorted((self.dir / "runs").glob("*/*/result.json"))[-1]
+        return result.parent, json.loads(result.read_text())
+
+    def build_id_of(self, vmlinux):
+        out = subprocess.run(["readelf", "-n", vmlinux], capture_output=True, check=True)
+        return re.search(r"Build ID: ([0-9a-f]+)", out.stdout.decode()).group(1)
+
+    def bad_kernel(self):
+        """A second build, never confirmed, to be sent with one fault after the other."""
+        if not hasattr(Vm, "bad"):
+            self.set("build.extra", f"LOCALVERSION={RELEASE_BAD}")
+            self.kferry("build", check=0, timeout=1800, cwd=self.src)
+            Vm.bad = self.dir / "bad.kferry"
+            self.kferry("pack", "-o", Vm.bad, check=0, cwd=self.src)
+        return Vm.bad
+
+    def falls_back(self, *args, cmdline, timeout=1200):
+        before = self.running()[0]
+        done = self.kferry("deploy", "--from", self.bad_kernel(), "--cmdline", cmdline, *args,
+                           check=1, timeout=timeout)
+        self.assertIn("FAIL", done.text)
+        self.assertEqual(self.running()[0], before)
+        directory, result = self.last_run()
+        self.assertEqual(result["verdict"], "FAIL")
+        return done, directory
+
+    def test_1_bd_of_a_kernel_from_source_passes(self):
+        self.set("build.extra", f"LOCALVERSION={RELEASE_GOOD}")
+        self.set("kernel.initramfs", "none")
+        done = self.kferry("bd", check=0, timeout=2400, cwd=self.src)
+        self.assertIn("PASS", done.text)
+        self.assertTrue(self.on_board("uname", "-r").out.strip().endswith(RELEASE_GOOD))
+        notes = self.on_board("cat", "/sys/kernel/notes").stdout
+        self.assertIn(bytes.fromhex(self.build_id_of(f"{self.obj}/vmlinux")), notes)
+        directory, _ = self.last_run()
+        self.assertIn(RELEASE_GOOD, (directory / "dmesg").read_text())
+
+    def test_2_confirmed_kernel_is_the_default_after_a_plain_reboot(self):
+        self.kferry("reboot", check=0)
+        self.assertIn(RELEASE_GOOD, self.running()[0])
+        self.assertTrue(self.on_board("modprobe", "dummy").returncode == 0)
+
+    def test_3_panic_falls_back_and_its_text_is_kept(self):
+        _, directory = self.falls_back(cmdline="init=/nonexistent")
+        texts = "".join(p.read_text(errors="replace")
+                        for p in (directory / "pstore").rglob("*") if p.is_file())
+        self.assertIn("Kernel panic - not syncing", texts)
+        self.assertIn("/nonexistent", texts)
+
+    def test_4_hang_is_ended_by_the_watchdog(self):
+        for name, where, mode in (("lab-fault", "/usr/local/sbin", "755"),
+                                  ("lab-fault.service", "/etc/systemd/system", "644")):
+            data = (LAB / "faults" / name).read_bytes()
+            self.on_board("install", "-m", mode, "/dev/stdin", f"{where}/{name}", stdin=data)
+        self.on_board("systemctl", "enable", "lab-fault.service")
+        done, _ = self.falls_back(cmdline="lab.fault=HARDLOCKUP maxcpus=1")
+        self.assertIn("fell back", done.text)
+
+    def test_5_no_network_is_ended_by_the_deadline(self):
+        self.set("timeout.confirm", int(60 * max(1, SCALE)))
+        try:
+            self.falls_back(cmdline="systemd.mask=systemd-networkd.service "
+                                    "systemd.mask=systemd-networkd.socket")
+        finally:
+            self.set("timeout.confirm", 300)
+        ends = self.on_board("/usr/local/sbin/kferryd", "status").out
+        print("#", ends.replace("\n", "\n# "))
+
+    def start_deb(self):
+        deb = debian_kernel()
+        if not deb:
+            self.skipTest("the archive has no Debian cloud kernel to deploy")
+        result = []
+        push = threading.Thread(target=lambda: result.append(
+            self.kferry("-o", "kernel.initramfs=graft", "deploy", "--from", deb, "--once")))
+        return deb, push, result
+
+    def staged_files(self):
+        done = subprocess.run(self.ssh("find /var/lib/kferry/staging -type f | wc -l"),
+                              capture_output=True, check=False)
+        return int(done.stdout or 0)
+
+    def test_6_agent_killed_during_install_then_again(self):
+        deb, push, result = self.start_deb()
+        push.start()
+        wait_for("files in staging", lambda: self.staged_files() > 5, 300)
+        subprocess.run(self.ssh("pkill -KILL -x kferryd"), check=True)
+        push.join()
+        if result[0].returncode:
+            self.assertEqual(result[0].returncode, 2)
+            wait_for("the agent to be back", lambda: self.kferry("dmesg").returncode == 0, 60)
+            self.kferry("-o", "kernel.initramfs=graft", "deploy", "--from", deb, "--once",
+                        check=0)
+        release = re.search(r"linux-image-([^_]+)_", deb.name).group(1)
+        self.assertEqual(self.on_board("uname", "-r").out.strip(), release)
+        _, run = self.last_run()
+        self.assertEqual(run["verdict"], "PASS")
+        self.assertIn("graft", json.dumps(run))
+        Vm.deb_release = release
+
+    def test_7_power_cut_during_install_boots_the_old_kernel(self):
+        """QEMU is killed in the middle of a push: the old kernel boots, the retry converges."""
+        self.kferry("reboot", check=0)
+        before = self.running()[0]
+        for kernel in self.kernels():
+            if kernel.get("release") == getattr(Vm, "deb_release", None):
+                self.kferry("kernels", "rm", kernel["id"], check=0)
+        deb, push, _ = self.start_deb()
+        push.start()
+        wait_for("files in staging", lambda: self.staged_files() > 3, 300)
+        time.sleep(random.uniform(0, 1.5))  # a random instant is what is wanted
+        pid = int((self.dir / f"data/kferry/vm/{NAME}/pid").read_text())
+        os.kill(pid, signal.SIGKILL)
+        push.join()
+        self.kferry("vm", "up", NAME, check=0, timeout=400)
+        self.assertEqual(self.running()[0], before)
+        self.kferry("-o", "kernel.initramfs=graft", "deploy", "--from", deb, "--once", check=0)
+        self.assertNotEqual(self.running()[0], before)
+
+
+if __name__ == "__main__":
+    if not shutil.which("qemu-system-x86_64"):
+        print("qemu-system-x86_64 is not installed")
+        sys.exit(77)
+    tap.main()
