@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.."
 lab=tests/lab
 demo=$PWD/build/demo
 kferry=$PWD/build/release/kferry
-board=demo-vm
+board=demo
 
 step() { printf '\n== %s\n' "$*"; }
 run() {
@@ -33,6 +33,7 @@ export XDG_CONFIG_HOME=$demo/config XDG_DATA_HOME=$demo/data
 rm -rf "$demo/config" "$demo/runs"
 mkdir -p "$demo"
 
+# shellcheck disable=SC2317 # called by the trap
 cleanup() {
 	if [ "${KEEP:-0}" = 1 ]; then
 		printf '\nThe board is kept: XDG_CONFIG_HOME=%s XDG_DATA_HOME=%s %s board info %s\n' \
