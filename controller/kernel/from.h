@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The parts of kernel_from_file(). */
+#ifndef KF_FROM_H
+#define KF_FROM_H
+
+#include "controller/kernel/kernel.h"
+
+/* A package of our own, from the start of fd: unpacked below k->scratch, each file
+ * checked against the manifest.  file is for error texts. */
+int from_package(struct kernel *k, int fd, const char *file,
+		 struct kf_error *err) _must_check_;
+/* Is the tar at the start of fd one of our own?  -EBADMSG: not an archive at all. */
+int from_package_is(int fd, const char *file, bool *ret,
+		    struct kf_error *err) _must_check_;
+
+#endif

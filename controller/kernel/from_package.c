@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Our own package files.  The manifest comes first and decides: every file must be one of
+ * its, once, with its size and digest, and none may be missing.
+ */
+#include <fcntl.h>
+#include <string.h>
+
+#include "controller/cancel.h"
+#include "controller/kernel/contents.h"
+#include "controller/kernel/from.h"
+#include "controller/kernel/inflate.h"
+#include "controller/strf.h"
+#include "proto/base/fs.h"
+#include "proto/limits.h"
+#include "proto/package.h"
+#include "proto/reason.h"
+
+#define BLOCK	   (128 * 1024)
+#define TAR_HEADER 512
+
+struct receipt {
+	struct kernel *k;
+	const char *file;
+	struct package_reader *reader;
+	int dirfd;
+	uint8_t *block;
+	struct kf_error *err;
+};
+
+#define BAD(r, fmt, ...)                                                                 \
+	kf_err((r)->err, -EBADMSG, KF_REASON_PACKAGE, "%s: " fmt, (r)->file,             \
+	       ##__VA_ARGS__)
+
+static ssize_t pull_fd(void *arg, void *data, size_t n)
+{
+	ssize_t got = read(*(int *)arg, data, n);
+
+	return got < 0 ? -errno : got;
+}
+
+int from_package_is(int fd, const char *file, bool *ret, struct kf_error *err)
+{
+	uint8_t head[TAR_HEADER];
+	struct inflate *in = NULL;
+	size_t have = 0;
+	ssize_t n = 1;
+
+	if (inflate_new(pull_fd, &fd, &in) < 0)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	while (have < sizeof(head) && n > 0) {
+		n = inflate_read(in, head + have, sizeof(head) - have);
+		if (n > 0)
+			have += (size_t)n;
+	}
+	inflate_free(in);
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return kf_err(err, -errno, KF_REASON_IO, "read %s: %m", file);
+	if (have < sizeof(head) || memcmp(head + 257, "ustar", 5) != 0)
+		return kf_err(err, -EBADMSG, KF_REASON_PACKAGE,
+			      "%s is not a kernel package: neither a package of kferry, "
+			      "nor a .deb, nor a tarball of `make tarzst-pkg`, or it is "
+			      "truncated",
+			      file);
+	*ret = memcmp(head, "manifest", sizeof("manifest")) == 0;
+	return 0;
+}
+
+static int read_manifest(struct receipt *r)
+{
+	struct kernel *k = r->k;
+	struct package_entry e;
+	int rc = package_next(r->reader, &e, r->err);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 0 || strcmp(e.path, "manifest") != 0)
+		return BAD(r, "its first entry is not the manifest");
+	k->manifest_bytes.max = LIMIT_MANIFEST;
+	for (;;) {
+		ssize_t n = package_read(r->reader, r->block, BLOCK, r->err);
+
+		if (n < 0)
+			return (int)n;
+		if (n == 0)
+			break;
+		rc = buf_append(&k->manifest_bytes, r->block, (size_t)n);
+		if (rc < 0)
+			return BAD(r, "its manifest is too large");
+	}
+	rc = manifest_parse(buf_data(&k->manifest_bytes), buf_len(&k->manifest_bytes),
+			    &k->manifest, r->err);
+	if (rc < 0)
+		return rc;
+	k->source = calloc(k->manifest.n_files + 1, sizeof(*k->source));
+	if (!k->source)
+		return kf_err(r->err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	return 0;
+}
+
+/* The file's bytes to disk; digest and size must be the manifest's. */
+static int write_file(struct receipt *r, const struct manifest_file *f)
+{
+	_close_ int fd = -1;
+	struct digest_ctx ctx;
+	struct digest d;
+	uint64_t size = 0;
+	int rc = fs_mkdirs_parent(r->dirfd, f->path);
+
+	if (rc == 0) {
+		fd = fs_open_beneath(r->dirfd, f->path,
+				     O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		rc = fd < 0 ? fd : 0;
+	}
+	digest_init(&ctx);
+	while (rc == 0) {
+		ssize_t n = package_read(r->reader, r->block, BLOCK, r->err);
+
+		if (n < 0)
+			return (int)n;
+		if (n == 0)
+			break;
+		if (atomic_load(cancel_flag()))
+			return kf_err(r->err, -ECANCELED, KF_REASON_CANCELLED,
+				      "it was cancelled");
+		digest_update(&ctx, r->block, (size_t)n);
+		size += (uint64_t)n;
+		rc = fs_write_all(fd, r->block, (size_t)n);
+	}
+	if (rc < 0)
+		return kf_err(r->err, rc, KF_REASON_IO, "unpack %s of %s: %m", f->path,
+			      r->file);
+	digest_final(&ctx, &d);
+	if (size != f->size || !digest_equal(&d, &f->digest))
+		return BAD(r, "%s is not what its manifest says: the package was altered",
+			   f->path);
+	return 0;
+}
+
+static int read_files(struct receipt *r)
+{
+	struct kernel *k = r->k;
+	struct package_entry e;
+	size_t seen = 0;
+	int rc;
+
+	while ((rc = package_next(r->reader, &e, r->err)) > 0) {
+		ssize_t i = manifest_find(&k->manifest, e.path);
+
+		if (i < 0)
+			return BAD(r, "its manifest does not name %s", e.path);
+		if (k->source[i])
+			return BAD(r, "%s is there twice", e.path);
+		if (e.size != k->manifest.files[i].size)
+			return BAD(r,
+				   "%s has not the size that the manifest says: the "
+				   "package was altered",
+				   e.path);
+		k->source[i] = strf("%s/%s", k->scratch, e.path);
+		if (!k->source[i])
+			return kf_err(r->err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+		rc = write_file(r, &k->manifest.files[i]);
+		if (rc < 0)
+			return rc;
+		seen++;
+	}
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; seen < k->manifest.n_files && i < k->manifest.n_files; i++) {
+		if (!k->source[i])
+			return BAD(r, "%s is missing: the package is truncated",
+				   k->manifest.files[i].path);
+	}
+	return 0;
+}
+
+int from_package(struct kernel *k, int fd, const char *file, struct kf_error *err)
+{
+	struct kf_error inner = {0};
+	struct receipt r = {.k = k, .file = file, .dirfd = -1, .err = &inner};
+	int mine = dup(fd);
+	int rc = -ENOMEM;
+
+	r.block = malloc(BLOCK);
+	r.dirfd = fs_open_dir(AT_FDCWD, k->scratch);
+	if (!r.block || r.dirfd < 0 || mine < 0)
+		rc = kf_err(&inner, rc, KF_REASON_IO, "open %s: %m", k->scratch);
+	else
+		rc = package_reader_open_fd(mine, &r.reader, &inner);
+	if (rc == 0) {
+		mine = -1;
+		rc = read_manifest(&r);
+	}
+	if (rc == 0)
+		rc = read_files(&r);
+	if (rc == 0)
+		kernel_identify(k);
+	package_reader_free(r.reader);
+	cleanup_close(&mine);
+	cleanup_close(&r.dirfd);
+	free(r.block);
+	if (rc < 0 && !strstr(inner.msg, file))
+		kf_err_wrap(&inner, "%s", file);
+	if (rc < 0 && err)
+		*err = inner;
+	return rc;
+}

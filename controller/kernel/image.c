@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Looking into boot images.  An image is taken apart from the outside in: its head says
+ * what it is and where the compressed kernel lies (arm's zImage does not: there the known
+ * magics are tried), libarchive's raw format unpacks it, and the result is an ELF file,
+ * whose notes are read, or a flat binary, which is searched.  Every offset is checked;
+ * the bytes may come from anywhere.
+ */
+#include "controller/kernel/image.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <ctype.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "proto/base/fs.h"
+#include "proto/reason.h"
+#include "proto/text.h"
+
+#define MAX_UNPACKED ((size_t)1 << 30) /* a debug kernel is a tenth of it */
+#define MAX_DEPTH    4		       /* vmlinuz.efi > Image.gz > Image is three */
+#define BANNER_MAX   1024
+
+struct bytes {
+	const uint8_t *p;
+	size_t n;
+};
+
+static uint32_t le16(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+}
+
+static uint32_t le32(const uint8_t *p)
+{
+	return le16(p) | le16(p + 2) << 16;
+}
+
+static bool at(struct bytes b, size_t where, const char *magic, size_t n)
+{
+	return b.n >= where + n && memcmp(b.p + where, magic, n) == 0;
+}
+
+void image_info_fini(struct image_info *i)
+{
+	free(i->banner);
+	i->banner = NULL;
+}
+
+static int reader_open(struct archive *a, struct bytes b)
+{
+	struct archive_entry *entry;
+
+	if (archive_read_support_filter_gzip(a) < ARCHIVE_WARN ||
+	    archive_read_support_filter_bzip2(a) < ARCHIVE_WARN ||
+	    archive_read_support_filter_lzma(a) < ARCHIVE_WARN ||
+	    archive_read_support_filter_xz(a) < ARCHIVE_WARN ||
+	    archive_read_support_filter_zstd(a) < ARCHIVE_WARN ||
+	    archive_read_support_filter_lz4(a) < ARCHIVE_WARN ||
+	    archive_read_support_format_raw(a) < ARCHIVE_WARN)
+		return -ENOSYS;
+	if (archive_read_open_memory(a, b.p, b.n) != ARCHIVE_OK ||
+	    archive_read_next_header(a, &entry) != ARCHIVE_OK)
+		return -EBADMSG;
+	return archive_filter_code(a, 0) == ARCHIVE_FILTER_NONE ? -EBADMSG : 0;
+}
+
+/*
+ * Unpack.  Kbuild writes the unpacked size behind the compressed bytes, and other things
+ * may follow, so what came before an error is the result; whoever reads it checks it.
+ */
+static int unpack(struct bytes b, struct buf *out)
+{
+	struct archive *a = archive_read_new();
+	int r = a ? reader_open(a, b) : -ENOMEM;
+
+	out->max = MAX_UNPACKED;
+	while (r == 0) {
+		uint8_t *room;
+		la_ssize_t n;
+
+		r = buf_reserve(out, 256 * 1024, &room);
+		if (r < 0)
+			break;
+		n = archive_read_data(a, room, 256 * 1024);
+		if (n <= 0)
+			break;
+		buf_commit(out, (size_t)n);
+	}
+	archive_read_free(a);
+	if (r == 0 && buf_len(out) == 0)
+		r = -EBADMSG;
+	return r;
+}
+
+/* "Linux version 6.1.0 (user@host) ..." to the end of its line. */
+static void find_banner(struct bytes b, struct image_info *ret)
+{
+	static const char head[] = "Linux version ";
+	const uint8_t *p = b.p, *end = b.p + b.n;
+
+	while (!ret->banner && (p = memmem(p, (size_t)(end - p), head, strlen(head)))) {
+		const char *s = (const char *)p;
+		size_t left = (size_t)(end - p), n = 0, rel;
+
+		while (n < left && n < BANNER_MAX && s[n] != '\n' && s[n] != '\0')
+			n++;
+		rel = strlen(head);
+		while (rel < n && s[rel] != ' ')
+			rel++;
+		p += strlen(head);
+		rel -= strlen(head);
+		if (n == left || !isdigit(*p) || rel >= sizeof(ret->release) ||
+		    !text_is_plain(s, n, false) || !memmem(s, n, " (", 2))
+			continue;
+		snprintf(ret->release, sizeof(ret->release), "%.*s", (int)rel,
+			 (const char *)p);
+		while (n > 0 && s[n - 1] == ' ')
+			n--;
+		ret->banner = strndup(s, n);
+	}
+}
+
+/* End of the ELF file that begins at b: its section headers are its last part. */
+static size_t elf_extent(struct bytes b)
+{
+	uint64_t shoff = 0, end;
+	uint32_t size, num;
+
+	if (b.n < 64 || b.p[5] != 1)
+		return 0;
+	if (b.p[4] == 2) {
+		shoff = le32(b.p + 40) | (uint64_t)le32(b.p + 44) << 32;
+		size = le16(b.p + 58);
+		num = le16(b.p + 60);
+	} else {
+		shoff = le32(b.p + 32);
+		size = le16(b.p + 46);
+		num = le16(b.p + 48);
+	}
+	if (__builtin_add_overflow(shoff, (uint64_t)size * num, &end) || end > b.n)
+		return 0;
+	return (size_t)end;
+}
+
+/* A flat binary holds the kernel's note, and the vDSO, which has one of its own: ELF
+ * files inside are passed over. */
+static void find_note(struct bytes b, char hex[static BUILD_ID_HEX])
+{
+	static const char elf[] = "\177ELF";
+	size_t i = 0;
+
+	while (i + 16 < b.n) {
+		uint32_t len;
+
+		if (memcmp(b.p + i, elf, 4) == 0) {
+			size_t skip = elf_extent((struct bytes){b.p + i, b.n - i});
+
+			i += skip >= 64 ? (skip + 3) & ~(size_t)3 : 4;
+			continue;
+		}
+		len = le32(b.p + i + 4);
+		if (le32(b.p + i) == 4 && le32(b.p + i + 8) == 3 && len >= 8 &&
+		    len <= 64 && len <= b.n - i - 16 &&
+		    memcmp(b.p + i + 12, "GNU", 4) == 0 &&
+		    buildid_from_notes(b.p + i, 16 + (size_t)len, hex) == 0)
+			return;
+		i += 4;
+	}
+}
+
+static const char *elf_arch(struct bytes b)
+{
+	if (b.n < 20 || b.p[5] != 1)
+		return NULL;
+	switch (le16(b.p + 18)) {
+	case 3:
+		return "i386";
+	case 40:
+		return "arm";
+	case 62:
+		return "x86_64";
+	case 183:
+		return "arm64";
+	case 243:
+		return b.p[4] == 2 ? "riscv64" : "riscv";
+	default:
+		return NULL;
+	}
+}
+
+static int parse(struct bytes b, struct image_info *ret, int depth);
+
+static int parse_packed(struct bytes b, struct image_info *ret, int depth)
+{
+	_buf_ struct buf out = BUF_INIT;
+	int r = unpack(b, &out);
+
+	if (r < 0)
+		return r;
+	return parse((struct bytes){buf_data(&out), buf_len(&out)}, ret, depth + 1);
+}
+
+/* Documentation/arch/x86/boot.rst: the header at 0x1f1. */
+static int parse_bzimage(struct bytes b, struct image_info *ret, int depth)
+{
+	uint32_t version = le16(b.p + 0x206);
+	size_t setup = ((size_t)(b.p[0x1f1] ? b.p[0x1f1] : 4) + 1) * 512;
+	size_t name = (size_t)le16(b.p + 0x20e) + 0x200;
+	size_t n = 0;
+
+	ret->arch = version >= 0x20c && (le16(b.p + 0x236) & 1) ? "x86_64" : "i386";
+	if (name > 0x200) {
+		while (name + n < b.n && n < sizeof(ret->release) - 1 &&
+		       !isspace(b.p[name + n]) && b.p[name + n])
+			n++;
+		snprintf(ret->release, sizeof(ret->release), "%.*s", (int)n,
+			 name < b.n ? (const char *)b.p + name : "");
+		if (!text_is_release(ret->release))
+			ret->release[0] = '\0';
+	}
+	if (version >= 0x208) {
+		size_t from = setup + le32(b.p + 0x248);
+		size_t len = le32(b.p + 0x24c);
+		struct image_info inner = {0};
+
+		if (from > b.n || len > b.n - from)
+			return -EBADMSG;
+		if (parse((struct bytes){b.p + from, len}, &inner, depth + 1) == 0) {
+			memcpy(ret->build_id, inner.build_id, sizeof(ret->build_id));
+			if (inner.release[0])
+				memcpy(ret->release, inner.release, sizeof(ret->release));
+			ret->banner = TAKE_PTR(inner.banner);
+		}
+		image_info_fini(&inner);
+	}
+	return ret->release[0] || ret->build_id[0] ? 0 : -EBADMSG;
+}
+
+static int parse_zboot(struct bytes b, struct image_info *ret, int depth)
+{
+	size_t from = le32(b.p + 8), len = le32(b.p + 12);
+
+	if (from > b.n || len > b.n - from)
+		return -EBADMSG;
+	return parse_packed((struct bytes){b.p + from, len}, ret, depth);
+}
+
+static int parse_flat(struct bytes b, const char *arch, struct image_info *ret)
+{
+	ret->arch = arch;
+	find_note(b, ret->build_id);
+	find_banner(b, ret);
+	return ret->release[0] || ret->build_id[0] ? 0 : -EBADMSG;
+}
+
+/* arm's loader does not say where the kernel begins. */
+static int parse_zimage(struct bytes b, struct image_info *ret, int depth)
+{
+	static const struct {
+		const char *magic;
+		size_t n;
+	} magics[] = {{"\037\213\010", 3},
+		      {"\375"
+		       "7zXZ",
+		       6},
+		      {"\002!L\030", 4},
+		      {"BZh", 3},
+		      {"\050\265\057\375", 4},
+		      {"\135\0\0", 3}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
+		const uint8_t *p = b.p;
+
+		while ((p = memmem(p, b.n - (size_t)(p - b.p), magics[i].magic,
+				   magics[i].n))) {
+			_buf_ struct buf out = BUF_INIT;
+			struct bytes rest = {p, b.n - (size_t)(p - b.p)};
+
+			if (depth < MAX_DEPTH && unpack(rest, &out) == 0 &&
+			    parse_flat((struct bytes){buf_data(&out), buf_len(&out)},
+				       "arm", ret) == 0)
+				return 0;
+			p++;
+		}
+	}
+	return -EBADMSG;
+}
+
+static int parse_elf(struct bytes b, struct image_info *ret)
+{
+	ret->arch = elf_arch(b);
+	if (buildid_from_elf(b.p, b.n, ret->build_id) < 0)
+		ret->build_id[0] = '\0';
+	find_banner(b, ret);
+	return ret->release[0] || ret->build_id[0] ? 0 : -EBADMSG;
+}
+
+static int parse(struct bytes b, struct image_info *ret, int depth)
+{
+	if (depth > MAX_DEPTH || b.n < 64)
+		return -EBADMSG;
+	if (at(b, 0, "\177ELF", 4))
+		return parse_elf(b, ret);
+	if (b.n > 0x260 && at(b, 0x1fe, "\x55\xaa", 2) && at(b, 0x202, "HdrS", 4))
+		return parse_bzimage(b, ret, depth);
+	if (at(b, 0, "MZ\0\0zimg", 8))
+		return parse_zboot(b, ret, depth);
+	if (at(b, 0x38, "ARM\x64", 4))
+		return parse_flat(b, "arm64", ret);
+	if (at(b, 0x38, "RSC\x05", 4))
+		return parse_flat(b, "riscv64", ret);
+	if (at(b, 0x24, "\x18\x28\x6f\x01", 4))
+		return parse_zimage(b, ret, depth);
+	return parse_packed(b, ret, depth);
+}
+
+int image_parse(const void *data, size_t n, struct image_info *ret)
+{
+	struct image_info info = {0};
+	int r = parse((struct bytes){data, n}, &info, 0);
+
+	if (r < 0) {
+		image_info_fini(&info);
+		return r;
+	}
+	*ret = info;
+	return 0;
+}
+
+int image_read(const char *path, struct image_info *ret, struct kf_error *err)
+{
+	_close_ int fd = fs_open_beneath(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	struct stat st;
+	void *map;
+	int r;
+
+	if (fd < 0)
+		return kf_err(err, fd, KF_REASON_IO, "open the kernel image %s: %m",
+			      path);
+	if (fstat(fd, &st) < 0)
+		return kf_err(err, -errno, KF_REASON_IO, "kernel image %s: %m", path);
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		return kf_err(err, -EBADMSG, KF_REASON_PACKAGE,
+			      "%s is not a kernel image: it is empty or not a file",
+			      path);
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (map == MAP_FAILED)
+		return kf_err(err, -errno, KF_REASON_IO, "read the kernel image %s: %m",
+			      path);
+	r = image_parse(map, (size_t)st.st_size, ret);
+	munmap(map, (size_t)st.st_size);
+	if (r == -EBADMSG)
+		return kf_err(err, r, KF_REASON_PACKAGE,
+			      "%s is not a kernel image that kferry can read (bzImage, "
+			      "Image, zImage, vmlinuz.efi or vmlinux, whole)",
+			      path);
+	if (r < 0)
+		return kf_err(err, r, KF_REASON_IO, "read the kernel image %s: %m", path);
+	return 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The life of a struct kernel, and what identifies it.
+ */
+#include "controller/kernel/kernel.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "controller/kernel/contents.h"
+#include "proto/base/fs.h"
+#include "proto/reason.h"
+
+int kernel_new(struct kernel **ret, struct kf_error *err)
+{
+	struct kernel *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	k->lock_fd = -1;
+	*ret = k;
+	return 0;
+}
+
+void kernel_free(struct kernel *k)
+{
+	if (!k)
+		return;
+	for (size_t i = 0; k->source && i < k->manifest.n_files; i++)
+		free(k->source[i]);
+	free(k->source);
+	if (k->scratch)
+		(void)!fs_remove_tree(AT_FDCWD, k->scratch);
+	free(k->scratch);
+	manifest_fini(&k->manifest);
+	buf_fini(&k->manifest_bytes);
+	cleanup_close(&k->lock_fd);
+	free(k);
+}
+
+/* What the agent puts where the boot stage reads: on many boards a small file system. */
+static bool for_boot(const struct kernel *k, const char *path)
+{
+	return strcmp(path, k->manifest.image) == 0 || strncmp(path, "dtbs/", 5) == 0 ||
+	       strncmp(path, "overlays/", 9) == 0;
+}
+
+void kernel_identify(struct kernel *k)
+{
+	digest_bytes(buf_data(&k->manifest_bytes), buf_len(&k->manifest_bytes),
+		     &k->digest);
+	manifest_slot_id(&k->digest, k->slot);
+	k->boot_bytes = 0;
+	for (size_t i = 0; i < k->manifest.n_files; i++) {
+		if (for_boot(k, k->manifest.files[i].path))
+			k->boot_bytes += k->manifest.files[i].size;
+	}
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Writing packages.  Nothing of this machine gets into the bytes: owner 0, time 0, the
+ * manifest's modes and order.  Each file is digested while it is read, so that what is
+ * sent is what was promised, whatever happened to it since it was packed.
+ */
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "controller/cancel.h"
+#include "controller/kernel/kernel.h"
+#include "proto/base/fs.h"
+#include "proto/reason.h"
+
+#define CHUNK (128 * 1024)
+
+struct tar {
+	struct archive *a;
+	kernel_sink_fn sink;
+	void *arg;
+	int sink_failed; /* what the sink returned */
+	uint8_t *chunk;
+	struct kf_error *err;
+};
+
+static la_ssize_t on_write(struct archive *a, void *arg, const void *data, size_t n)
+{
+	struct tar *t = arg;
+	int r = t->sink_failed ? t->sink_failed : t->sink(t->arg, data, n);
+
+	if (r != 0) {
+		t->sink_failed = r;
+		archive_set_error(a, ECANCELED, "the sink ended it");
+		return -1;
+	}
+	return (la_ssize_t)n;
+}
+
+/* The sink knows better than libarchive what it did not like. */
+static int archive_failed(struct tar *t)
+{
+	if (t->sink_failed)
+		return t->sink_failed < 0 ? t->sink_failed : -ECANCELED;
+	return kf_err(t->err, -EIO, KF_REASON_IO, "write the package: %s",
+		      archive_error_string(t->a) ? archive_error_string(t->a) : "failed");
+}
+
+static int open_archive(struct tar *t, int level)
+{
+	char text[16];
+
+	t->a = archive_write_new();
+	t->chunk = malloc(CHUNK);
+	if (!t->a || !t->chunk)
+		return kf_err(t->err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	snprintf(text, sizeof(text), "%d", level);
+	if (archive_write_set_format_pax_restricted(t->a) != ARCHIVE_OK ||
+	    archive_write_add_filter_zstd(t->a) != ARCHIVE_OK ||
+	    archive_write_set_filter_option(t->a, "zstd", "compression-level", text) !=
+		    ARCHIVE_OK ||
+	    archive_write_set_bytes_per_block(t->a, CHUNK) != ARCHIVE_OK ||
+	    archive_write_set_bytes_in_last_block(t->a, 1) != ARCHIVE_OK ||
+	    archive_write_open(t->a, t, NULL, on_write, NULL) != ARCHIVE_OK)
+		return archive_failed(t);
+	return 0;
+}
+
+static int write_header(struct tar *t, const char *path, uint32_t mode, uint64_t size)
+{
+	struct archive_entry *e = archive_entry_new();
+	int r;
+
+	if (!e)
+		return kf_err(t->err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	archive_entry_set_pathname(e, path);
+	archive_entry_set_filetype(e, AE_IFREG);
+	archive_entry_set_perm(e, mode);
+	archive_entry_set_size(e, (la_int64_t)size);
+	archive_entry_set_uid(e, 0);
+	archive_entry_set_gid(e, 0);
+	archive_entry_set_mtime(e, 0, 0);
+	r = archive_write_header(t->a, e);
+	archive_entry_free(e);
+	return r == ARCHIVE_OK ? 0 : archive_failed(t);
+}
+
+static int changed(struct tar *t, const char *source)
+{
+	return kf_err(t->err, -ESTALE, KF_REASON_DIGEST,
+		      "%s changed while it was being packed: let the build end, and try "
+		      "again",
+		      source);
+}
+
+static int write_file(struct tar *t, const struct manifest_file *f, const char *source)
+{
+	_close_ int fd = fs_open_beneath(AT_FDCWD, source, O_RDONLY | O_CLOEXEC, 0);
+	struct digest_ctx ctx;
+	struct digest d;
+	uint64_t left = f->size;
+	int r;
+
+	if (fd < 0)
+		return kf_err(t->err, fd, KF_REASON_IO, "open %s: %m", source);
+	r = write_header(t, f->path, f->mode, f->size);
+	digest_init(&ctx);
+	while (r == 0 && left > 0) {
+		ssize_t n = read(fd, t->chunk, left < CHUNK ? (size_t)left : CHUNK);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return kf_err(t->err, -errno, KF_REASON_IO, "read %s: %m",
+				      source);
+		if (n == 0)
+			return changed(t, source);
+		if (atomic_load(cancel_flag()))
+			return kf_err(t->err, -ECANCELED, KF_REASON_CANCELLED,
+				      "it was cancelled");
+		digest_update(&ctx, t->chunk, (size_t)n);
+		left -= (uint64_t)n;
+		if (archive_write_data(t->a, t->chunk, (size_t)n) != n)
+			return archive_failed(t);
+	}
+	if (r < 0)
+		return r;
+	digest_final(&ctx, &d);
+	return digest_equal(&d, &f->digest) ? 0 : changed(t, source);
+}
+
+static int write_manifest(struct tar *t, const struct kernel *k)
+{
+	size_t n = buf_len(&k->manifest_bytes);
+	int r = write_header(t, "manifest", 0644, n);
+
+	if (r == 0 &&
+	    archive_write_data(t->a, buf_data(&k->manifest_bytes), n) != (la_ssize_t)n)
+		r = archive_failed(t);
+	return r;
+}
+
+int kernel_write_tar(const struct kernel *k, const uint8_t *want, bool with_manifest,
+		     int level, kernel_sink_fn sink, void *arg, struct kf_error *err)
+{
+	struct tar t = {.sink = sink, .arg = arg, .err = err};
+	int r = open_archive(&t, level);
+
+	if (r == 0 && with_manifest)
+		r = write_manifest(&t, k);
+	for (size_t i = 0; r == 0 && i < k->manifest.n_files; i++) {
+		if (!want || (want[i / 8] & (1u << (i % 8))))
+			r = write_file(&t, &k->manifest.files[i], k->source[i]);
+	}
+	if (r == 0 && archive_write_close(t.a) != ARCHIVE_OK)
+		r = archive_failed(&t);
+	/* An end that was not earned must not look like one: nothing more is written. */
+	if (r < 0 && t.a)
+		archive_write_fail(t.a);
+	archive_write_free(t.a);
+	free(t.chunk);
+	return r;
+}
