@@ -222,22 +222,32 @@ static const struct boot_chain *chain_of(const struct agent *a, int slot_fd)
 	return boot_select(a, NULL, &chain, &err) < 0 ? NULL : chain;
 }
 
-int slot_discard(struct agent *a, const char *id, struct kf_error *err)
+int slot_unstage(const struct agent *a, const char *id, struct kf_error *err)
 {
 	const struct boot_chain *chain;
 	char path[SLOT_PATH];
 	_close_ int fd = -1;
-	int rc = 0;
+	int rc;
 
 	snprintf(path, sizeof(path), SLOTS_DIR "/%s", id);
 	fd = fs_open_beneath(a->state_fd, path, O_RDONLY | O_DIRECTORY, 0);
 	chain = chain_of(a, fd);
-	if (chain)
-		rc = chain->remove(a, id, err);
-	if (rc < 0) {
+	if (!chain)
+		return 0;
+	rc = chain->remove(a, id, err);
+	if (rc < 0)
 		kf_err_wrap(err, "remove slot %s from boot chain %s", id, chain->name);
+	return rc;
+}
+
+int slot_discard(struct agent *a, const char *id, struct kf_error *err)
+{
+	char path[SLOT_PATH];
+	int rc;
+
+	rc = slot_unstage(a, id, err);
+	if (rc < 0)
 		return rc;
-	}
 	pthread_mutex_lock(&a->state_lock);
 	if (state_find(&a->state, id)) {
 		struct state before = a->state;
@@ -251,6 +261,7 @@ int slot_discard(struct agent *a, const char *id, struct kf_error *err)
 	if (rc < 0)
 		return rc;
 	slot_forget_modules(a, id);
+	snprintf(path, sizeof(path), SLOTS_DIR "/%s", id);
 	rc = fs_remove_tree(a->state_fd, path);
 	return rc < 0 ? oserr(err, rc, "remove the files of slot %s", id) : 0;
 }

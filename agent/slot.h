@@ -67,7 +67,11 @@ int slot_bytes(const struct slot *s, uint64_t *ret) _must_check_;
  * (KF_REASON_SLOT_IN_USE) for the running, the known-good, the default and an armed slot.
  */
 int slot_remove(struct agent *a, const char *id, struct kf_error *err) _must_check_;
-/* The same for a slot that is gone already or never became one (recovery): no checks. */
+/* Only the boot chain's part of it. */
+int slot_unstage(const struct agent *a, const char *id,
+		 struct kf_error *err) _must_check_;
+/* slot_remove() for a slot that is gone already or never became one (recovery): no
+ * checks. */
 int slot_discard(struct agent *a, const char *id, struct kf_error *err) _must_check_;
 /* May this slot be removed or changed?  0 or KF_REASON_SLOT_IN_USE; a->state_lock held.
  */

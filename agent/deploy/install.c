@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From received files to a slot: flush, verify from disk, initramfs, one rename into
+ * slots/, the boot entry, and then the state: the one flip that makes it a slot.  What
+ * fails before the flip is undone, so that the next deploy resumes.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/boot/boot.h"
+#include "agent/deploy/parts.h"
+#include "agent/initramfs/initramfs.h"
+#include "agent/oserr.h"
+#include "agent/slot_modules.h"
+#include "proto/base/fs.h"
+#include "proto/base/log.h"
+#include "proto/reason.h"
+
+static int flush(struct deploy *d, struct kf_error *err)
+{
+	int rc = fs_sync_fs(d->staging_fd);
+
+	return rc < 0 ? oserr(err, rc, "flush %s", d->a->conf.state_dir) : 0;
+}
+
+/* Wrong on the disk: forget the file, so that the next deploy sends it again. */
+static int not_verified(struct deploy *d, const struct manifest_file *f, int rc,
+			struct kf_error *err)
+{
+	const char *name;
+	_close_ int dir = deploy_parent(d->staging_fd, f->path, &name);
+
+	if (rc != -EBADMSG)
+		return oserr(err, rc, "verify %s", f->path);
+	if (dir >= 0 && unlinkat(dir, name, 0) < 0)
+		log_warn("deploy id=%s file=%s error=\"%s\"", d->id, f->path,
+			 strerror(errno));
+	return kf_err(err, -EIO, KF_REASON_DIGEST,
+		      "%s reads back from the disk with other bytes than were written; "
+		      "the board's storage may be failing",
+		      f->path);
+}
+
+static int verify(struct deploy *d, struct kf_error *err)
+{
+	const struct manifest *m = &d->manifest;
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < m->n_files; i++)
+		if (bit_get(d->fresh, i))
+			total += m->files[i].size;
+	deploy_stage(d, "verify", total);
+	for (size_t i = 0; i < m->n_files; i++) {
+		int rc = deploy_check_cancel(d, err);
+
+		if (rc < 0)
+			return rc;
+		if (!bit_get(d->fresh, i))
+			continue;
+		rc = deploy_verify(d->staging_fd, &m->files[i], true);
+		if (rc < 0)
+			return not_verified(d, &m->files[i], rc, err);
+		deploy_done(d, m->files[i].size);
+	}
+	return 0;
+}
+
+/* The slot as backends see it; nothing in it is the caller's to release. */
+static struct slot view(const struct deploy *d)
+{
+	struct slot s = {.fd = d->slot.fd >= 0 ? d->slot.fd : d->staging_fd,
+			 .manifest = d->slot.fd >= 0 ? d->slot.manifest : d->manifest,
+			 .conf = d->conf};
+
+	memcpy(s.id, d->id, SLOT_ID_SIZE);
+	return s;
+}
+
+static int make_initramfs(struct deploy *d, struct kf_error *err)
+{
+	struct initramfs_result made = {.how = NULL};
+	struct slot s = view(d);
+	int rc;
+
+	if (!d->chain)
+		return 0;
+	deploy_stage(d, "initramfs", 0);
+	/* One that an interrupted install left may be half written. */
+	if (unlinkat(s.fd, INITRD_FILE, 0) < 0 && errno != ENOENT)
+		return oserr(err, -errno, "remove the initramfs of slot %s", d->id);
+	rc = initramfs_make(d->a, d->chain, &s, d->initramfs, d->cancel, &made, err);
+	if (rc < 0)
+		return rc;
+	free(d->conf.initramfs);
+	d->conf.initramfs = strdup(made.how);
+	d->conf.initrd_base = made.base_len;
+	return d->conf.initramfs ? 0 : oserr(err, -ENOMEM, "make the initramfs");
+}
+
+static int stage_entry(struct deploy *d, struct kf_error *err)
+{
+	struct slot s = view(d);
+	_close_ int initrd = -1;
+
+	if (!d->chain)
+		return 0;
+	deploy_stage(d, "boot", 0);
+	initrd = fs_open_beneath(s.fd, INITRD_FILE, O_RDONLY, 0);
+	if (initrd < 0 && initrd != -ENOENT)
+		return oserr(err, initrd, "open the initramfs of slot %s", d->id);
+	return d->chain->stage(d->a, &s, initrd < 0 ? -1 : initrd, err);
+}
+
+static int move(struct deploy *d, const char *from, const char *to, struct kf_error *err)
+{
+	char old[SLOT_PATH], new[SLOT_PATH];
+	int rc = 0;
+
+	snprintf(old, sizeof(old), "%s/%s", from, d->id);
+	snprintf(new, sizeof(new), "%s/%s", to, d->id);
+	if (renameat(d->a->state_fd, old, d->a->state_fd, new) < 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = fs_sync_dir(d->a->state_fd, to);
+	if (rc == 0)
+		rc = fs_sync_dir(d->a->state_fd, from);
+	return rc < 0 ? oserr(err, rc, "move %s to %s", old, new) : 0;
+}
+
+/* The flip.  A slot that is there keeps its number but has to prove itself again. */
+static int flip(struct deploy *d, struct kf_error *err)
+{
+	struct agent *a = d->a;
+	struct state_slot *entry;
+	struct state before;
+	int rc;
+
+	pthread_mutex_lock(&a->state_lock);
+	before = a->state;
+	entry = state_add(&a->state, d->id);
+	if (!entry) {
+		rc = kf_err(err, -ENOSPC, KF_REASON_SPACE,
+			    "the board has %d slots, which is all there can be; remove "
+			    "some with `kferry kernels rm`",
+			    STATE_SLOTS);
+	} else {
+		entry->state = KFERRY__SLOT_STATE__SLOT_STAGED;
+		if (entry->number == 0)
+			entry->number = a->state.next_number++;
+		rc = state_save(a->state_fd, &a->state, err);
+	}
+	if (rc < 0)
+		a->state = before;
+	pthread_mutex_unlock(&a->state_lock);
+	return rc;
+}
+
+/* Errors in here must not hide the one that led here. */
+static void undo(struct deploy *d)
+{
+	struct kf_error e;
+
+	if (d->chain && d->chain->remove(d->a, d->id, &e) < 0)
+		log_warn("deploy id=%s event=undo error=\"%s\"", d->id, e.msg);
+	if (move(d, SLOTS_DIR, STAGING_DIR, &e) < 0)
+		log_warn("deploy id=%s event=undo error=\"%s\"", d->id, e.msg);
+}
+
+/* A directory in the way is no slot: the state does not know it. */
+static int clear_the_way(struct deploy *d, struct kf_error *err)
+{
+	char path[SLOT_PATH];
+	int rc;
+
+	snprintf(path, sizeof(path), SLOTS_DIR "/%s", d->id);
+	if (!fs_exists(d->a->state_fd, path))
+		return 0;
+	rc = fs_remove_tree(d->a->state_fd, path);
+	return rc < 0 ? oserr(err, rc, "remove %s", path) : 0;
+}
+
+static int prepare(struct deploy *d, struct kf_error *err)
+{
+	int rc;
+
+	if (d->wanted_files > 0)
+		return kf_err(err, -EINVAL, KF_REASON_PROTOCOL,
+			      "the install was asked for before all files came");
+	deploy_stage(d, "flush", 0);
+	rc = flush(d, err);
+	if (rc == 0)
+		rc = verify(d, err);
+	if (rc < 0)
+		return rc;
+	rc = make_initramfs(d, err);
+	if (rc == 0)
+		rc = slot_conf_save(d->staging_fd, &d->conf, err);
+	if (rc == 0)
+		rc = flush(d, err);
+	if (rc < 0 && err->reason == KF_REASON_SPACE)
+		d->drop_staging = true;
+	return rc;
+}
+
+static int install_new(struct deploy *d, struct kf_error *err)
+{
+	int rc;
+
+	if (!d->have_manifest)
+		return kf_err(err, -EINVAL, KF_REASON_PROTOCOL,
+			      "the install was asked for before the manifest came");
+	rc = prepare(d, err);
+	if (rc == 0)
+		rc = deploy_check_cancel(d, err);
+	if (rc == 0)
+		rc = clear_the_way(d, err);
+	if (rc == 0)
+		rc = move(d, STAGING_DIR, SLOTS_DIR, err);
+	if (rc < 0)
+		return rc;
+	rc = stage_entry(d, err);
+	if (rc == 0)
+		rc = flip(d, err);
+	if (rc < 0)
+		undo(d);
+	return rc;
+}
+
+static void drop_old_entry(struct deploy *d)
+{
+	const char *old = d->slot.conf.chain;
+	const struct boot_chain *chain;
+	struct kf_error e;
+
+	if (!old || !d->chain || strcmp(old, d->chain->name) == 0)
+		return;
+	chain = boot_find(old);
+	if (chain && chain->remove(d->a, d->id, &e) < 0)
+		log_warn("deploy id=%s chain=%s error=\"%s\"", d->id, old, e.msg);
+}
+
+/* The files are there; only how they boot changes.  In between slot.conf names no chain:
+ * a crash there must not leave an entry that slot.conf describes wrongly. */
+static int restage(struct deploy *d, struct kf_error *err)
+{
+	struct slot_conf unsettled;
+	int rc = 0;
+
+	if (d->new_initrd)
+		rc = make_initramfs(d, err);
+	if (rc < 0)
+		return rc;
+	if (!d->conf.initramfs && d->slot.conf.initramfs) {
+		d->conf.initramfs = strdup(d->slot.conf.initramfs);
+		d->conf.initrd_base = d->slot.conf.initrd_base;
+		if (!d->conf.initramfs)
+			return oserr(err, -ENOMEM, "install slot %s", d->id);
+	}
+	unsettled = d->conf;
+	unsettled.chain = NULL;
+	rc = slot_conf_save(d->slot.fd, &unsettled, err);
+	if (rc < 0)
+		return rc;
+	drop_old_entry(d);
+	rc = stage_entry(d, err);
+	if (rc == 0)
+		rc = slot_conf_save(d->slot.fd, &d->conf, err);
+	return rc < 0 ? rc : flip(d, err);
+}
+
+static void after_flip(struct deploy *d)
+{
+	struct slot s = view(d);
+	struct kf_error e;
+
+	slot_offer_modules(d->a, &s);
+	if (slot_retain(d->a, &e) < 0)
+		log_warn("deploy id=%s event=retain error=\"%s\"", d->id, e.msg);
+}
+
+int deploy_install(struct deploy *d, Kferry__Installed *ret, struct kf_error *err)
+{
+	const char *how;
+	int rc = 0;
+
+	if (!d->installed) {
+		rc = d->slot.fd >= 0 ? restage(d, err) : install_new(d, err);
+		if (rc < 0) {
+			log_err("deploy id=%s event=failed error=\"%s\"", d->id,
+				err->msg);
+			return rc;
+		}
+		log_info("deploy id=%s event=installed received=%llu initramfs=%s", d->id,
+			 (unsigned long long)d->received_bytes,
+			 d->conf.initramfs ? d->conf.initramfs : "-");
+		after_flip(d);
+	}
+	how = d->installed ? d->slot.conf.initramfs : d->conf.initramfs;
+	ret->slot = d->id;
+	ret->already = d->installed;
+	ret->received_bytes = d->received_bytes;
+	ret->initramfs = (char *)(how ? how : "none");
+	return 0;
+}

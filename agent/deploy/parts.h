@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the parts of a deploy share: struct deploy, and small helpers on it.  Only for
+ * agent/deploy.c and agent/deploy/.
+ *
+ * The order is the same for every file: have.c finds or links it, receive.c takes what
+ * is missing, install.c flushes, verifies from disk what is fresh, and flips.
+ */
+#ifndef KF_DEPLOY_PARTS_H
+#define KF_DEPLOY_PARTS_H
+
+#include "agent/deploy.h"
+#include "agent/slot.h"
+
+#define MANIFEST_FILE "manifest"
+#define INITRD_FILE   "initrd"
+
+struct deploy {
+	struct agent *a;
+	int lock_fd;
+	char id[SLOT_ID_SIZE];
+	struct digest digest; /* of the manifest */
+	uint64_t manifest_size;
+	uint64_t boot_bytes;
+	char release[LIMIT_RELEASE + 1];
+	char arch[LIMIT_NAME + 1];
+	Kferry__Initramfs initramfs;
+
+	const struct boot_chain *chain; /* NULL: none can be used, and no_arm */
+	struct slot_conf conf;		/* how the slot shall boot */
+
+	struct slot slot; /* the slot that is there already; fd -1: none */
+	bool installed;	  /* and nothing has to be done */
+	bool new_initrd;  /* it needs another initramfs */
+
+	int staging_fd;		  /* -1 before there is a manifest */
+	struct manifest manifest; /* of what is being received */
+	bool have_manifest;
+	uint8_t *wanted; /* bitmap: files to be sent */
+	uint8_t *fresh;	 /* bitmap: files to verify from disk */
+	uint64_t wanted_files, wanted_bytes, received_bytes;
+	bool drop_staging; /* the disk is full: do not leave it so */
+
+	struct deploy_progress *progress;
+	const atomic_bool *cancel;
+};
+
+static inline bool bit_get(const uint8_t *map, size_t i)
+{
+	return map[i / 8] & 1u << i % 8;
+}
+
+static inline void bit_set(uint8_t *map, size_t i, bool on)
+{
+	if (on)
+		map[i / 8] = (uint8_t)(map[i / 8] | 1u << i % 8);
+	else
+		map[i / 8] = (uint8_t)(map[i / 8] & ~(1u << i % 8));
+}
+
+/* A new stage, and so much done of it; total 0: not known. */
+void deploy_stage(struct deploy *d, const char *stage, uint64_t total);
+void deploy_done(struct deploy *d, uint64_t n);
+/* 0, or -ECANCELED with err set. */
+int deploy_check_cancel(const struct deploy *d, struct kf_error *err) _must_check_;
+
+/* The directory that holds path below fd, made where it is missing; *ret_base points
+ * into path. */
+int deploy_parent(int fd, const char *path, const char **ret_base) _must_check_;
+/* Does rel below fd hold exactly what the manifest says?  0, -ENOENT, -EBADMSG (another
+ * content), or another errno. */
+int deploy_verify(int fd, const struct manifest_file *f, bool from_disk) _must_check_;
+
+/* Link or copy every file that the board has into the staging directory; wanted and
+ * fresh are filled. */
+int have_find(struct deploy *d, struct kf_error *err) _must_check_;
+/* Remove every staging directory but this one. */
+void have_drop_others(struct deploy *d);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Unpacking: only files that are wanted, digested while they are written, in one
+ * temporary file that gets its name when the digest is right.  What is wrong leaves
+ * nothing; what was right before it stays for a resume.  Nothing is flushed here: the
+ * install does it once for all.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/deploy/parts.h"
+#include "agent/oserr.h"
+#include "proto/base/fs.h"
+#include "proto/reason.h"
+
+#define PART_FILE  ".part" /* in the staging directory, where no package path can be */
+#define READ_BYTES ((size_t)128 * 1024)
+
+struct receive {
+	struct deploy *d;
+	struct package_reader *reader;
+	uint8_t *room;
+};
+
+/* The manifest's entry for this name, if it is wanted. */
+static int expect(struct deploy *d, const struct package_entry *e, size_t *ret,
+		  struct kf_error *err)
+{
+	ssize_t i = manifest_find(&d->manifest, e->path);
+
+	if (i < 0)
+		return kf_err(err, -EBADMSG, KF_REASON_PACKAGE,
+			      "the package has %s, which its manifest does not list",
+			      e->path);
+	if (!bit_get(d->wanted, (size_t)i))
+		return kf_err(err, -EBADMSG, KF_REASON_PACKAGE,
+			      "the package has %s, which was not asked for or came twice",
+			      e->path);
+	if (e->size != d->manifest.files[i].size)
+		return kf_err(
+			err, -EBADMSG, KF_REASON_PACKAGE,
+			"%s has %llu bytes in the package, but %llu in its manifest",
+			e->path, (unsigned long long)e->size,
+			(unsigned long long)d->manifest.files[i].size);
+	*ret = (size_t)i;
+	return 0;
+}
+
+static int copy_entry(struct receive *r, int out, const struct manifest_file *f,
+		      struct kf_error *err)
+{
+	struct digest_ctx ctx;
+	struct digest is;
+	uint64_t size = 0;
+
+	digest_init(&ctx);
+	for (;;) {
+		ssize_t n = package_read(r->reader, r->room, READ_BYTES, err);
+		int rc;
+
+		if (n < 0)
+			return (int)n;
+		if (n == 0)
+			break;
+		rc = deploy_check_cancel(r->d, err);
+		if (rc < 0)
+			return rc;
+		rc = fs_write_all(out, r->room, (size_t)n);
+		if (rc < 0)
+			return oserr(err, rc, "write %s", f->path);
+		digest_update(&ctx, r->room, (size_t)n);
+		size += (uint64_t)n;
+		deploy_done(r->d, (uint64_t)n);
+	}
+	digest_final(&ctx, &is);
+	if (size != f->size)
+		return kf_err(err, -EBADMSG, KF_REASON_PACKAGE,
+			      "%s ended after %llu of %llu bytes", f->path,
+			      (unsigned long long)size, (unsigned long long)f->size);
+	if (!digest_equal(&is, &f->digest))
+		return kf_err(err, -EBADMSG, KF_REASON_DIGEST,
+			      "%s arrived with other bytes than its manifest says; build "
+			      "and pack again",
+			      f->path);
+	return 0;
+}
+
+static int put_in_place(struct deploy *d, int out, const struct manifest_file *f)
+{
+	const char *name;
+	_close_ int dir = -1;
+
+	if (fchmod(out, f->mode) < 0)
+		return -errno;
+	dir = deploy_parent(d->staging_fd, f->path, &name);
+	if (dir < 0)
+		return dir;
+	return renameat(d->staging_fd, PART_FILE, dir, name) < 0 ? -errno : 0;
+}
+
+static int receive_file(struct receive *r, size_t i, struct kf_error *err)
+{
+	const struct manifest_file *f = &r->d->manifest.files[i];
+	struct deploy *d = r->d;
+	_close_ int out = -1;
+	int rc;
+
+	out = fs_open_beneath(d->staging_fd, PART_FILE,
+			      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	if (out < 0)
+		return oserr(err, out, "make a file for %s", f->path);
+	rc = copy_entry(r, out, f, err);
+	if (rc == 0) {
+		rc = put_in_place(d, out, f);
+		if (rc < 0)
+			oserr(err, rc, "put %s in place", f->path);
+	}
+	if (rc < 0) {
+		unlinkat(d->staging_fd, PART_FILE, 0);
+		return rc;
+	}
+	bit_set(d->wanted, i, false);
+	d->wanted_files--;
+	d->wanted_bytes -= f->size;
+	d->received_bytes += f->size;
+	return 0;
+}
+
+static int receive_all(struct receive *r, struct kf_error *err)
+{
+	struct package_entry e;
+	int rc;
+
+	while ((rc = package_next(r->reader, &e, err)) > 0) {
+		size_t i = 0;
+
+		rc = expect(r->d, &e, &i, err);
+		if (rc == 0)
+			rc = receive_file(r, i, err);
+		if (rc < 0)
+			return rc;
+	}
+	if (rc == 0 && r->d->wanted_files > 0)
+		return kf_err(err, -EBADMSG, KF_REASON_PACKAGE,
+			      "the package ended, but %llu files are missing",
+			      (unsigned long long)r->d->wanted_files);
+	return rc;
+}
+
+/* Nothing is wanted: an empty stream will do, whatever it is made of. */
+static int drain(struct receive *r, package_pull_fn pull, void *arg, struct kf_error *err)
+{
+	ssize_t n;
+
+	while ((n = pull(arg, r->room, READ_BYTES)) > 0)
+		;
+	return n < 0 ? oserr(err, (int)n, "receive the package") : 0;
+}
+
+int deploy_receive(struct deploy *d, package_pull_fn pull, void *arg,
+		   struct kf_error *err)
+{
+	_free_ uint8_t *room = malloc(READ_BYTES);
+	struct receive r = {.d = d, .room = room};
+	int rc;
+
+	if (!room)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "out of memory");
+	if (d->wanted_files == 0)
+		return drain(&r, pull, arg, err);
+	if (d->staging_fd < 0)
+		return kf_err(err, -EINVAL, KF_REASON_PROTOCOL,
+			      "files came before the manifest");
+	if (unlinkat(d->staging_fd, PART_FILE, 0) < 0 && errno != ENOENT)
+		return oserr(err, -errno, "remove an old temporary file");
+	deploy_stage(d, "unpack", d->wanted_bytes);
+	rc = package_reader_new(pull, arg, &r.reader, err);
+	if (rc == 0)
+		rc = receive_all(&r, err);
+	package_reader_free(r.reader);
+	if (rc < 0 && err->reason == KF_REASON_SPACE)
+		d->drop_staging = true;
+	return rc;
+}
