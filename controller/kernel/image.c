@@ -22,6 +22,7 @@
 
 #define MAX_UNPACKED ((size_t)1 << 30) /* a debug kernel is a tenth of it */
 #define MAX_DEPTH    4		       /* vmlinuz.efi > Image.gz > Image is three */
+#define BANNER	     "Linux version "
 #define BANNER_MAX   1024
 
 struct bytes {
@@ -96,31 +97,52 @@ static int unpack(struct bytes b, struct buf *out)
 	return r;
 }
 
-/* "Linux version 6.1.0 (user@host) ..." to the end of its line. */
+/* "... #1 SMP ...": kernels since 6.1 hold a second banner without number and time. */
+static bool has_number(const char *s, size_t n)
+{
+	const char *mark = memmem(s, n, " #", 2);
+
+	return mark && (size_t)(mark - s) + 2 < n && isdigit((unsigned char)mark[2]);
+}
+
+/* Length of the banner at s, 0 if it is none: "Linux version 6.1.0 (user@host) ..." to
+ * the end of its line. */
+static size_t banner_at(const char *s, size_t left, char release[LIMIT_RELEASE + 1])
+{
+	size_t head = strlen(BANNER), n = head, rel = head;
+
+	if (left <= head || !isdigit((unsigned char)s[head]))
+		return 0;
+	while (n < left && n < BANNER_MAX && s[n] != '\n' && s[n] != '\0')
+		n++;
+	while (rel < n && s[rel] != ' ')
+		rel++;
+	if (n == left || n == BANNER_MAX || rel - head > LIMIT_RELEASE ||
+	    !text_is_plain(s, n, false) || !memmem(s, n, " (", 2))
+		return 0;
+	snprintf(release, LIMIT_RELEASE + 1, "%.*s", (int)(rel - head), s + head);
+	while (s[n - 1] == ' ')
+		n--;
+	return text_is_release(release) ? n : 0;
+}
+
 static void find_banner(struct bytes b, struct image_info *ret)
 {
-	static const char head[] = "Linux version ";
 	const uint8_t *p = b.p, *end = b.p + b.n;
 
-	while (!ret->banner && (p = memmem(p, (size_t)(end - p), head, strlen(head)))) {
+	while ((p = memmem(p, (size_t)(end - p), BANNER, strlen(BANNER)))) {
+		char release[LIMIT_RELEASE + 1];
 		const char *s = (const char *)p;
-		size_t left = (size_t)(end - p), n = 0, rel;
+		size_t n = banner_at(s, (size_t)(end - p), release);
 
-		while (n < left && n < BANNER_MAX && s[n] != '\n' && s[n] != '\0')
-			n++;
-		rel = strlen(head);
-		while (rel < n && s[rel] != ' ')
-			rel++;
-		p += strlen(head);
-		rel -= strlen(head);
-		if (n == left || !isdigit(*p) || rel >= sizeof(ret->release) ||
-		    !text_is_plain(s, n, false) || !memmem(s, n, " (", 2))
+		p += strlen(BANNER);
+		if (n == 0 || (ret->banner && !has_number(s, n)))
 			continue;
-		snprintf(ret->release, sizeof(ret->release), "%.*s", (int)rel,
-			 (const char *)p);
-		while (n > 0 && s[n - 1] == ' ')
-			n--;
+		free(ret->banner);
 		ret->banner = strndup(s, n);
+		memcpy(ret->release, release, sizeof(release));
+		if (has_number(s, n))
+			return;
 	}
 }
 
