@@ -63,6 +63,8 @@ COMMON_LIBS := libuv libprotobuf-c libarchive libzstd libsodium
 CONTROLLER_LIBS := libssh inih jansson
 PKG_CFLAGS := $(shell pkg-config --cflags $(COMMON_LIBS) $(CONTROLLER_LIBS) 2>/dev/null)
 COMMON_LDLIBS = $(shell pkg-config --libs $(COMMON_LIBS)) -lpthread
+# The agent reads initramfs archives member by member, below libarchive's filters.
+AGENT_LDLIBS = $(shell pkg-config --libs zlib liblzma) $(COMMON_LDLIBS)
 CONTROLLER_LDLIBS = $(shell pkg-config --libs $(CONTROLLER_LIBS))
 
 BASE_SRC := $(wildcard proto/base/*.c)
@@ -106,7 +108,7 @@ $(O)/kferry: $(CONTROLLER_OBJ) $(COMMON_OBJ)
 
 $(O)/kferryd: $(AGENT_OBJ) $(COMMON_OBJ)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(COMMON_LDLIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(AGENT_LDLIBS)
 
 include tests/tests.mk
 include agent/static.mk

@@ -23,7 +23,7 @@ $(C)/tests/unit/proto/%: $(C)/tests/unit/proto/%.o $(COMMON_OBJ)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(COMMON_LDLIBS)
 $(C)/tests/unit/agent/%: $(C)/tests/unit/agent/%.o $(AGENT_LIB_OBJ) $(COMMON_OBJ)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(COMMON_LDLIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(AGENT_LDLIBS)
 $(C)/tests/unit/controller/%: $(C)/tests/unit/controller/%.o $(CONTROLLER_LIB_OBJ) $(COMMON_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(CONTROLLER_LDLIBS) $(COMMON_LDLIBS)
@@ -35,7 +35,7 @@ endif
 ifeq ($(VARIANT),fuzz)
 build/fuzz/tests/fuzz/%: build/fuzz/tests/fuzz/%.o $(AGENT_LIB_OBJ) $(COMMON_OBJ)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(COMMON_LDLIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(AGENT_LDLIBS)
 .PHONY: fuzz-build
 fuzz-build: $(FUZZ_BIN)
 endif
