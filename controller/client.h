@@ -34,6 +34,13 @@ int client_next(struct client *c, deadline_ms deadline, struct peer_event *ev,
 int client_call(struct client *c, const Kferry__Envelope *env,
 		Kferry__Envelope__BodyCase want, deadline_ms deadline,
 		const Kferry__Envelope **ret, struct kf_error *err) _must_check_;
+/* As client_next(), and wakes with PEER_NOTHING when fd (-1: none) may be read and not
+ * much waits to be sent: for what goes both ways at once. */
+int client_next_or_fd(struct client *c, int fd, deadline_ms deadline,
+		      struct peer_event *ev, struct kf_error *err) _must_check_;
+/* Queue at most LIMIT_DATA bytes; client_next() sends them while it waits. */
+int client_queue_data(struct client *c, const void *data, size_t n, uint8_t flags,
+		      struct kf_error *err) _must_check_;
 /* Any size; split into frames; the last gets `flags` (FRAME_END).  While writing,
  * incoming bytes are taken in, and an Error that the agent sends meanwhile ends it with
  * that error. */

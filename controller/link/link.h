@@ -6,9 +6,12 @@
  *	exec   any argv whose stdin and stdout are the stream        link_exec.c
  *	unix   a socket on this machine                              link_unix.c
  *
- * Above, only link_fd() is seen: a stream socket, non-blocking.  The ssh link runs a
- *thread that owns the session from connect to free and pumps between channel and
- *socketpair. libssh appears in link_ssh.c (and the files behind link_ssh.h) only.
+ * Above, only link_fd() is seen: a stream socket, non-blocking.  The ssh link runs
+ * threads: one connects and logs in, one pumps between channel and socketpair; only one
+ * of them has the session at any time.  libssh appears in link_ssh.c and in the files
+ * behind ssh_login.h and ssh_pump.h only.
+ *
+ * One link or runner is used by one thread.
  */
 #ifndef KF_LINK_H
 #define KF_LINK_H
@@ -27,7 +30,9 @@ int link_open(const struct config *cfg, const char *board, deadline_ms deadline,
 	      struct link **ret, struct kf_error *err) _must_check_;
 int link_fd(const struct link *l);
 const char *link_describe(const struct link *l); /* "ssh pi@rpi4.local:22" */
-/* After the stream ended: say why, as the far side told (stderr, exit status). */
+/* After the stream ended: say why, as the far side told (stderr, exit status).  Always an
+ * error: KF_REASON_NO_AGENT where that is certain, else KF_REASON_CONNECTION.  Waits for
+ * the far side's last words for a moment. */
 int link_failure(struct link *l, struct kf_error *err);
 void link_close(struct link *l);
 
@@ -41,7 +46,7 @@ struct link_run {
 	const char *const *argv;
 	const void *input;
 	size_t input_len;
-	int input_fd;
+	int input_fd;		   /* > 0: read to its end */
 	struct buf *out, *err_out; /* limited by their max */
 	deadline_ms deadline;
 };
@@ -49,8 +54,25 @@ struct link_runner;
 /* One connection for any number of commands. */
 int link_runner_open(const struct config *cfg, const char *board, deadline_ms deadline,
 		     struct link_runner **ret, struct kf_error *err) _must_check_;
+/* -ENOTCONN and the like: the connection failed; -ETIMEDOUT, -ECANCELED; -EMSGSIZE when
+ * out or err_out is full. */
 int link_runner_run(struct link_runner *r, const struct link_run *run, int *ret_status,
 		    struct kf_error *err) _must_check_;
 void link_runner_close(struct link_runner *r);
+
+/*
+ * The host key of a board on the ssh link, as it is now and as it is known.  Nothing is
+ * accepted here: that is done by writing `fingerprint` to board.host_key_sha256.
+ */
+enum host_key { HOST_KEY_GOOD, HOST_KEY_UNKNOWN, HOST_KEY_CHANGED };
+struct link_host_key {
+	enum host_key state;
+	char type[32];
+	char fingerprint[72]; /* "SHA256:..." */
+	char known[72];	      /* with HOST_KEY_CHANGED */
+};
+/* Other links have no host key: HOST_KEY_GOOD, fingerprint "". */
+int link_host_key(const struct config *cfg, const char *board, deadline_ms deadline,
+		  struct link_host_key *ret, struct kf_error *err) _must_check_;
 
 #endif

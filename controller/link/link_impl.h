@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the kinds of link give to link.c; nobody else includes it. */
+#ifndef KF_LINK_IMPL_H
+#define KF_LINK_IMPL_H
+
+#include "controller/link/link.h"
+
+struct link_kind {
+	const char *prefix; /* of board.link: "exec:" */
+	/* rest: what stands after the prefix.  *ret_describe is the caller's to free. */
+	int (*open)(const struct config *cfg, const char *board, const char *rest,
+		    deadline_ms deadline, void **ret, int *ret_fd, char **ret_describe,
+		    struct kf_error *err);
+	int (*failure)(void *impl, struct kf_error *err);
+	void (*close)(void *impl, int fd);
+	/* Runners; run_open NULL: board.run is used. */
+	int (*run_open)(const struct config *cfg, const char *board, deadline_ms deadline,
+			void **ret, struct kf_error *err);
+	int (*run)(void *impl, const struct link_run *run, int *ret_status,
+		   struct kf_error *err);
+	void (*run_close)(void *impl);
+};
+
+extern const struct link_kind link_exec, link_unix, link_ssh;
+
+/* Start argv with a stream socket as stdin and stdout and fd err_fd as stderr; the
+ * environment is this process's.  *ret_fd is non-blocking. */
+int link_spawn(char *const argv[], int err_fd, int *ret_pid, int *ret_fd) _must_check_;
+/* The last line that is not empty of a far side's stderr, "" if there is none. */
+void link_last_line(const char *text, size_t n, char *dst, size_t size);
+/* Does this exit status or text mean that there is no agent? */
+bool link_means_no_agent(int status, const char *text);
+
+#endif
