@@ -122,19 +122,21 @@ static void skip_boot(struct agent *a, const char *name)
 		a->state.next_boot = n + 1;
 }
 
-/* The damaged file is kept for a look; slots that are whole are entered again, and the
- * board's own kernel is what it falls back to. */
-static int rebuild_state(struct agent *a, struct kf_error *err)
+/* Slots that are whole are entered again, and the board's own kernel is what it falls
+ * back to.  The damaged file is kept for a look. */
+static int rebuild_state(struct agent *a, bool change, struct kf_error *err)
 {
 	log_err("state event=damaged error=\"%s\" kept=%s/" DAMAGED, err->msg,
 		a->conf.state_dir);
-	if (renameat(a->state_fd, "state", a->state_fd, DAMAGED) < 0 && errno != ENOENT)
-		return oserr(err, -errno, "set the damaged state file aside");
 	state_init(&a->state);
 	if (each_name(a->state_fd, SLOTS_DIR, adopt_slot, a) < 0 ||
 	    each_name(a->state_fd, "boots", skip_boot, a) < 0)
 		log_warn("state event=rebuild error=\"some directories are not "
 			 "readable\"");
+	if (!change)
+		return 0;
+	if (renameat(a->state_fd, "state", a->state_fd, DAMAGED) < 0 && errno != ENOENT)
+		return oserr(err, -errno, "set the damaged state file aside");
 	return state_save(a->state_fd, &a->state, err);
 }
 
@@ -144,9 +146,7 @@ static int load_state(struct agent *a, bool change, struct kf_error *err)
 
 	if (rc == -ENOENT)
 		return change ? state_save(a->state_fd, &a->state, err) : 0;
-	if (rc == -EBADMSG && change)
-		return rebuild_state(a, err);
-	return rc;
+	return rc == -EBADMSG ? rebuild_state(a, change, err) : rc;
 }
 
 static int bring_up(struct agent *a, const char *root, bool change, struct kf_error *err)
