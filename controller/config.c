@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "controller/config_internal.h"
+#include "controller/near.h"
 #include "proto/reason.h"
 
 const char *config_layer_name(enum config_layer layer)
@@ -22,32 +23,6 @@ const char *config_layer_name(enum config_layer layer)
 	return names[layer];
 }
 
-/* Edit distance for short names; enough to tell which one was meant. */
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned row[65];
-	size_t n = strnlen(b, 64);
-
-	for (size_t j = 0; j <= n; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 0; a[i]; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = (unsigned)i + 1;
-		for (size_t j = 0; j < n; j++) {
-			unsigned best = diagonal + (a[i] != b[j]);
-
-			diagonal = row[j + 1];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (diagonal + 1 < best)
-				best = diagonal + 1;
-			row[j + 1] = best;
-		}
-	}
-	return row[n];
-}
-
 const struct config_key *config_find_key(const char *name, const char **ret_near)
 {
 	unsigned least = UINT_MAX;
@@ -57,7 +32,7 @@ const struct config_key *config_find_key(const char *name, const char **ret_near
 
 		if (!strcmp(k->name, name))
 			return k;
-		d = distance(name, k->name);
+		d = near_distance(name, k->name);
 		if (d < least && ret_near)
 			*ret_near = k->name;
 		if (d < least)

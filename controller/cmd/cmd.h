@@ -11,6 +11,7 @@
 #include "controller/cancel.h"
 #include "controller/config.h"
 #include "controller/ui.h"
+#include "proto/base/clock.h"
 
 /* Exit statuses (design section 5). */
 enum {
@@ -58,13 +59,20 @@ int cmd_version(struct cmd_env *env, int argc, char *argv[]);
 /* Print "kferry NAME: text" and how to get help; returns STATUS_USAGE. */
 int cmd_usage(const struct cmd_env *env, const char *name, const char *fmt, ...)
 	_printf_(3, 4);
+/* After getopt_long() gave '?' or ':' (its option string begins with ':' or "+:"): say
+ * what is wrong; STATUS_USAGE. */
+int cmd_bad_option(const struct cmd_env *env, const char *name, char *const argv[]);
 /* Print err for board and return the exit status that its reason means. */
 int cmd_fail(const struct cmd_env *env, const char *board, const struct kf_error *err);
 /* The status for a reason: BUSY 75, USAGE 64, BUILD/FELL_BACK/WRONG_KERNEL/UNHEALTHY 1,
  * else 2. */
 int cmd_status(int reason);
+/* The command of that name or alias, NULL; ret_near (may be NULL): the nearest name. */
+const struct cmd *cmd_find(const char *name, const char **ret_near);
+/* The deadline of a connection to this board, from timeout.connect. */
+deadline_ms cmd_connect_deadline(const struct cmd_env *env, const char *board);
 /* The board a command is for: arg, else -b, else the default; NULL with a message
- * printed. */
+ * printed (then: STATUS_USAGE). */
 const char *cmd_board_arg(const struct cmd_env *env, const char *name, const char *arg);
 
 #endif
