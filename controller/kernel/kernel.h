@@ -32,10 +32,10 @@ void kernel_free(struct kernel *k);
 /* Write files as a zstd tar.  want: bitmap over manifest.files, NULL for all;
  * with_manifest puts the manifest first (a package file).  sink gets the bytes; non-zero
  * ends it.  A file whose bytes are not what the manifest says (it changed meanwhile) is
- * KF_REASON_DIGEST. */
+ * KF_REASON_DIGEST.  done (may be NULL) counts the files' bytes while they are read. */
 typedef int (*kernel_sink_fn)(void *arg, const void *data, size_t n);
 int kernel_write_tar(const struct kernel *k, const uint8_t *want, bool with_manifest,
-		     int level, kernel_sink_fn sink, void *arg,
+		     int level, kernel_sink_fn sink, void *arg, uint64_t *done,
 		     struct kf_error *err) _must_check_;
 
 /* Run make as the configuration says. */

@@ -22,6 +22,7 @@ struct tar {
 	void *arg;
 	int sink_failed; /* what the sink returned */
 	uint8_t *chunk;
+	uint64_t *done;
 	struct kf_error *err;
 };
 
@@ -121,6 +122,8 @@ static int write_file(struct tar *t, const struct manifest_file *f, const char *
 				      "it was cancelled");
 		digest_update(&ctx, t->chunk, (size_t)n);
 		left -= (uint64_t)n;
+		if (t->done)
+			*t->done += (uint64_t)n;
 		if (archive_write_data(t->a, t->chunk, (size_t)n) != n)
 			return archive_failed(t);
 	}
@@ -142,9 +145,10 @@ static int write_manifest(struct tar *t, const struct kernel *k)
 }
 
 int kernel_write_tar(const struct kernel *k, const uint8_t *want, bool with_manifest,
-		     int level, kernel_sink_fn sink, void *arg, struct kf_error *err)
+		     int level, kernel_sink_fn sink, void *arg, uint64_t *done,
+		     struct kf_error *err)
 {
-	struct tar t = {.sink = sink, .arg = arg, .err = err};
+	struct tar t = {.sink = sink, .arg = arg, .done = done, .err = err};
 	int r = open_archive(&t, level);
 
 	if (r == 0 && with_manifest)
