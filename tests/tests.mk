@@ -6,6 +6,7 @@
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 C := build/check
 UNIT_BIN := $(UNIT_SRC:%.c=$(C)/%)
+TEST_LIB_OBJ := $(patsubst %.c,$(C)/%.o,$(wildcard tests/lib/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:%.c=build/fuzz/%)
 FUZZ_SECONDS ?= 60
@@ -21,7 +22,7 @@ $(C)/tests/unit/base/%: $(C)/tests/unit/base/%.o $(COMMON_OBJ)
 $(C)/tests/unit/proto/%: $(C)/tests/unit/proto/%.o $(COMMON_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(COMMON_LDLIBS)
-$(C)/tests/unit/agent/%: $(C)/tests/unit/agent/%.o $(AGENT_LIB_OBJ) $(COMMON_OBJ)
+$(C)/tests/unit/agent/%: $(C)/tests/unit/agent/%.o $(TEST_LIB_OBJ) $(AGENT_LIB_OBJ) $(COMMON_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(AGENT_LDLIBS)
 $(C)/tests/unit/controller/%: $(C)/tests/unit/controller/%.o $(CONTROLLER_LIB_OBJ) $(COMMON_OBJ)

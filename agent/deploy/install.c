@@ -87,7 +87,7 @@ static int make_initramfs(struct deploy *d, struct kf_error *err)
 		return 0;
 	deploy_stage(d, "initramfs", 0);
 	/* One that an interrupted install left may be half written. */
-	if (unlinkat(s.fd, INITRD_FILE, 0) < 0 && errno != ENOENT)
+	if (d->slot.fd < 0 && unlinkat(s.fd, INITRD_FILE, 0) < 0 && errno != ENOENT)
 		return oserr(err, -errno, "remove the initramfs of slot %s", d->id);
 	rc = initramfs_make(d->a, d->chain, &s, d->initramfs, d->cancel, &made, err);
 	if (rc < 0)
@@ -198,7 +198,7 @@ static int prepare(struct deploy *d, struct kf_error *err)
 		rc = slot_conf_save(d->staging_fd, &d->conf, err);
 	if (rc == 0)
 		rc = flush(d, err);
-	if (rc < 0 && err->reason == KF_REASON_SPACE)
+	if (rc < 0 && oserr_reason(rc) == KF_REASON_SPACE)
 		d->drop_staging = true;
 	return rc;
 }
@@ -287,6 +287,10 @@ int deploy_install(struct deploy *d, Kferry__Installed *ret, struct kf_error *er
 	if (!d->installed) {
 		rc = d->slot.fd >= 0 ? restage(d, err) : install_new(d, err);
 		if (rc < 0) {
+			/* Generators and backends say "I/O"; a full disk is its own
+			 * reason. */
+			if (err->reason == KF_REASON_IO)
+				err->reason = oserr_reason(rc);
 			log_err("deploy id=%s event=failed error=\"%s\"", d->id,
 				err->msg);
 			return rc;

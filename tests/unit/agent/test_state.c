@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The state: there and back, and every kind of damage noticed. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "agent/state.h"
+#include "proto/base/fs.h"
+#include "proto/digest.h"
+#include "proto/reason.h"
+
+struct dir {
+	char path[32];
+	int fd;
+};
+
+static int set_up(void **state)
+{
+	struct dir *d = malloc(sizeof(*d));
+
+	assert_non_null(d);
+	strcpy(d->path, "/tmp/kf-state-XXXXXX");
+	assert_non_null(mkdtemp(d->path));
+	d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*state = d;
+	return d->fd < 0;
+}
+
+static int tear_down(void **state)
+{
+	struct dir *d = *state;
+
+	close(d->fd);
+	assert_int_equal(fs_remove_tree(AT_FDCWD, d->path), 0);
+	free(d);
+	return 0;
+}
+
+static void fill(struct state *s)
+{
+	struct state_slot *slot;
+
+	state_init(s);
+	s->next_number = 4;
+	s->next_boot = 17;
+	slot = state_add(s, "k-00000001");
+	slot->state = KFERRY__SLOT_STATE__SLOT_GOOD;
+	slot->number = 1;
+	slot = state_add(s, "k-0000000a");
+	slot->state = KFERRY__SLOT_STATE__SLOT_TRIAL;
+	slot->number = 3;
+	strcpy(s->known_good, "k-00000001");
+	s->trial.phase = KFERRY__TRIAL__TRIAL_RUNNING;
+	strcpy(s->trial.slot, "k-0000000a");
+	s->trial.confirm_timeout_s = 90;
+	strcpy(s->trial.armed_boot_id, "boot-1");
+	strcpy(s->trial.boot_id, "boot-2");
+}
+
+static void test_there_and_back(void **state)
+{
+	struct dir *d = *state;
+	struct state s, t;
+	struct kf_error err = {0};
+	struct stat st;
+
+	fill(&s);
+	assert_int_equal(state_load(d->fd, &t, &err), -ENOENT);
+	assert_string_equal(t.known_good, FOREIGN);
+	assert_int_equal(t.trial.phase, KFERRY__TRIAL__TRIAL_NONE);
+	assert_int_equal(state_save(d->fd, &s, &err), 0);
+	assert_int_equal(state_load(d->fd, &t, &err), 0);
+	assert_memory_equal(&s, &t, sizeof(s));
+	assert_int_equal(fstatat(d->fd, "state", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+}
+
+static void test_every_flipped_byte(void **state)
+{
+	_buf_ struct buf text = BUF_INIT;
+	struct kf_error err;
+	struct state s, t;
+
+	(void)state;
+	fill(&s);
+	assert_int_equal(state_emit(&s, &text), 0);
+	for (size_t i = 0; i < buf_len(&text); i++) {
+		text.data[i] ^= 1;
+		assert_int_equal(state_parse(buf_data(&text), buf_len(&text), &t, &err),
+				 -EBADMSG);
+		assert_int_equal(err.reason, KF_REASON_STATE);
+		text.data[i] ^= 1;
+		/* A torn write. */
+		assert_int_equal(state_parse(buf_data(&text), i, &t, &err), -EBADMSG);
+	}
+	assert_int_equal(state_parse(buf_data(&text), buf_len(&text), &t, &err), 0);
+}
+
+/* The text with its right digest: what a wrong writer might have made. */
+static int parse_signed(const char *body)
+{
+	_buf_ struct buf text = BUF_INIT;
+	char hex[DIGEST_HEX];
+	struct digest digest;
+	struct kf_error err;
+	struct state s;
+
+	digest_bytes(body, strlen(body), &digest);
+	digest_hex(&digest, hex);
+	assert_int_equal(buf_printf(&text, "%sdigest %s\n", body, hex), 0);
+	return state_parse(buf_data(&text), buf_len(&text), &s, &err);
+}
+
+#define BODY(head, good, trial, slots)                                                   \
+	head "\nnext-number 2\nnext-boot 1\nknown-good " good "\ndefault foreign\n"      \
+	     "trial " trial "\ntrial-slot -\ntrial-timeout 0\ntrial-armed-boot -\n"      \
+	     "trial-boot -\n" slots
+
+static void test_wrong_but_signed(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_signed(BODY("kferry-state 1", "foreign", "none", "")), 0);
+	assert_int_equal(parse_signed(BODY("kferry-state 2", "foreign", "none", "")),
+			 -EBADMSG);
+	assert_int_equal(parse_signed(BODY("kferry-state 1", "k-00000001", "none", "")),
+			 -EBADMSG);
+	assert_int_equal(parse_signed(BODY("kferry-state 1", "k-00000001", "none",
+					   "slot k-00000001 good 1\n")),
+			 0);
+	assert_int_equal(parse_signed(BODY("kferry-state 1", "foreign", "armed", "")),
+			 -EBADMSG);
+	assert_int_equal(parse_signed(BODY("kferry-state 1", "foreign", "none",
+					   "slot k-00000001 good 01\n")),
+			 -EBADMSG);
+	assert_int_equal(parse_signed(BODY("kferry-state 1", "foreign", "none",
+					   "slot k-00000001 good 1\n"
+					   "slot k-00000001 bad 2\n")),
+			 -EBADMSG);
+	assert_int_equal(parse_signed(BODY("kferry-state 1", "foreign", "none",
+					   "slot ../../etc good 1\n")),
+			 -EBADMSG);
+	assert_int_equal(parse_signed(""), -EBADMSG);
+}
+
+static void test_slots(void **state)
+{
+	struct state s;
+	char id[SLOT_ID_SIZE];
+
+	(void)state;
+	state_init(&s);
+	for (unsigned i = 0; i < STATE_SLOTS; i++) {
+		snprintf(id, sizeof(id), "k-%08x", i);
+		assert_non_null(state_add(&s, id));
+	}
+	assert_null(state_add(&s, "k-ffffffff"));
+	assert_ptr_equal(state_add(&s, "k-00000003"), &s.slots[3]);
+	state_drop(&s, "k-00000003");
+	state_drop(&s, "k-00000003");
+	assert_int_equal(s.n_slots, STATE_SLOTS - 1);
+	assert_null(state_find(&s, "k-00000003"));
+	assert_string_equal(s.slots[3].id, "k-00000004");
+	assert_non_null(state_find(&s, "k-0000001f"));
+}
+
+static void test_too_long(void **state)
+{
+	struct dir *d = *state;
+	static char junk[9000];
+	struct kf_error err = {0};
+	struct state s;
+
+	memset(junk, 'x', sizeof(junk));
+	assert_int_equal(fs_replace(d->fd, "state", junk, sizeof(junk), 0600), 0);
+	assert_int_equal(state_load(d->fd, &s, &err), -EBADMSG);
+	assert_string_equal(s.default_slot, FOREIGN);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_there_and_back, set_up, tear_down),
+		cmocka_unit_test(test_every_flipped_byte),
+		cmocka_unit_test(test_wrong_but_signed),
+		cmocka_unit_test(test_slots),
+		cmocka_unit_test_setup_teardown(test_too_long, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
