@@ -75,4 +75,8 @@ deadline_ms cmd_connect_deadline(const struct cmd_env *env, const char *board);
  * printed (then: STATUS_USAGE). */
 const char *cmd_board_arg(const struct cmd_env *env, const char *name, const char *arg);
 
+/* Whose profile says how to build: -b, else the default board, else NULL (the tree's).
+ * false: there is no such board, and that was said. */
+bool cmd_build_board(const struct cmd_env *env, const char *name, const char **ret);
+
 #endif

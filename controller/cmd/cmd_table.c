@@ -43,32 +43,38 @@ const struct cmd cmds[] = {
 		.run = cmd_build,
 		.args = "[TARGET...]",
 		.help = "Build the kernel of this tree as the profile says",
-		.details = NULL,
+		.details = "Targets are added to those of build.targets. What make "
+			   "prints is kept in a log\nfile; -v shows it as it comes.\n",
 	},
 	{
 		.name = "pack",
 		.run = cmd_pack,
-		.args = "-o FILE",
+		.args = "-o FILE [--from FILE]",
 		.help = "Pack the built kernel into a file",
-		.details = "  -o FILE  the package to write\n",
+		.details = "  -o FILE      the package to write\n"
+			   "  --from FILE  not the tree's kernel but a .deb's or a "
+			   "tarball's\n",
 	},
 	{
 		.name = "deploy",
 		.alias = "d",
 		.run = cmd_deploy,
-		.args = "[BOARD...] [--from FILE] [--no-reboot] [--once] [--force]",
+		.args = "[BOARD...] [--from FILE] [--no-reboot] [--once] [--force] "
+			"[--cmdline WORDS]",
 		.help = "Send a kernel, boot it once, come back with a verdict",
 		.details =
 			"  --from FILE  a package, a kernel .deb, or a tarball of make "
 			"tar*-pkg\n"
 			"  --no-reboot  install only\n"
 			"  --once       do not make it the default after a pass\n"
-			"  --force      also when this very kernel runs already\n",
+			"  --force      also when this very kernel runs already\n"
+			"  --cmdline WORDS  added to this trial's kernel command "
+			"line\n",
 	},
 	{
 		.name = "bd",
 		.run = cmd_bd,
-		.args = "[BOARD...] [--no-reboot] [--once] [--force]",
+		.args = "[BOARD...] [--no-reboot] [--once] [--force] [--cmdline WORDS]",
 		.help = "Build and deploy",
 		.details = "The options are deploy's. The board is asked first: nothing "
 			   "is built for one\nthat cannot take it.\n",

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What `deploy` and `bd` have in common: options, boards, one board after the other. */
+#ifndef KF_DEPLOY_ARGS_H
+#define KF_DEPLOY_ARGS_H
+
+#include "controller/cmd/cmd.h"
+#include "controller/deploy.h"
+
+struct deploy_args {
+	const char *from; /* a package file; NULL: the tree */
+	bool build;	  /* the tree is built before it is packed */
+	struct deploy_opts opts;
+	const char **boards; /* names from the configuration */
+	size_t n_boards;
+};
+
+void deploy_args_fini(struct deploy_args *a);
+#define _deploy_args_ _cleanup_(deploy_args_fini)
+
+/* 0, or the exit status of a usage error that was told.  bd takes no --from. */
+int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
+		      struct deploy_args *ret) _must_check_;
+/* Build (if asked), pack and deploy to each board; the worst exit status. */
+int deploy_args_run(struct cmd_env *env, const struct deploy_args *a);
+/* A failure for the kernel outweighs a board that could not be used, and that one that
+ * was busy. */
+int deploy_worse(int a, int b);
+
+#endif
