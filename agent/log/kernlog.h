@@ -6,6 +6,7 @@
 #ifndef KF_KERNLOG_H
 #define KF_KERNLOG_H
 
+#include <stdbool.h>
 #include <uv.h>
 
 #include "agent/agent.h"
@@ -17,7 +18,8 @@ struct kernlog;
  * root /dev/kmsg is <root>/dev/kmsg, a plain file or FIFO made by the test. */
 int kernlog_start(uv_loop_t *loop, struct agent *a, int boot_dir_fd, struct kernlog **ret,
 		  struct kf_error *err) _must_check_;
-/* Closes handles; freed when the loop has run their close callbacks. */
+/* Call after the last cursor is freed.  Closes handles; freed when the loop has run their
+ * close callbacks. */
 void kernlog_stop(struct kernlog *k);
 
 /*
@@ -32,6 +34,10 @@ int kernlog_cursor_new(struct kernlog *k, uint64_t since_us, unsigned max_level,
 /* Copy whole records into dst (at least LIMIT_KMSG_RECORD); > 0 bytes, 0: none now. */
 ssize_t kernlog_cursor_read(struct kernlog_cursor *c, char *dst, size_t size);
 void kernlog_cursor_free(struct kernlog_cursor *c);
+/* Everything read so far goes to the file, so that kernlog_file_open() sees it. */
+void kernlog_flush(struct kernlog *k);
+/* Does a record pass: since_us, and max_level as in LogRequest (0: all; else n+1). */
+bool kernlog_wanted(const char *record, size_t n, uint64_t since_us, unsigned max_level);
 
 /* An earlier boot's kept log, unpacked: pull gives bytes until 0. Blocking, for jobs. */
 struct kernlog_file;
