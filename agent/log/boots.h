@@ -18,6 +18,7 @@
 #include <dirent.h>
 
 #include "agent/agent.h"
+#include "agent/slot.h"
 
 #define BOOTS_KEEP 20
 
@@ -29,6 +30,12 @@ struct boot_record {
 	Kferry__BootEnd end;
 };
 
+/*
+ * A boot that the agent never saw (a trial that died before it) gets a record when pstore
+ * has something of it: boot_id is "unseen-<number>", and the number is the one that the
+ * next boot left free for it.
+ */
+
 /* Idempotent within a boot. *ret_fd: directory of this boot's record. */
 int boots_open(struct agent *a, int *ret_fd, struct kf_error *err) _must_check_;
 /* Newest first; at most max. */
@@ -39,10 +46,21 @@ int boots_dir(const struct agent *a, const char *boot_id, unsigned before,
 	      struct boot_record *ret, int *ret_fd) _must_check_;
 int boots_set_end(const struct agent *a, Kferry__BootEnd end) _must_check_;
 
+/*
+ * pstore's records may come late: a new kernel registers its backend when a module loads.
+ * Takes what is there now for the boot before this one; *ret_n: records taken.  Called
+ * some seconds after the start, and when somebody asks for logs the first time.
+ */
+int boots_collect(struct agent *a, unsigned *ret_n) _must_check_;
+
 /* Move what is in /sys/fs/pstore (mounted if need be) into dir_fd:"pstore/"; EFI parts
  * are kept as they are and also joined newest-last into pstore/dmesg.txt.  Names are
  * checked; a record is unlinked only after its copy is flushed.  *ret_n: records taken.
  */
 int pstore_collect(const struct agent *a, int dir_fd, unsigned *ret_n) _must_check_;
+/* Is there something that pstore_collect() would take; mounts it if need be. */
+bool pstore_pending(const struct agent *a);
+/* Does what was collected below dir_fd tell of a panic or an oops. */
+bool pstore_has_crash(int dir_fd);
 
 #endif
