@@ -81,10 +81,9 @@ const struct config_key config_keys[] = {
 
 	STRING("boot.chain", NULL, "boot chain to use; not set: the board's choice"),
 	STRING("boot.cmdline_extra", NULL, "added to the kernel command line"),
-	STRING("boot.trial_cmdline",
-	       "panic=10 oops=panic softlockup_panic=1 hung_task_panic=1 "
-	       "printk.always_kmsg_dump=1",
-	       "added to the command line of a trial: makes deaths into reboots"),
+	STRING("boot.trial_cmdline", NULL,
+	       "added to a trial's command line, makes deaths into reboots; not set: the "
+	       "agent's own"),
 	ARGV("boot.hook", NULL, "program on the board that is the `hook` boot chain"),
 
 	CHOICE("deploy.after_pass", "default", "default|once",

@@ -157,6 +157,12 @@ int main(int argc, char *argv[])
 		return STATUS_ERROR;
 	env.board = g.board;
 	rc = run(&env, &g, argc, argv);
+	/* A result that could not be written was not given; a reader that has enough is
+	 * no error. */
+	if (rc == STATUS_PASS && ui_out_error(env.ui) && ui_out_error(env.ui) != -EPIPE) {
+		ui_warn(env.ui, "standard output: %s", strerror(-ui_out_error(env.ui)));
+		rc = STATUS_ERROR;
+	}
 	config_free(env.cfg);
 	ui_free(env.ui);
 	/* A shell's loop ends at an interrupted command only if a signal ended it. */

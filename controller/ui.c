@@ -59,9 +59,14 @@ int ui_verbose(const struct ui *ui)
 	return ui->opts.verbose;
 }
 
-bool ui_colour(const struct ui *ui)
+int ui_out_error(struct ui *ui)
 {
-	return ui->out_colour;
+	int error;
+
+	pthread_mutex_lock(&ui->lock);
+	error = ui->out_error;
+	pthread_mutex_unlock(&ui->lock);
+	return error;
 }
 
 /* Formatted and escaped; NULL without memory. */
@@ -167,7 +172,8 @@ static void put_out(struct ui *ui, FILE *to, const char *data, size_t n)
 	ui_live_erase(ui);
 	fflush(stderr);
 	fwrite(data, 1, n, to);
-	fflush(to);
+	if (fflush(to) && to == stdout && !ui->out_error)
+		ui->out_error = errno ? -errno : -EIO;
 	ui_live_draw(ui);
 	pthread_mutex_unlock(&ui->lock);
 }
@@ -184,6 +190,36 @@ void ui_out(struct ui *ui, const char *fmt, ...)
 	va_end(ap);
 	if (text)
 		put_out(ui, stdout, text, strlen(text));
+}
+
+void ui_out_paint(struct ui *ui, enum ui_paint paint, const char *fmt, ...)
+{
+	static const char *const codes[] = {
+		[UI_PLAIN] = "", [UI_BOLD] = BOLD, [UI_YELLOW] = YELLOW, [UI_RED] = RED};
+	_free_ char *text = NULL, *painted = NULL;
+	va_list ap;
+	size_t n;
+
+	if (ui->opts.json)
+		return;
+	va_start(ap, fmt);
+	text = vtext(fmt, ap, true);
+	va_end(ap);
+	if (!text)
+		return;
+	n = strlen(text);
+	if (paint == UI_PLAIN || !ui->out_colour) {
+		put_out(ui, stdout, text, n);
+		return;
+	}
+	/* The end of a line is not coloured: some terminals would colour the rest. */
+	if (n && text[n - 1] == '\n')
+		n--;
+	if (asprintf(&painted, "%s%.*s%s%s", codes[paint], (int)n, text, RESET,
+		     text + n) < 0)
+		painted = NULL;
+	if (painted)
+		put_out(ui, stdout, painted, strlen(painted));
 }
 
 static void put_bytes(struct ui *ui, const char *event, bool tty, FILE *to,

@@ -49,8 +49,12 @@ void ui_out(struct ui *ui, const char *fmt, ...) _printf_(2, 3);
 void ui_out_bytes(struct ui *ui, const char *data, size_t n);
 /* Likewise, to stderr: the error output of a program on the board. */
 void ui_err_bytes(struct ui *ui, const char *data, size_t n);
-/* Does stdout understand colours (a terminal, and no NO_COLOR)? */
-bool ui_colour(const struct ui *ui);
+/* As ui_out(), coloured where that is possible. */
+enum ui_paint { UI_PLAIN, UI_BOLD, UI_YELLOW, UI_RED };
+void ui_out_paint(struct ui *ui, enum ui_paint paint, const char *fmt, ...)
+	_printf_(3, 4);
+/* 0, or the negative errno with which writing to stdout failed: then stop producing. */
+int ui_out_error(struct ui *ui);
 /* A result as JSON: printed with --json, else ignored.  Takes the reference. */
 void ui_json(struct ui *ui, json_t *event);
 void ui_note(struct ui *ui, const char *fmt, ...) _printf_(2, 3);  /* unless -q */

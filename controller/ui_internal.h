@@ -22,6 +22,7 @@ struct ui_live {
 struct ui {
 	pthread_mutex_t lock; /* everything below, and the two streams */
 	struct ui_opts opts;
+	int out_error;
 	bool out_tty, err_tty, out_colour, err_colour;
 	struct ui_live live[UI_LIVE_MAX];
 	unsigned live_count;

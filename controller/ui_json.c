@@ -32,13 +32,20 @@ static json_t *time_now(void)
 	return json_string(text);
 }
 
+static void put_line(struct ui *ui, const char *line)
+{
+	fputs(line, stdout);
+	fputc('\n', stdout);
+	if (fflush(stdout) && !ui->out_error)
+		ui->out_error = errno ? -errno : -EIO;
+}
+
 void ui_event(struct ui *ui, const char *event, const char *board, const char *text,
 	      json_t *extra)
 {
 	json_t *line = json_object();
 	char *dump = NULL;
 
-	(void)ui;
 	/* A field without memory is left out: json_object_set_new() takes NULL. */
 	json_object_set_new(line, "event", json_string(event));
 	json_object_set_new(line, "time", time_now());
@@ -49,11 +56,8 @@ void ui_event(struct ui *ui, const char *event, const char *board, const char *t
 	if (extra)
 		json_object_update(line, extra);
 	dump = json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII);
-	if (dump) {
-		fputs(dump, stdout);
-		fputc('\n', stdout);
-		fflush(stdout);
-	}
+	if (dump)
+		put_line(ui, dump);
 	free(dump);
 	json_decref(line);
 	json_decref(extra);
@@ -67,9 +71,7 @@ void ui_json(struct ui *ui, json_t *event)
 		dump = json_dumps(event, JSON_COMPACT | JSON_ENSURE_ASCII);
 	if (dump) {
 		pthread_mutex_lock(&ui->lock);
-		fputs(dump, stdout);
-		fputc('\n', stdout);
-		fflush(stdout);
+		put_line(ui, dump);
 		pthread_mutex_unlock(&ui->lock);
 	}
 	free(dump);

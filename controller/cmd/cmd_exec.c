@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* kferry exec: a program on the board, with our stdin, stdout and exit status. */
+#include <getopt.h>
+#include <string.h>
+
+#include "controller/client.h"
+#include "controller/cmd/cmd.h"
+#include "proto/limits.h"
+#include "proto/reason.h"
+
+#define BLOCK	 (64 * 1024)
+#define GRACE_MS 15000 /* for the answer after the board's own time limit */
+
+struct exec {
+	struct cmd_env *env;
+	struct client *client;
+	uint8_t *block;
+	int in_fd; /* -1: its end was sent */
+	deadline_ms deadline;
+};
+
+/* Pass on what stdin has; its end too. */
+static int pass_input(struct exec *x, struct kf_error *err)
+{
+	ssize_t n = read(x->in_fd, x->block, BLOCK);
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return 0;
+	if (n <= 0)
+		x->in_fd = -1;
+	return client_queue_data(x->client, x->block, n > 0 ? (size_t)n : 0,
+				 n > 0 ? 0 : FRAME_END, err);
+}
+
+static void show(struct exec *x, const struct peer_event *ev)
+{
+	const char *data = (const char *)ev->data;
+
+	if (!ev->len)
+		return;
+	if (ev->flags & FRAME_STDERR)
+		ui_err_bytes(x->env->ui, data, ev->len);
+	else
+		ui_out_bytes(x->env->ui, data, ev->len);
+}
+
+/* Until Exit came: *ret_status. */
+static int converse(struct exec *x, int *ret_status, struct kf_error *err)
+{
+	for (;;) {
+		struct peer_event ev;
+		int rc = client_next_or_fd(x->client, x->in_fd, x->deadline, &ev, err);
+
+		if (rc == 0 && ev.type == PEER_NOTHING)
+			rc = pass_input(x, err);
+		if (rc < 0)
+			return rc;
+		if (ev.type == PEER_DATA)
+			show(x, &ev);
+		if (ui_out_error(x->env->ui)) {
+			/* Nobody reads the output: as a pipe's writer would end. */
+			*ret_status = 128 + 13;
+			return 0;
+		}
+		if (ev.type != PEER_ENVELOPE ||
+		    ev.env->body_case != KFERRY__ENVELOPE__BODY_EXIT)
+			continue;
+		*ret_status = (int)ev.env->exit->status;
+		ui_json(x->env->ui, json_pack("{s:s, s:i, s:b}", "event", "exit",
+					      "status", *ret_status, "signalled",
+					      (int)ev.env->exit->signalled));
+		return 0;
+	}
+}
+
+static int run(struct cmd_env *env, const char *board, char *argv[], uint32_t timeout_s,
+	       int *ret_status, struct kf_error *err)
+{
+	Kferry__ExecRequest q = KFERRY__EXEC_REQUEST__INIT;
+	Kferry__Envelope request = CLIENT_ENVELOPE(EXEC_REQUEST, exec_request, &q);
+	struct exec x = {.env = env, .in_fd = STDIN_FILENO};
+	_free_ uint8_t *block = malloc(BLOCK);
+	int rc;
+
+	if (!block)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "exec: %m");
+	x.block = block;
+	for (q.n_argv = 0; argv[q.n_argv]; q.n_argv++)
+		;
+	q.argv = argv;
+	q.timeout_s = timeout_s;
+	rc = client_open(env->cfg, board, cmd_connect_deadline(env, board), &x.client,
+			 err);
+	if (rc < 0)
+		return rc;
+	x.deadline = timeout_s ? deadline_in((int64_t)timeout_s * 1000 + GRACE_MS)
+			       : DEADLINE_NEVER;
+	rc = client_request(x.client, &request, cmd_connect_deadline(env, board), err);
+	if (rc == 0)
+		rc = converse(&x, ret_status, err);
+	client_close(x.client);
+	return rc;
+}
+
+/* "90", "90s", "2m": whole seconds. */
+static int parse_timeout(const char *text, uint32_t *ret)
+{
+	static const struct {
+		const char *unit;
+		unsigned long s;
+	} units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}};
+	char *end;
+	unsigned long n;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (errno || !n || n > 1000000)
+		return -ERANGE;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (!strcmp(end, units[i].unit)) {
+			*ret = (uint32_t)(n * units[i].s);
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+int cmd_exec(struct cmd_env *env, int argc, char *argv[])
+{
+	static const struct option options[] = {
+		{"board", required_argument, NULL, 'b'},
+		{"timeout", required_argument, NULL, 't'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *board = NULL;
+	struct kf_error err = {0};
+	uint32_t timeout_s = 0;
+	int c, status = STATUS_ERROR;
+
+	while ((c = getopt_long(argc, argv, "+:b:", options, NULL)) != -1) {
+		if (c == 'b')
+			board = optarg;
+		else if (c != 't')
+			return cmd_bad_option(env, "exec", argv);
+		else if (parse_timeout(optarg, &timeout_s) < 0)
+			return cmd_usage(env, "exec", "\"%s\" is no time such as 90s",
+					 optarg);
+	}
+	if (optind == argc)
+		return cmd_usage(env, "exec", "which program?");
+	if (argc - optind > LIMIT_ARGV)
+		return cmd_usage(env, "exec", "more than %d words", LIMIT_ARGV);
+	board = cmd_board_arg(env, "exec", board);
+	if (!board)
+		return STATUS_USAGE;
+	if (run(env, board, argv + optind, timeout_s, &status, &err) < 0)
+		return cmd_fail(env, board, &err);
+	return status;
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* kferry reboot: reboot a board and see that it comes back. */
+#include <getopt.h>
+#include <string.h>
+
+#include "controller/client.h"
+#include "controller/cmd/cmd.h"
+#include "controller/wait.h"
+#include "proto/reason.h"
+
+struct args {
+	const char *board;
+	bool force, no_wait;
+};
+
+/* Ask for it; *ret_boot_id (the caller's) is the boot that ends. */
+static int ask(struct cmd_env *env, const struct args *a, char **ret_boot_id,
+	       struct kf_error *err)
+{
+	Kferry__RebootRequest q = KFERRY__REBOOT_REQUEST__INIT;
+	Kferry__Envelope request = CLIENT_ENVELOPE(REBOOT_REQUEST, reboot_request, &q);
+	deadline_ms deadline = cmd_connect_deadline(env, a->board);
+	const Kferry__Envelope *answer;
+	struct client *c;
+	int rc;
+
+	rc = client_open(env->cfg, a->board, deadline, &c, err);
+	if (rc < 0)
+		return rc;
+	q.mode = a->force ? KFERRY__REBOOT_MODE__REBOOT_FORCE
+			  : KFERRY__REBOOT_MODE__REBOOT_NORMAL;
+	*ret_boot_id = strdup(client_hello(c)->boot_id);
+	deadline = cmd_connect_deadline(env, a->board);
+	rc = *ret_boot_id ? client_call(c, &request, KFERRY__ENVELOPE__BODY_DONE,
+					deadline, &answer, err)
+			  : kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "reboot: %m");
+	/* The reboot may be faster than the answer; whether it was is seen next. */
+	if (rc < 0 && err->reason == KF_REASON_CONNECTION)
+		rc = 0;
+	client_close(c);
+	return rc;
+}
+
+static int wait_back(struct cmd_env *env, const struct args *a, const char *boot_id,
+		     struct kf_error *err)
+{
+	Kferry__StatusRequest q = KFERRY__STATUS_REQUEST__INIT;
+	Kferry__Envelope request = CLIENT_ENVELOPE(STATUS_REQUEST, status_request, &q);
+	int64_t began = clock_now_ms(), took;
+	const Kferry__Envelope *answer;
+	const Kferry__Status *s;
+	struct client *c;
+	int rc;
+
+	rc = wait_for_boot(env->cfg, env->ui, a->board, boot_id,
+			   deadline_in(config_ms(env->cfg, a->board, "timeout.reboot")),
+			   &c, err);
+	if (rc < 0)
+		return rc;
+	took = clock_now_ms() - began;
+	rc = client_call(c, &request, KFERRY__ENVELOPE__BODY_STATUS,
+			 cmd_connect_deadline(env, a->board), &answer, err);
+	if (rc == 0) {
+		s = answer->status;
+		ui_step(env->ui, "reboot", a->board, took,
+			json_pack("{s:s, s:s, s:s}", "boot_id", s->boot_id, "release",
+				  s->release, "slot", s->running_slot),
+			"back, running %s (%s)", s->release,
+			*s->running_slot ? s->running_slot : "the board's own kernel");
+	}
+	client_close(c);
+	return rc;
+}
+
+int cmd_reboot(struct cmd_env *env, int argc, char *argv[])
+{
+	static const struct option options[] = {
+		{"board", required_argument, NULL, 'b'},
+		{"force", no_argument, NULL, 'f'},
+		{"no-wait", no_argument, NULL, 'n'},
+		{NULL, 0, NULL, 0},
+	};
+	_free_ char *boot_id = NULL;
+	struct kf_error err = {0};
+	struct args a = {0};
+	int c, rc;
+
+	while ((c = getopt_long(argc, argv, ":b:f", options, NULL)) != -1) {
+		if (c == 'b')
+			a.board = optarg;
+		else if (c == 'f')
+			a.force = true;
+		else if (c == 'n')
+			a.no_wait = true;
+		else
+			return cmd_bad_option(env, "reboot", argv);
+	}
+	if (argc - optind > 1)
+		return cmd_usage(env, "reboot", "one board at a time");
+	a.board = cmd_board_arg(env, "reboot", optind < argc ? argv[optind] : a.board);
+	if (!a.board)
+		return STATUS_USAGE;
+	rc = ask(env, &a, &boot_id, &err);
+	if (rc == 0 && a.no_wait)
+		ui_step(env->ui, "reboot", a.board, -1, NULL, "begun");
+	else if (rc == 0)
+		rc = wait_back(env, &a, boot_id, &err);
+	return rc < 0 ? cmd_fail(env, a.board, &err) : STATUS_PASS;
+}
