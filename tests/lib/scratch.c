@@ -229,6 +229,21 @@ void kernel_init(struct kernel *k, const char *release, char seed)
 	add_file(k, path, "module a, always the same");
 	snprintf(path, sizeof(path), "modules/%s/kernel/b.ko", release);
 	add_file(k, path, "module b %c", seed);
+	k->files[0].size = k->files[3].size = 100 * 1024;
+}
+
+static char *content(const struct kernel_file *f, size_t *ret_n)
+{
+	size_t n = strlen(f->data);
+	char *s;
+
+	*ret_n = f->size > n ? f->size : n;
+	s = malloc(*ret_n + 1);
+	assert_non_null(s);
+	memset(s, '.', *ret_n);
+	memcpy(s, f->data, n);
+	s[*ret_n] = '\0';
+	return s;
 }
 
 void kernel_finish(struct kernel *k)
@@ -245,11 +260,13 @@ void kernel_finish(struct kernel *k)
 	m.banner = strdup(banner);
 	for (size_t i = 0; i < k->n_files; i++) {
 		const struct kernel_file *f = &k->files[i];
+		_free_ char *data = NULL;
 		struct digest d;
+		size_t n;
 
-		digest_bytes(f->data, strlen(f->data), &d);
-		assert_int_equal(manifest_add(&m, f->path, f->mode, strlen(f->data), &d),
-				 0);
+		data = content(f, &n);
+		digest_bytes(data, n, &d);
+		assert_int_equal(manifest_add(&m, f->path, f->mode, n, &d), 0);
 	}
 	buf_fini(&k->manifest);
 	if (manifest_emit(&m, &k->manifest, &err) < 0)
@@ -273,14 +290,16 @@ static ssize_t on_tar(struct archive *ar, void *arg, const void *data, size_t n)
 static void put_file(struct archive *ar, const struct kernel_file *f)
 {
 	struct archive_entry *e = archive_entry_new();
-	size_t n = strlen(f->data);
+	_free_ char *data = NULL;
+	size_t n;
 
+	data = content(f, &n);
 	archive_entry_set_pathname(e, f->path);
 	archive_entry_set_filetype(e, AE_IFREG);
 	archive_entry_set_perm(e, 0644);
 	archive_entry_set_size(e, (la_int64_t)n);
 	assert_int_equal(archive_write_header(ar, e), ARCHIVE_OK);
-	assert_int_equal(archive_write_data(ar, f->data, n), n);
+	assert_int_equal(archive_write_data(ar, data, n), n);
 	archive_entry_free(e);
 }
 

@@ -25,7 +25,8 @@
 
 struct kernel_file {
 	char path[128];
-	char data[256];
+	char data[128]; /* the content begins with this, */
+	size_t size;	/* and is filled up with dots to so much; 0: as data is */
 	uint32_t mode;
 };
 
@@ -67,7 +68,10 @@ void scratch_refuse(struct scratch *s, const char *verb, bool on);
 mode_t scratch_mode(struct scratch *s, const char *path);
 ino_t scratch_inode(struct scratch *s, const char *path);
 
-/* A kernel with an image, a config and two modules; seed makes its bytes differ. */
+/* A kernel with a config, an image and two modules; seed makes the image and module b
+ * differ.  The config and module b are larger than what a reader reads ahead: a stream
+ * that is cut at KERNEL_CUT has the first three files whole and a part of the fourth. */
+#define KERNEL_CUT (190 * 1024)
 void kernel_init(struct kernel *k, const char *release, char seed);
 void kernel_finish(struct kernel *k);
 void kernel_fini(struct kernel *k);
