@@ -12,6 +12,8 @@
 #include "proto/reason.h"
 #include "proto/text.h"
 
+#define RECONNECTS 3 /* a board that goes down may answer once more on its way */
+
 /* What the agent said runs, kept beyond the message. */
 struct running {
 	char boot_id[BOOT_ID_SIZE];
@@ -254,9 +256,10 @@ static int reconnect(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 	client_close(d->client);
 	d->client = NULL;
 	*err = (struct kf_error){0};
-	/* Any boot will do: the old one's id is that of a boot that is gone. */
-	r = wait_for_boot(d->cfg, d->ui, d->board, d->old_boot, deadline_in(limit),
-			  &d->client, err);
+	/* Without a reboot (the kernel ran already) any boot will do. */
+	r = wait_for_boot(d->cfg, d->ui, d->board,
+			  strcmp(d->trial_boot, d->old_boot) == 0 ? NULL : d->old_boot,
+			  deadline_in(limit), &d->client, err);
 	if (r < 0)
 		return kf_err_wrap(err, "after the connection was lost (%s)", why.msg);
 	*ret_took = clock_now_ms() - start;
@@ -269,18 +272,15 @@ int verdict_reach(struct deploy *d, int64_t took_ms, char text[static 256],
 	struct running now = {0};
 	int r = judge(d, took_ms, &now, text, err);
 
-	if (r < 0 && deploy_is_lost(err)) {
-		int64_t took;
-		bool same;
+	for (int i = 0; i < RECONNECTS && r < 0 && deploy_is_lost(err); i++) {
+		int64_t took = -1;
 
 		r = reconnect(d, &took, err);
-		if (r < 0)
-			return r;
-		r = look(d, &now, err);
-		if (r < 0)
-			return r;
-		same = strcmp(now.boot_id, d->trial_boot) == 0;
-		r = judge(d, same ? -1 : took, &now, text, err);
+		if (r == 0)
+			r = look(d, &now, err);
+		if (r == 0)
+			r = judge(d, strcmp(now.boot_id, d->trial_boot) ? took : -1, &now,
+				  text, err);
 	}
 	return r;
 }
