@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Slots: opening, refusals of removal, retention, and the modules that are shown. */
+#include "tests/lib/scratch.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/slot.h"
+#include "agent/slot_modules.h"
+#include "proto/base/fs.h"
+#include "proto/reason.h"
+
+#define VAR "var/lib/kferry/"
+
+static int set_up(void **state)
+{
+	struct scratch *s = malloc(sizeof(*s));
+
+	assert_non_null(s);
+	scratch_new(s);
+	*state = s;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	scratch_free(*state);
+	free(*state);
+	return 0;
+}
+
+static void install(struct scratch *s, char seed, char id[SLOT_ID_SIZE])
+{
+	struct kernel k;
+
+	kernel_init(&k, "6.9.0-test", seed);
+	kernel_finish(&k);
+	scratch_install(s, &k);
+	memcpy(id, k.id, SLOT_ID_SIZE);
+	kernel_fini(&k);
+}
+
+static void test_open(void **state)
+{
+	struct scratch *s = *state;
+	_slot_ struct slot slot = {.fd = -1};
+	struct kf_error err = {0};
+	char id[SLOT_ID_SIZE], path[64];
+	uint64_t bytes;
+
+	assert_int_equal(slot_open(&s->a, "k-00000000", &slot, &err), -ENOENT);
+	assert_int_equal(err.reason, KF_REASON_NO_SLOT);
+	assert_true(slot_open(&s->a, "../state", &slot, &err) < 0);
+	install(s, 'a', id);
+	assert_int_equal(slot_open(&s->a, id, &slot, &err), 0);
+	assert_string_equal(slot.id, id);
+	assert_string_equal(slot.manifest.release, "6.9.0-test");
+	assert_string_equal(slot.conf.chain, "hook");
+	assert_string_equal(slot.conf.initramfs, "none");
+	assert_string_equal(slot.conf.base, "root=/dev/vda1 quiet");
+	assert_int_equal(slot_bytes(&slot, &bytes), 0);
+	assert_true(bytes > 200 * 1024);
+	slot_close(&slot);
+	snprintf(path, sizeof(path), VAR "slots/%s/manifest", id);
+	scratch_write(s, path, "kferry-manifest 1\n", 18);
+	assert_true(slot_open(&s->a, id, &slot, &err) < 0);
+	assert_int_equal(err.reason, KF_REASON_STATE);
+}
+
+static void refused(struct scratch *s, const char *id, const char *why)
+{
+	struct kf_error err = {0};
+
+	assert_int_equal(slot_remove(&s->a, id, &err), -EBUSY);
+	assert_int_equal(err.reason, KF_REASON_SLOT_IN_USE);
+	assert_non_null(strstr(err.msg, why));
+	assert_int_not_equal(scratch_state(s, id), KFERRY__SLOT_STATE__SLOT_GONE);
+}
+
+static void test_remove(void **state)
+{
+	struct scratch *s = *state;
+	struct state *st = &s->a.state;
+	struct kf_error err = {0};
+	char id[SLOT_ID_SIZE], path[64];
+
+	install(s, 'a', id);
+	strcpy(st->known_good, id);
+	refused(s, id, "known-good");
+	strcpy(st->known_good, FOREIGN);
+	strcpy(st->default_slot, id);
+	refused(s, id, "default");
+	strcpy(st->default_slot, FOREIGN);
+	strcpy(st->trial.slot, id);
+	st->trial.phase = KFERRY__TRIAL__TRIAL_ARMED;
+	refused(s, id, "trial");
+	st->trial.phase = KFERRY__TRIAL__TRIAL_FELL_BACK;
+	strcpy(s->a.boot.slot, id);
+	refused(s, id, "running");
+	s->a.boot.slot[0] = '\0';
+	assert_int_equal(slot_remove(&s->a, id, &err), 0);
+	assert_int_equal(st->n_slots, 0);
+	snprintf(path, sizeof(path), VAR "slots/%s", id);
+	assert_false(scratch_has(s, path));
+	snprintf(path, sizeof(path), "firmware/cmdline-%s", id);
+	assert_false(scratch_has(s, path));
+	assert_false(scratch_has(s, "lib/modules/6.9.0-test"));
+	assert_int_equal(slot_remove(&s->a, id, &err), -ENOENT);
+	assert_int_equal(err.reason, KF_REASON_NO_SLOT);
+}
+
+/* The chain cannot forget it now: the slot stays as it was. */
+static void test_remove_fails(void **state)
+{
+	struct scratch *s = *state;
+	struct kf_error err = {0};
+	char id[SLOT_ID_SIZE];
+
+	install(s, 'a', id);
+	scratch_refuse(s, "remove", true);
+	assert_true(slot_remove(&s->a, id, &err) < 0);
+	assert_int_equal(scratch_state(s, id), KFERRY__SLOT_STATE__SLOT_STAGED);
+	scratch_boot(s, NULL);
+	assert_int_equal(scratch_state(s, id), KFERRY__SLOT_STATE__SLOT_STAGED);
+}
+
+static void test_retention(void **state)
+{
+	struct scratch *s = *state;
+	char ids[7][SLOT_ID_SIZE];
+
+	install(s, 'a', ids[0]);
+	strcpy(s->a.state.known_good, ids[0]);
+	install(s, 'b', ids[1]);
+	strcpy(s->a.boot.slot, ids[1]);
+	for (size_t i = 2; i < 7; i++)
+		install(s, (char)('a' + i), ids[i]);
+	/* keep = 3, the known-good and the running one besides. */
+	assert_int_equal(s->a.state.n_slots, 5);
+	assert_non_null(state_find(&s->a.state, ids[0]));
+	assert_non_null(state_find(&s->a.state, ids[1]));
+	assert_null(state_find(&s->a.state, ids[2]));
+	assert_null(state_find(&s->a.state, ids[3]));
+	assert_non_null(state_find(&s->a.state, ids[6]));
+}
+
+static void test_retention_of_bad_ones(void **state)
+{
+	struct scratch *s = *state;
+	struct kf_error err = {0};
+	char ids[3][SLOT_ID_SIZE];
+
+	for (size_t i = 0; i < 3; i++)
+		install(s, (char)('a' + i), ids[i]);
+	state_find(&s->a.state, ids[0])->state = KFERRY__SLOT_STATE__SLOT_BAD;
+	state_find(&s->a.state, ids[2])->state = KFERRY__SLOT_STATE__SLOT_BAD;
+	assert_int_equal(slot_retain(&s->a, &err), 0);
+	assert_null(state_find(&s->a.state, ids[0]));
+	assert_non_null(state_find(&s->a.state, ids[1]));
+	assert_non_null(state_find(&s->a.state, ids[2]));
+}
+
+static void link_of(struct scratch *s, char dst[256])
+{
+	_free_ char *path = agent_path(&s->a, "/lib/modules/6.9.0-test");
+	ssize_t n = readlink(path, dst, 255);
+
+	assert_true(n > 0);
+	dst[n] = '\0';
+}
+
+static int show(struct scratch *s, const char *id, struct kf_error *err)
+{
+	_slot_ struct slot slot = {.fd = -1};
+
+	assert_int_equal(slot_open(&s->a, id, &slot, err), 0);
+	return slot_show_modules(&s->a, &slot, err);
+}
+
+static void test_show_modules(void **state)
+{
+	struct scratch *s = *state;
+	struct kf_error err = {0};
+	char a[SLOT_ID_SIZE], b[SLOT_ID_SIZE], target[256];
+	_free_ char *path = agent_path(&s->a, "/lib/modules/6.9.0-test");
+
+	install(s, 'a', a);
+	install(s, 'b', b);
+	link_of(s, target); /* the first one's, as nothing was there */
+	assert_non_null(strstr(target, a));
+	assert_int_equal(show(s, b, &err), 0);
+	link_of(s, target);
+	assert_non_null(strstr(target, b));
+	assert_true(scratch_has(s, "lib/modules/6.9.0-test/kernel/b.ko"));
+	/* Somebody else's link, and a distribution's directory, stay. */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/nowhere", path), 0);
+	assert_int_equal(show(s, b, &err), -EEXIST);
+	link_of(s, target);
+	assert_string_equal(target, "/nowhere");
+	assert_int_equal(unlink(path), 0);
+	scratch_write(s, "lib/modules/6.9.0-test/modules.dep", "x", 1);
+	assert_int_equal(show(s, b, &err), -ENOTSUP);
+	assert_true(scratch_has(s, "lib/modules/6.9.0-test/modules.dep"));
+	assert_false(scratch_has(s, "lib/modules/.kferry-new"));
+}
+
+static void test_conf(void **state)
+{
+	struct scratch *s = *state;
+	struct slot_conf c = {.chain = (char *)"hook",
+			      .cmdline = (char *)"a=\"b c\" d",
+			      .initramfs = (char *)"graft",
+			      .initrd_base = 12345};
+	_slot_conf_ struct slot_conf back = {0};
+	struct kf_error err = {0};
+
+	assert_int_equal(slot_conf_save(s->a.state_fd, &c, &err), 0);
+	assert_int_equal(slot_conf_load(s->a.state_fd, &back), 0);
+	assert_string_equal(back.cmdline, c.cmdline);
+	assert_null(back.base);
+	assert_int_equal(back.initrd_base, 12345);
+	c.cmdline = (char *)"quiet\nchain other";
+	assert_int_equal(slot_conf_save(s->a.state_fd, &c, &err), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+		T(test_open),
+		T(test_remove),
+		T(test_remove_fails),
+		T(test_retention),
+		T(test_retention_of_bad_ones),
+		T(test_show_modules),
+		T(test_conf),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
