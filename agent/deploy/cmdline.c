@@ -121,7 +121,9 @@ static int put_additions(const struct agent *a, const struct cmdline_ask *ask,
 		if (!is_dropped(&w, false))
 			rc = put(b, &w);
 	}
-	return rc == 0 ? buf_printf(b, " kferry.slot=%s", ask->slot) : rc;
+	if (rc < 0)
+		return rc;
+	return buf_printf(b, "%skferry.slot=%s", buf_len(b) ? " " : "", ask->slot);
 }
 
 static int make_line(const struct agent *a, const struct cmdline_ask *ask,
