@@ -455,7 +455,7 @@ int deploy_need(struct deploy *d, Kferry__Need *ret, struct kf_error *err)
 	}
 	ret->bitmap.data = d->wanted;
 	ret->bitmap.len = (n + 7) / 8;
-	ret->files = (uint32_t)d->wanted_files;
+	ret->files = (uint32_t)n;
 	ret->bytes = d->wanted_bytes;
 	return 0;
 }
