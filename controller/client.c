@@ -262,7 +262,12 @@ static int drain(struct client *c, size_t low, deadline_ms deadline, struct kf_e
 {
 	while (buf_len(peer_out(c->peer)) > low) {
 		struct peer_event ev;
-		int rc = turn(c, -1, deadline);
+		int rc = send_some(c);
+
+		/* turn() would wait for an answer, and there may be none yet. */
+		if (rc >= 0 && buf_len(peer_out(c->peer)) <= low)
+			break;
+		rc = turn(c, -1, deadline);
 
 		if (rc < 0 && !is_peers(c, rc)) {
 			struct kf_error last = {0};
