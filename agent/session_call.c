@@ -299,6 +299,8 @@ void session_reboot(struct session *s, const Kferry__Envelope *req)
 	}
 	log_info("reboot-request holder=\"%s\" mode=%d", s->holder,
 		 (int)c->req->reboot_request->mode);
+	if (s->env->kernlog)
+		kernlog_flush(s->env->kernlog);
 	session_begin(s, &reboot_op, c);
 	uv_timer_start(&s->timer, reboot_flush_timeout, FLUSH_MS, 0);
 	session_send_done(s, "rebooting");

@@ -92,13 +92,6 @@ static void synced(uv_fs_t *req)
 	kernlog_unref(k);
 }
 
-void kernlog_flush(struct kernlog *k)
-{
-	take_input(k);
-	if (k->file)
-		(void)!kernfile_flush(k->file);
-}
-
 static void start_sync(struct kernlog *k)
 {
 	k->synced_ms = clock_now_ms();
@@ -110,6 +103,12 @@ static void start_sync(struct kernlog *k)
 		k->syncing = true;
 		k->refs++;
 	}
+}
+
+void kernlog_flush(struct kernlog *k)
+{
+	take_input(k);
+	start_sync(k);
 }
 
 static void on_sync_timer(uv_timer_t *t)
@@ -325,6 +324,7 @@ int kernlog_start(uv_loop_t *loop, struct agent *a, int boot_dir_fd, struct kern
 	open_file(k);
 	start_handles(k);
 	take_input(k);
+	start_sync(k);
 	*ret = k;
 	return 0;
 }

@@ -34,7 +34,8 @@ int kernlog_cursor_new(struct kernlog *k, uint64_t since_us, unsigned max_level,
 /* Copy whole records into dst (at least LIMIT_KMSG_RECORD); > 0 bytes, 0: none now. */
 ssize_t kernlog_cursor_read(struct kernlog_cursor *c, char *dst, size_t size);
 void kernlog_cursor_free(struct kernlog_cursor *c);
-/* Everything read so far goes to the file, so that kernlog_file_open() sees it. */
+/* Everything the kernel has now goes to the file, so that kernlog_file_open() sees it,
+ * and towards the disk. */
 void kernlog_flush(struct kernlog *k);
 /* Does a record pass: since_us, and max_level as in LogRequest (0: all; else n+1). */
 bool kernlog_wanted(const char *record, size_t n, uint64_t since_us, unsigned max_level);
