@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* kferry board: the list of boards, and the way to what is done with one of them. */
+#include "controller/cmd/cmd_board.h"
+
+#include <getopt.h>
+#include <string.h>
+
+#include "proto/reason.h"
+
+static int list(struct cmd_env *env)
+{
+	const char *standard = config_default_board(env->cfg), *board;
+
+	for (size_t i = 0; (board = config_board(env->cfg, i)); i++) {
+		const char *link = config_get(env->cfg, board, "board.link");
+		const char *host = config_get(env->cfg, board, "board.host");
+		const char *profile = config_get(env->cfg, board, "board.profile");
+		bool is_default = standard && !strcmp(standard, board);
+
+		ui_out(env->ui, "%c %-16s %-14s %s%s%s\n", is_default ? '*' : ' ', board,
+		       profile ? profile : "-", link, host ? " " : "", host ? host : "");
+		ui_json(env->ui,
+			json_pack("{s:s, s:s, s:s*, s:s, s:s*, s:b}", "event", "board",
+				  "board", board, "profile", profile, "link", link,
+				  "host", host, "default", (int)is_default));
+	}
+	if (!config_board(env->cfg, 0))
+		ui_note(env->ui,
+			"no board is known yet; add one with `kferry board add`");
+	return STATUS_PASS;
+}
+
+static int set_default(struct cmd_env *env, const char *name)
+{
+	enum config_layer layer = CONFIG_USER;
+	struct kf_error err = {0};
+
+	if (!name) {
+		name = config_default_board(env->cfg);
+		if (!name)
+			return cmd_usage(env, "board", "no board is the default");
+		ui_out(env->ui, "%s\n", name);
+		ui_json(env->ui,
+			json_pack("{s:s, s:s}", "event", "default-board", "board", name));
+		return STATUS_PASS;
+	}
+	if (!cmd_board_arg(env, "board", name))
+		return STATUS_USAGE;
+	/* Where it is set now, it is changed: a lower layer would not be heard. */
+	config_origin(env->cfg, NULL, "board.default", &layer, NULL);
+	if (layer != CONFIG_TREE)
+		layer = CONFIG_USER;
+	if (config_write(env->cfg, layer, NULL, "board.default", name, &err) < 0)
+		return cmd_fail(env, name, &err);
+	ui_note(env->ui, "%s is the default board", name);
+	return STATUS_PASS;
+}
+
+static int remove_board(struct cmd_env *env, const char *name)
+{
+	struct kf_error err = {0};
+
+	if (!cmd_board_arg(env, "board", name))
+		return STATUS_USAGE;
+	if (config_remove_board(env->cfg, name, &err) < 0)
+		return cmd_fail(env, name, &err);
+	ui_note(env->ui, "%s is forgotten here; its agent and its kernels stay on it",
+		name);
+	return STATUS_PASS;
+}
+
+static int rename_board(struct cmd_env *env, const char *from, const char *to)
+{
+	struct kf_error err = {0};
+
+	if (!cmd_board_arg(env, "board", from))
+		return STATUS_USAGE;
+	if (config_rename_board(env->cfg, from, to, &err) < 0)
+		return cmd_fail(env, from, &err);
+	ui_note(env->ui, "%s is now %s", from, to);
+	return STATUS_PASS;
+}
+
+static int parse(struct cmd_env *env, int argc, char *argv[], struct board_args *ret)
+{
+	static const struct option options[] = {
+		{"link", required_argument, NULL, 'l'},
+		{"run", required_argument, NULL, 'r'},
+		{"profile", required_argument, NULL, 'p'},
+		{"identity", required_argument, NULL, 'i'},
+		{"accept-host-key", required_argument, NULL, 'a'},
+		{"default", no_argument, NULL, 'd'},
+		{"no-setup", no_argument, NULL, 'n'},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, ":i:p:", options, NULL)) != -1) {
+		if (c == 'l')
+			ret->link = optarg;
+		else if (c == 'r')
+			ret->run = optarg;
+		else if (c == 'p')
+			ret->profile = optarg;
+		else if (c == 'i')
+			ret->identity = optarg;
+		else if (c == 'a')
+			ret->accept = optarg;
+		else if (c == 'd')
+			ret->make_default = true;
+		else if (c == 'n')
+			ret->no_setup = true;
+		else
+			return cmd_bad_option(env, "board", argv);
+	}
+	return 0;
+}
+
+int cmd_board(struct cmd_env *env, int argc, char *argv[])
+{
+	struct board_args a = {0};
+	const char *verb, *name;
+	int rc = parse(env, argc, argv, &a);
+
+	if (rc)
+		return rc;
+	argc -= optind;
+	argv += optind;
+	verb = argc ? argv[0] : "list";
+	name = argc > 1 ? argv[1] : NULL;
+	if (!strcmp(verb, "list") && argc <= 1)
+		return list(env);
+	if (!strcmp(verb, "add") && argc == (a.link ? 2 : 3))
+		return board_add(env, name, a.link ? NULL : argv[2], &a);
+	if (!strcmp(verb, "rm") && argc == 2)
+		return remove_board(env, name);
+	if (!strcmp(verb, "rename") && argc == 3)
+		return rename_board(env, name, argv[2]);
+	if (!strcmp(verb, "default") && argc <= 2)
+		return set_default(env, name);
+	if (argc <= 2 && (!strcmp(verb, "info") || !strcmp(verb, "setup"))) {
+		name = cmd_board_arg(env, "board", name);
+		if (!name)
+			return STATUS_USAGE;
+		return *verb == 'i' ? board_info(env, name) : board_setup(env, name, &a);
+	}
+	return cmd_usage(env, "board",
+			 "add NAME HOST, setup, list, info, default, rename or rm");
+}

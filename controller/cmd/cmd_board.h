@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of `kferry board` share. */
+#ifndef KF_CMD_BOARD_H
+#define KF_CMD_BOARD_H
+
+#include "controller/cmd/cmd.h"
+
+struct board_args {
+	const char *link, *run, *profile, *identity;
+	const char *accept; /* --accept-host-key SHA256:... */
+	bool make_default, no_setup;
+};
+
+/* All return the exit status. */
+int board_add(struct cmd_env *env, const char *name, const char *where,
+	      const struct board_args *a);
+int board_setup(struct cmd_env *env, const char *name, const struct board_args *a);
+int board_info(struct cmd_env *env, const char *name);
+
+/* See to it that the board's host key is known: asked on the terminal, or accepted by
+ * `accept`.  0 or a negative errno. */
+int board_host_key(struct cmd_env *env, const char *name, const char *accept,
+		   struct kf_error *err) _must_check_;
+
+#endif
