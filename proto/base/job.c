@@ -93,12 +93,14 @@ int job_start(uv_loop_t *loop, const struct job_ops *ops, void *arg, struct job 
 		free(job);
 		return r;
 	}
+	/* Before the thread: work() may reach the job through what arg holds. */
+	*ret_job = job;
 	r = start_thread(job);
 	if (r < 0) {
+		*ret_job = NULL;
 		uv_close((uv_handle_t *)&job->async, free_closed);
 		return r;
 	}
-	*ret_job = job;
 	return 0;
 }
 

@@ -26,7 +26,8 @@ struct job_ops {
 	void (*done)(void *arg, int result); /* loop thread */
 };
 
-/* On success *ret_job is valid until done() returns. */
+/* *ret_job is set before work() can begin (NULL on failure) and valid until done()
+ * returns. */
 int job_start(uv_loop_t *loop, const struct job_ops *ops, void *arg,
 	      struct job **ret_job) _must_check_;
 /* Ask work() to end: it sees job_cancelled(). Any thread. */
