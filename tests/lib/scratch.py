@@ -177,10 +177,12 @@ class Board:
         self.keeper.start()
 
     def write_config(self, extra="", link=None):
+        keys = {"link": link or self.link, "profile": "x86-64", "kernel.initramfs": "none",
+                "timeout.reboot": 30, "timeout.confirm": 60}
+        keys.update(line.split(" = ", 1) for line in extra.splitlines())
         self.config_file.write_text(
             f"[board]\ndefault = {self.name}\n\n[run]\ndir = {self.dir}/runs\n\n"
-            f"[board {self.name}]\nlink = {link or self.link}\nprofile = x86-64\n"
-            f"kernel.initramfs = none\ntimeout.reboot = 30\ntimeout.confirm = 60\n{extra}\n")
+            f"[board {self.name}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()))
 
     # --- the "hardware" ---------------------------------------------------------------
 
