@@ -69,32 +69,57 @@ static int reader_open(struct archive *a, struct bytes b)
 	return archive_filter_code(a, 0) == ARCHIVE_FILTER_NONE ? -EBADMSG : 0;
 }
 
-/*
- * Unpack.  Kbuild writes the unpacked size behind the compressed bytes, and other things
- * may follow, so what came before an error is the result; whoever reads it checks it.
- */
-static int unpack(struct bytes b, struct buf *out)
+/* What could be unpacked, into out; *ret_whole: the compressed data ended well. */
+static int unpack_part(struct bytes b, struct buf *out, bool *ret_whole)
 {
 	struct archive *a = archive_read_new();
 	int r = a ? reader_open(a, b) : -ENOMEM;
 
+	*ret_whole = false;
 	out->max = MAX_UNPACKED;
 	while (r == 0) {
-		uint8_t *room;
-		la_ssize_t n;
+		const void *data;
+		size_t n;
+		la_int64_t offset;
+		int status = archive_read_data_block(a, &data, &n, &offset);
 
-		r = buf_reserve(out, 256 * 1024, &room);
-		if (r < 0)
+		if (status != ARCHIVE_OK) {
+			*ret_whole = status == ARCHIVE_EOF;
 			break;
-		n = archive_read_data(a, room, 256 * 1024);
-		if (n <= 0)
-			break;
-		buf_commit(out, (size_t)n);
+		}
+		r = buf_append(out, data, n);
 	}
 	archive_read_free(a);
-	if (r == 0 && buf_len(out) == 0)
-		r = -EBADMSG;
 	return r;
+}
+
+/*
+ * Unpack.  For most formats kbuild writes the unpacked size behind the data, which
+ * unpackers take for damage; and other things may follow, so what came before an error is
+ * the result as well: whoever reads it checks it.
+ */
+static int unpack(struct bytes b, struct buf *out)
+{
+	bool sized = b.n > 8 && !at(b, 0, "\037\213", 2);
+	bool whole = false;
+	int r = -EBADMSG;
+
+	if (sized)
+		r = unpack_part((struct bytes){b.p, b.n - 4}, out, &whole);
+	if (r == -ENOMEM || r == -EMSGSIZE)
+		return r;
+	if (!whole) {
+		_buf_ struct buf other = BUF_INIT;
+
+		r = unpack_part(b, &other, &whole);
+		if (r == 0 && buf_len(&other) >= buf_len(out)) {
+			struct buf swap = *out;
+
+			*out = other;
+			other = swap;
+		}
+	}
+	return buf_len(out) > 0 ? 0 : r < 0 ? r : -EBADMSG;
 }
 
 /* "... #1 SMP ...": kernels since 6.1 hold a second banner without number and time. */
