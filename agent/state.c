@@ -41,8 +41,8 @@ void state_init(struct state *s)
 	memset(s, 0, sizeof(*s));
 	s->next_number = 1;
 	s->next_boot = 1;
-	strcpy(s->known_good, FOREIGN);
-	strcpy(s->default_slot, FOREIGN);
+	snprintf(s->known_good, sizeof(s->known_good), "%s", FOREIGN);
+	snprintf(s->default_slot, sizeof(s->default_slot), "%s", FOREIGN);
 	s->trial.phase = KFERRY__TRIAL__TRIAL_NONE;
 }
 

@@ -381,7 +381,10 @@ static int receive(struct deploy *d, const struct kernel *k, struct trip *t)
 	rc = deploy_need(d, &need, &t->err);
 	if (rc < 0)
 		return rc;
-	t->wanted = need.files;
+	assert_int_equal(need.files, k->n_files);
+	t->wanted = 0;
+	for (size_t i = 0; i < need.files; i++)
+		t->wanted += need.bitmap.data[i / 8] >> i % 8 & 1;
 	stream_init(&stream, t->send ? t->send : k, t->send ? NULL : need.bitmap.data);
 	stream.cut = t->cut;
 	rc = deploy_receive(d, stream_pull, &stream, &t->err);

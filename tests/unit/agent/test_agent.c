@@ -31,7 +31,7 @@ static void test_what_runs(void **state)
 	scratch_boot(&s, &k);
 	assert_string_equal(s.a.boot.slot, k.id);
 	/* A chain that passes no mark: the build-id alone tells. */
-	strcpy(k.id, "");
+	snprintf(k.id, sizeof(k.id), "%s", "");
 	scratch_boot(&s, &k);
 	assert_string_equal(s.a.boot.slot, s.a.state.slots[0].id);
 	kernel_fini(&k);

@@ -204,7 +204,7 @@ static void test_known_good_is_not_changed(void **state)
 
 	kernel(&k, 'a');
 	scratch_install(s, &k);
-	strcpy(s->a.state.known_good, k.id);
+	snprintf(s->a.state.known_good, sizeof(s->a.state.known_good), "%s", k.id);
 	assert_int_equal(scratch_deploy(s, &k, &t), -EBUSY);
 	assert_int_equal(t.err.reason, KF_REASON_SLOT_IN_USE);
 	/* Nothing particular was asked for: it is as it should be. */
@@ -358,10 +358,10 @@ static void test_wrong_bytes(void **state)
 	kernel_init(&other, "6.9.0-test", 'b'); /* the same sizes */
 	refused(s, &k, &t, KF_REASON_DIGEST);
 	kernel_init(&other, "6.9.0-test", 'a');
-	strcat(other.files[1].data, "longer");
+	other.files[1].size = 20;
 	refused(s, &k, &t, KF_REASON_PACKAGE);
 	kernel_init(&other, "6.9.0-test", 'a');
-	strcpy(other.files[1].path, "boot/unknown");
+	snprintf(other.files[1].path, sizeof(other.files[1].path), "%s", "boot/unknown");
 	refused(s, &k, &t, KF_REASON_PACKAGE);
 	kernel_init(&other, "6.9.0-test", 'a');
 	other.n_files = 2;

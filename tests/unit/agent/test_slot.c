@@ -86,17 +86,17 @@ static void test_remove(void **state)
 	char id[SLOT_ID_SIZE], path[64];
 
 	install(s, 'a', id);
-	strcpy(st->known_good, id);
+	snprintf(st->known_good, sizeof(st->known_good), "%s", id);
 	refused(s, id, "known-good");
-	strcpy(st->known_good, FOREIGN);
-	strcpy(st->default_slot, id);
+	snprintf(st->known_good, sizeof(st->known_good), "%s", FOREIGN);
+	snprintf(st->default_slot, sizeof(st->default_slot), "%s", id);
 	refused(s, id, "default");
-	strcpy(st->default_slot, FOREIGN);
-	strcpy(st->trial.slot, id);
+	snprintf(st->default_slot, sizeof(st->default_slot), "%s", FOREIGN);
+	snprintf(st->trial.slot, sizeof(st->trial.slot), "%s", id);
 	st->trial.phase = KFERRY__TRIAL__TRIAL_ARMED;
 	refused(s, id, "trial");
 	st->trial.phase = KFERRY__TRIAL__TRIAL_FELL_BACK;
-	strcpy(s->a.boot.slot, id);
+	snprintf(s->a.boot.slot, sizeof(s->a.boot.slot), "%s", id);
 	refused(s, id, "running");
 	s->a.boot.slot[0] = '\0';
 	assert_int_equal(slot_remove(&s->a, id, &err), 0);
@@ -131,9 +131,9 @@ static void test_retention(void **state)
 	char ids[7][SLOT_ID_SIZE];
 
 	install(s, 'a', ids[0]);
-	strcpy(s->a.state.known_good, ids[0]);
+	snprintf(s->a.state.known_good, sizeof(s->a.state.known_good), "%s", ids[0]);
 	install(s, 'b', ids[1]);
-	strcpy(s->a.boot.slot, ids[1]);
+	snprintf(s->a.boot.slot, sizeof(s->a.boot.slot), "%s", ids[1]);
 	for (size_t i = 2; i < 7; i++)
 		install(s, (char)('a' + i), ids[i]);
 	/* keep = 3, the known-good and the running one besides. */

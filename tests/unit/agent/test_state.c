@@ -25,7 +25,7 @@ static int set_up(void **state)
 	struct dir *d = malloc(sizeof(*d));
 
 	assert_non_null(d);
-	strcpy(d->path, "/tmp/kf-state-XXXXXX");
+	snprintf(d->path, sizeof(d->path), "%s", "/tmp/kf-state-XXXXXX");
 	assert_non_null(mkdtemp(d->path));
 	d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	*state = d;
@@ -55,12 +55,12 @@ static void fill(struct state *s)
 	slot = state_add(s, "k-0000000a");
 	slot->state = KFERRY__SLOT_STATE__SLOT_TRIAL;
 	slot->number = 3;
-	strcpy(s->known_good, "k-00000001");
+	snprintf(s->known_good, sizeof(s->known_good), "%s", "k-00000001");
 	s->trial.phase = KFERRY__TRIAL__TRIAL_RUNNING;
-	strcpy(s->trial.slot, "k-0000000a");
+	snprintf(s->trial.slot, sizeof(s->trial.slot), "%s", "k-0000000a");
 	s->trial.confirm_timeout_s = 90;
-	strcpy(s->trial.armed_boot_id, "boot-1");
-	strcpy(s->trial.boot_id, "boot-2");
+	snprintf(s->trial.armed_boot_id, sizeof(s->trial.armed_boot_id), "%s", "boot-1");
+	snprintf(s->trial.boot_id, sizeof(s->trial.boot_id), "%s", "boot-2");
 }
 
 static void test_there_and_back(void **state)
