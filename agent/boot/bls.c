@@ -127,9 +127,9 @@ static int parse_line(struct bls_entry *e, const char *line, size_t n)
 int bls_parse(const void *data, size_t n, struct bls_entry *ret)
 {
 	_bls_entry_ struct bls_entry e = {0};
-	const char *p = data, *end = p + n;
+	const char *p = n > 0 ? data : "", *end = p + n;
 
-	if (n > BLS_ENTRY_MAX || (n > 0 && memchr(p, '\0', n)))
+	if (n > BLS_ENTRY_MAX || memchr(p, '\0', n))
 		return -EBADMSG;
 	while (p < end) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
