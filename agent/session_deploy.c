@@ -352,6 +352,14 @@ static void on_cancel(struct session *s)
 		return;
 	}
 	d->cancelled = true;
+	/* What has arrived is still taken, so that the next attempt need not send it
+	 * again; then the archive ends too early. */
+	if (d->pipe && !d->finished) {
+		d->finished = true;
+		if (buf_len(&d->rest) == 0)
+			pipe_finish(d->pipe);
+		return;
+	}
 	job_cancel(d->job);
 	if (d->pipe)
 		pipe_abort(d->pipe, -ECANCELED);
