@@ -8,59 +8,97 @@
 #include <archive_entry.h>
 #include <fcntl.h>
 #include <string.h>
+#include <zstd.h>
 
 #include "controller/cancel.h"
 #include "controller/kernel/kernel.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 
-#define CHUNK (128 * 1024)
+#define CHUNK	    (128 * 1024)
+#define MT_BYTES    (8u << 20) /* from this size on, compressing takes more than one CPU */
+#define MAX_WORKERS 4
 
 struct tar {
 	struct archive *a;
+	ZSTD_CCtx *z;
 	kernel_sink_fn sink;
 	void *arg;
-	int sink_failed; /* what the sink returned */
-	uint8_t *chunk;
+	int failed; /* what the sink returned, or zstd's failure */
+	uint8_t *chunk, *out;
 	uint64_t *done;
 	struct kf_error *err;
 };
 
+/* Compress n bytes, or all that is left, and hand on what comes out. */
+static int squeeze(struct tar *t, const void *data, size_t n, ZSTD_EndDirective how)
+{
+	ZSTD_inBuffer in = {data, n, 0};
+	size_t left;
+	int r;
+
+	do {
+		ZSTD_outBuffer out = {t->out, CHUNK, 0};
+
+		left = ZSTD_compressStream2(t->z, &out, &in, how);
+		if (ZSTD_isError(left))
+			return kf_err(t->err, -EIO, KF_REASON_IO, "compress: %s",
+				      ZSTD_getErrorName(left));
+		r = out.pos > 0 ? t->sink(t->arg, t->out, out.pos) : 0;
+		if (r != 0)
+			return r < 0 ? r : -ECANCELED;
+	} while (how == ZSTD_e_end ? left > 0 : in.pos < in.size);
+	return 0;
+}
+
 static la_ssize_t on_write(struct archive *a, void *arg, const void *data, size_t n)
 {
 	struct tar *t = arg;
-	int r = t->sink_failed ? t->sink_failed : t->sink(t->arg, data, n);
 
-	if (r != 0) {
-		t->sink_failed = r;
-		archive_set_error(a, ECANCELED, "the sink ended it");
-		return -1;
-	}
-	return (la_ssize_t)n;
+	if (t->failed == 0)
+		t->failed = squeeze(t, data, n, ZSTD_e_continue);
+	if (t->failed == 0)
+		return (la_ssize_t)n;
+	archive_set_error(a, ECANCELED, "what takes the bytes ended it");
+	return -1;
 }
 
 /* The sink knows better than libarchive what it did not like. */
 static int archive_failed(struct tar *t)
 {
-	if (t->sink_failed)
-		return t->sink_failed < 0 ? t->sink_failed : -ECANCELED;
+	if (t->failed)
+		return t->failed;
 	return kf_err(t->err, -EIO, KF_REASON_IO, "write the package: %s",
 		      archive_error_string(t->a) ? archive_error_string(t->a) : "failed");
 }
 
-static int open_archive(struct tar *t, int level)
+/* libarchive's own zstd filter writes no checksum: a manifest that was altered on some
+ * disk would pass for another one. */
+static int open_zstd(struct tar *t, int level, uint64_t total)
 {
-	char text[16];
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
+	t->z = ZSTD_createCCtx();
+	if (!t->z ||
+	    ZSTD_isError(ZSTD_CCtx_setParameter(t->z, ZSTD_c_compressionLevel, level)) ||
+	    ZSTD_isError(ZSTD_CCtx_setParameter(t->z, ZSTD_c_checksumFlag, 1)))
+		return kf_err(t->err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	/* A libzstd without threads refuses, and does without. */
+	if (total >= MT_BYTES && cpus > 1)
+		ZSTD_CCtx_setParameter(t->z, ZSTD_c_nbWorkers,
+				       cpus < MAX_WORKERS ? (int)cpus : MAX_WORKERS);
+	return 0;
+}
+
+static int open_archive(struct tar *t)
+{
 	t->a = archive_write_new();
 	t->chunk = malloc(CHUNK);
-	if (!t->a || !t->chunk)
+	t->out = malloc(CHUNK);
+	if (!t->a || !t->chunk || !t->out)
 		return kf_err(t->err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
-	snprintf(text, sizeof(text), "%d", level);
 	if (archive_write_set_format_pax_restricted(t->a) != ARCHIVE_OK ||
-	    archive_write_add_filter_zstd(t->a) != ARCHIVE_OK ||
-	    archive_write_set_filter_option(t->a, "zstd", "compression-level", text) !=
-		    ARCHIVE_OK ||
+	    archive_write_add_filter_none(t->a) != ARCHIVE_OK ||
 	    archive_write_set_bytes_per_block(t->a, CHUNK) != ARCHIVE_OK ||
 	    archive_write_set_bytes_in_last_block(t->a, 1) != ARCHIVE_OK ||
 	    archive_write_open(t->a, t, NULL, on_write, NULL) != ARCHIVE_OK)
@@ -149,8 +187,10 @@ int kernel_write_tar(const struct kernel *k, const uint8_t *want, bool with_mani
 		     struct kf_error *err)
 {
 	struct tar t = {.sink = sink, .arg = arg, .done = done, .err = err};
-	int r = open_archive(&t, level);
+	int r = open_zstd(&t, level, k->manifest.total_size);
 
+	if (r == 0)
+		r = open_archive(&t);
 	if (r == 0 && with_manifest)
 		r = write_manifest(&t, k);
 	for (size_t i = 0; r == 0 && i < k->manifest.n_files; i++) {
@@ -159,10 +199,15 @@ int kernel_write_tar(const struct kernel *k, const uint8_t *want, bool with_mani
 	}
 	if (r == 0 && archive_write_close(t.a) != ARCHIVE_OK)
 		r = archive_failed(&t);
-	/* An end that was not earned must not look like one: nothing more is written. */
-	if (r < 0 && t.a)
-		archive_write_fail(t.a);
+	if (r == 0)
+		r = squeeze(&t, NULL, 0, ZSTD_e_end);
+	/* An end that was not earned must not look like one: on_write() lets no more
+	 * pass. (archive_write_fail() would say so to libarchive, and leak.) */
+	if (r < 0 && t.failed == 0)
+		t.failed = r;
 	archive_write_free(t.a);
+	ZSTD_freeCCtx(t.z);
 	free(t.chunk);
+	free(t.out);
 	return r;
 }
