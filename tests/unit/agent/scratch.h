@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -75,14 +76,14 @@ static inline void assert_file(struct board *b, const char *rel, const char *tex
 static inline void board_init(struct board *b)
 {
 	memset(b, 0, sizeof(*b));
-	strcpy(b->path, "/tmp/kf-board-XXXXXX");
+	snprintf(b->path, sizeof(b->path), "%s", "/tmp/kf-board-XXXXXX");
 	assert_non_null(mkdtemp(b->path));
 	b->fd = open(b->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(b->fd >= 0);
 	b->a.root = b->path;
 	b->a.scratch = true;
 	b->a.conf.state_dir = (char *)"/var/lib/kferry";
-	strcpy(b->a.boot.release, "6.1.0-old");
+	snprintf(b->a.boot.release, sizeof(b->a.boot.release), "%s", "6.1.0-old");
 	assert_int_equal(fs_mkdirs(b->fd, "var/lib/kferry/slots"), 0);
 	b->a.state_fd = fs_open_dir(b->fd, "var/lib/kferry");
 	assert_true(b->a.state_fd >= 0);
@@ -102,7 +103,7 @@ static inline void slot_make(struct board *b, struct slot *s, const char *image)
 	struct digest d;
 
 	memset(s, 0, sizeof(*s));
-	strcpy(s->id, TEST_SLOT);
+	snprintf(s->id, sizeof(s->id), "%s", TEST_SLOT);
 	put_text(b, "var/lib/kferry/slots/" TEST_SLOT "/boot/image", image);
 	s->fd = fs_open_dir(b->fd, rel);
 	assert_true(s->fd >= 0);

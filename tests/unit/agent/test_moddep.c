@@ -91,9 +91,9 @@ static void names(void **state)
 	assert_false(moddep_name("a/.ko.zst", name));
 	assert_false(moddep_name("modules.dep", name));
 	memset(longer, 'x', sizeof(longer));
-	strcpy(longer + MODDEP_NAME - 1, ".ko");
+	memcpy(longer + MODDEP_NAME - 1, ".ko", 4);
 	assert_true(moddep_name(longer, name));
-	strcpy(longer + MODDEP_NAME, ".ko");
+	memcpy(longer + MODDEP_NAME, ".ko", 4);
 	memset(longer, 'x', MODDEP_NAME);
 	assert_false(moddep_name(longer, name));
 }
