@@ -163,9 +163,11 @@ class Board:
         reboot = self.dir / "reboot"
         reboot.write_text(REBOOT.format(root=self.root))
         reboot.chmod(0o755)
+        keys = {"board_kind": profile, "chain": "hook", "hook": hook, "reboot": reboot,
+                "watchdog": "none", "reserve": 0}
+        keys.update(line.split(" = ", 1) for line in conf.splitlines())
         (self.root / "etc/kferry/agent.conf").write_text(
-            f"board_kind = {profile}\nchain = hook\nhook = {hook}\nreboot = {reboot}\n"
-            f"watchdog = none\nreserve = 0\n{conf}")
+            "".join(f"{k} = {v}\n" for k, v in keys.items()))
         (self.root / "etc/os-release").write_text('ID=scratch\nPRETTY_NAME="Scratch board"\n')
         user = self.home / ".config/kferry"
         user.mkdir(parents=True)
