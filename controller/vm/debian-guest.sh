@@ -206,8 +206,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	make_disk
 else
 	export work esp_start esp_mib disk_mib root_start root_mib
-	export -f make_disk
-	fakeroot bash -euo pipefail -c make_disk
+	fakeroot bash -euo pipefail -c "$(declare -f make_disk); make_disk"
 fi
 
 rm -f "$out"

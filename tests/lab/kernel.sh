@@ -23,6 +23,10 @@ readonly cache=${KFERRY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kferry}
 readonly top=$cache/kernel
 readonly src=$top/src obj=$top/obj stamp=$top/obj.made
 
+# What a calling make, or a developer's shell, has set is meant for another tree.
+unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CROSS_COMPILE LLVM LOCALVERSION
+unset KBUILD_OUTPUT KCONFIG_CONFIG KCFLAGS CC
+
 say() { printf 'kernel.sh: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 usage() { sed -n '/^#   kernel/s/^#   //p' "${BASH_SOURCE[0]}"; }
