@@ -68,6 +68,16 @@ static int flush_value(struct parse *p)
 	return p->rc;
 }
 
+/* Length without a comment at the end: on lines that continue a value, only newer
+ * versions of inih take one off. */
+static size_t without_comment(const char *line, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (line[i] == ';' && (line[i - 1] == ' ' || line[i - 1] == '\t'))
+			return i;
+	return n;
+}
+
 /* inih's fgets: one whole line without surprises, or NULL at the end. */
 static char *next_line(char *dst, int num, void *stream)
 {
@@ -99,6 +109,8 @@ static char *next_line(char *dst, int num, void *stream)
 		return NULL;
 	}
 	p->continued = n && (line[0] == ' ' || line[0] == '\t');
+	if (p->continued)
+		n = without_comment(line, n);
 	if (n && line[0] == '[' && flush_value(p) < 0)
 		return NULL;
 	memcpy(dst, line, n);

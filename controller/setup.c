@@ -330,13 +330,16 @@ static int put_conf(struct setup *s, struct kf_error *err)
  * ------------------------------------------------------------------------- */
 
 static const char group_script[] =
-	"grep -q '^kferry:' /etc/group || { "
-	"if command -v groupadd >/dev/null; then groupadd -r kferry; "
-	"else addgroup -S kferry; fi && echo \"group kferry\"; } || exit 1; "
+	"{ getent group kferry || grep '^kferry:' /etc/group; } >/dev/null 2>&1 || { "
+	"if command -v groupadd; then groupadd -r kferry; "
+	"elif command -v addgroup; then addgroup -S kferry; "
+	"else g=990; while grep -q \":$g:\" /etc/group; do g=$((g - 1)); done; "
+	"echo \"kferry:x:$g:\" >> /etc/group; fi >/dev/null && echo \"group kferry\"; "
+	"} || exit 1; "
 	"test \"$1\" = root && exit 0; "
 	"case \" $(id -nG \"$1\") \" in *' kferry '*) exit 0 ;; esac; "
-	"if command -v usermod >/dev/null; then usermod -aG kferry \"$1\"; "
-	"else addgroup \"$1\" kferry; fi && echo \"$1 is in group kferry\"";
+	"if command -v usermod; then usermod -aG kferry \"$1\"; "
+	"else addgroup \"$1\" kferry; fi >/dev/null && echo \"$1 is in group kferry\"";
 
 /* $1: yes when something changed; then the units.  What it does it prints. */
 static const char systemd_script[] =

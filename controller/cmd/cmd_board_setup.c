@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* kferry board setup and board info: the agent put there, and what it says the board is.
  */
+#include <poll.h>
 #include <string.h>
 
 #include "controller/client.h"
@@ -9,6 +10,7 @@
 #include "proto/reason.h"
 
 #define FACTS_MS 30000 /* boot chains are probed, disks looked at */
+#define RETRY_MS 200
 
 /* {"cpu": {"model": ...}, ...} */
 static json_t *facts_json(const Kferry__Facts *facts)
@@ -68,7 +70,23 @@ static void show(struct cmd_env *env, const char *name, const struct client *c,
 				   "chains", chains_json(facts)));
 }
 
-int board_info(struct cmd_env *env, const char *name)
+/* An agent that was started just now may need a moment. */
+static int open_started(struct cmd_env *env, const char *name, struct client **ret,
+			struct kf_error *err)
+{
+	deadline_ms deadline = cmd_connect_deadline(env, name);
+
+	for (;;) {
+		int rc = client_open(env->cfg, name, deadline, ret, err);
+
+		if (rc == 0 || err->reason != KF_REASON_NO_AGENT ||
+		    !deadline_left(deadline))
+			return rc;
+		poll(&(struct pollfd){.fd = cancel_fd(), .events = POLLIN}, 1, RETRY_MS);
+	}
+}
+
+static int info(struct cmd_env *env, const char *name, bool started)
 {
 	Kferry__FactsRequest q = KFERRY__FACTS_REQUEST__INIT;
 	Kferry__Envelope request = CLIENT_ENVELOPE(FACTS_REQUEST, facts_request, &q);
@@ -77,7 +95,11 @@ int board_info(struct cmd_env *env, const char *name)
 	struct client *c;
 	int rc;
 
-	rc = client_open(env->cfg, name, cmd_connect_deadline(env, name), &c, &err);
+	if (started)
+		rc = open_started(env, name, &c, &err);
+	else
+		rc = client_open(env->cfg, name, cmd_connect_deadline(env, name), &c,
+				 &err);
 	if (rc < 0)
 		return cmd_fail(env, name, &err);
 	rc = client_call(c, &request, KFERRY__ENVELOPE__BODY_FACTS, deadline_in(FACTS_MS),
@@ -88,11 +110,16 @@ int board_info(struct cmd_env *env, const char *name)
 	return rc < 0 ? cmd_fail(env, name, &err) : STATUS_PASS;
 }
 
+int board_info(struct cmd_env *env, const char *name)
+{
+	return info(env, name, false);
+}
+
 int board_setup(struct cmd_env *env, const char *name, const struct board_args *a)
 {
 	struct kf_error err = {0};
 	unsigned changes = 0;
-	int rc = 0;
+	int rc;
 
 	/* `board add` has seen to the key already; then this finds it good. */
 	rc = board_host_key(env, name, a->accept, &err);
@@ -102,5 +129,5 @@ int board_setup(struct cmd_env *env, const char *name, const struct board_args *
 		return cmd_fail(env, name, &err);
 	if (!changes)
 		ui_step(env->ui, "setup", name, -1, NULL, "nothing to change");
-	return board_info(env, name);
+	return info(env, name, changes > 0);
 }
