@@ -108,7 +108,8 @@ static int judge(struct build *b, int status, struct kf_error *err)
 	repeat(b, b->log.warning, b->log.warnings);
 	if (status == 0)
 		return 0;
-	repeat(b, b->log.error, b->log.errors);
+	if (b->log.errors > 1) /* one alone stands in the error text */
+		repeat(b, b->log.error, b->log.errors);
 	if (status == 127)
 		first = first ? first : "a program it needs is not installed";
 	return kf_err(err, -EIO, KF_REASON_BUILD,

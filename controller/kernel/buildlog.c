@@ -71,10 +71,8 @@ static const struct {
 	/* rustc */
 	{"error[", NULL, BUILDLOG_ERROR},
 	/* what is not installed */
-	{"/bin/sh: ", "not found", BUILDLOG_ERROR},
-	{"sh: ", "not found", BUILDLOG_ERROR},
-	{"bash: ", "not found", BUILDLOG_ERROR},
-	{"/bin/bash: ", "not found", BUILDLOG_ERROR},
+	{NULL, ": not found", BUILDLOG_ERROR},
+	{NULL, ": command not found", BUILDLOG_ERROR},
 	{"make", ": No such file or directory", BUILDLOG_ERROR},
 	{"BTF: ", NULL, BUILDLOG_ERROR},
 	{"Failed to ", NULL, BUILDLOG_ERROR},
@@ -107,7 +105,7 @@ static enum buildlog_kind make_line(struct text t)
 {
 	if (!begins(t, "make") || !has(t, ": *** "))
 		return BUILDLOG_OTHER;
-	if (has(t, "Waiting for unfinished jobs"))
+	if (has(t, "Waiting for unfinished jobs") || has(t, "] Deleting file "))
 		return BUILDLOG_OTHER;
 	if (has(t, "] Error ") || has(t, "] Interrupt") || has(t, "] Terminated") ||
 	    has(t, "] Killed"))

@@ -70,7 +70,7 @@ static int setup(void **state)
 	struct place *p = calloc(1, sizeof(*p));
 	struct kf_error err = {0};
 
-	strcpy(p->dir, "/tmp/kf-from-XXXXXX");
+	snprintf(p->dir, sizeof(p->dir), "/tmp/kf-from-XXXXXX");
 	if (!mkdtemp(p->dir))
 		return -1;
 	setenv("KFERRY_CACHE", p->dir, 1);

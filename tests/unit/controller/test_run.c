@@ -29,7 +29,7 @@ static int setup(void **state)
 	struct kf_error err = {0};
 	_free_ char *runs = NULL;
 
-	strcpy(p->dir, "/tmp/kf-run-XXXXXX");
+	snprintf(p->dir, sizeof(p->dir), "/tmp/kf-run-XXXXXX");
 	if (!mkdtemp(p->dir) || config_load(&paths, &p->cfg, &err) < 0)
 		return -1;
 	runs = strf("%s/deep/runs", p->dir);

@@ -46,7 +46,7 @@ static int setup(void **state)
 	struct place *p = calloc(1, sizeof(*p));
 	_free_ char *link = NULL;
 
-	strcpy(p->dir, "/tmp/kf-tree-XXXXXX");
+	snprintf(p->dir, sizeof(p->dir), "/tmp/kf-tree-XXXXXX");
 	if (!mkdtemp(p->dir))
 		return -1;
 	p->src = strf("%s/linux", p->dir);
