@@ -27,7 +27,7 @@ static bool kvm_runs(int cache_fd, const char *cache_dir)
 	_free_ char *drive = NULL;
 	uint8_t sector[512] = {0};
 	int status = -1;
-	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC); /* lint: a fixed device */
 	struct buf out = BUF_INIT;
 	struct proc_opts opts = {.timeout_ms = PROBE_TIMEOUT_MS, .out = &out};
 	int rc;
