@@ -166,8 +166,8 @@ static void show(struct cmd_env *env, const char *name)
 		return;
 	}
 	pid = vm_pid(&vm);
-	ui_out(env->ui, "%-16s %-7s %5u MiB  %u CPUs  ssh 127.0.0.1:%u\n", name,
-	       pid ? "running" : "off", vm.memory_mib, vm.cpus, vm.port);
+	ui_out(env->ui, "%-16s %-7s %5u MiB  ssh 127.0.0.1:%u\n", name,
+	       pid ? "running" : "off", vm.memory_mib, vm.port);
 	ui_json(env->ui,
 		json_pack("{s:s, s:s, s:b, s:i, s:i, s:i}", "event", "vm", "name", name,
 			  "running", pid != 0, "memory_mib", (int)vm.memory_mib, "cpus",

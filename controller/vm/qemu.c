@@ -52,10 +52,16 @@ int vm_up(const struct config *cfg, struct ui *ui, const struct vm *vm,
 	_free_ char *name = NULL;
 	struct proc_opts opts = {.timeout_ms = START_TIMEOUT_MS, .cwd = vm->dir};
 
+	unsigned n_cpus = vm->cpus;
+
 	if (vm_pid(vm))
 		return 0;
+	/* OVMF under software emulation with two processors was seen to wait for ever,
+	 * once in some eighty warm resets, for a second processor that did not start. */
+	if (!n_cpus)
+		n_cpus = strcmp(accel, "kvm") == 0 ? VM_CPUS_KVM : 1;
 	if (asprintf(&memory, "%u", vm->memory_mib) < 0 ||
-	    asprintf(&cpus, "%u", vm->cpus) < 0 ||
+	    asprintf(&cpus, "%u", n_cpus) < 0 ||
 	    asprintf(&name, "kferry:%s", vm->dir) < 0 ||
 	    asprintf(&net, "user,id=n0,hostfwd=tcp:127.0.0.1:%u-:22", vm->port) < 0)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "out of memory");

@@ -46,7 +46,7 @@ static bool parse_conf(const char *text, struct vm *vm)
 {
 	return sscanf(text, "memory %u\ncpus %u\nport %u\n", &vm->memory_mib, &vm->cpus,
 		      &vm->port) == 3 &&
-	       vm->memory_mib > 0 && vm->memory_mib <= MEMORY_MAX_MIB && vm->cpus > 0 &&
+	       vm->memory_mib > 0 && vm->memory_mib <= MEMORY_MAX_MIB &&
 	       vm->cpus <= CPUS_MAX && vm->port > 0 && vm->port <= UINT16_MAX;
 }
 
@@ -234,7 +234,7 @@ static int fill(struct config *cfg, struct ui *ui, struct vm *vm,
 	if (rc < 0)
 		return rc;
 	vm->memory_mib = opts->memory_mib ? opts->memory_mib : DEFAULT_MEMORY_MIB;
-	vm->cpus = opts->cpus ? opts->cpus : DEFAULT_CPUS;
+	vm->cpus = opts->cpus;
 	vm->port = free_port();
 	rc = make_disks(vm, image, err);
 	if (rc < 0)

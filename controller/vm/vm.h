@@ -25,14 +25,17 @@
 #include "controller/ui.h"
 #include "proto/base/clock.h"
 
+#define VM_CPUS_KVM 2
+
 struct vm {
 	char *name, *dir;
 	int fd; /* the directory */
-	unsigned memory_mib, cpus, port;
+	unsigned memory_mib, port;
+	unsigned cpus; /* 0: VM_CPUS_KVM with KVM, else 1 (see vm_up) */
 };
 
 struct vm_create_opts {
-	unsigned memory_mib, cpus; /* 0: 1024 and 2 */
+	unsigned memory_mib, cpus; /* 0: chosen */
 	const char
 		*image; /* base image to use instead of the cached guest; may be NULL */
 };
