@@ -71,9 +71,13 @@ static size_t queued(const struct stream *s)
 	return buf_len(peer_out(s->peer)) + buf_len(&s->sending);
 }
 
-bool stream_full(const struct stream *s)
+bool stream_full(struct stream *s)
 {
-	return queued(s) >= STREAM_HIGH;
+	bool full = queued(s) >= STREAM_HIGH;
+
+	if (full)
+		s->was_full = true;
+	return full;
 }
 
 /* Tell the owner of the end, once, and only when it has had all events before it. */
@@ -152,8 +156,6 @@ void stream_kick(struct stream *s)
 		return;
 	}
 	if (buf_len(peer_out(s->peer)) > 0) {
-		if (stream_full(s))
-			s->was_full = true;
 		start_write(s);
 		return;
 	}
@@ -175,9 +177,7 @@ void stream_flush(struct stream *s)
 
 static bool held_back(struct stream *s)
 {
-	if (stream_full(s))
-		s->was_full = true;
-	return s->paused || s->was_full || s->closing || s->ended;
+	return stream_full(s) || s->was_full || s->paused || s->closing || s->ended;
 }
 
 /* Hand out events until there are none or the owner wants no more. */

@@ -43,7 +43,8 @@ void stream_close(struct stream *s);
 struct peer *stream_peer(struct stream *s);
 void stream_kick(struct stream *s);
 void stream_flush(struct stream *s);
-bool stream_full(const struct stream *s);
+/* True asks for room(). */
+bool stream_full(struct stream *s);
 /* No events until stream_resume(); the end of the other side is still noticed. */
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
