@@ -219,7 +219,8 @@ static int add(struct findings *f, const struct head *h, struct text t, uint64_t
 	for (size_t i = 0; i < f->n; i++) {
 		if (f->list[i].severity == h->severity &&
 		    strcmp(f->list[i].title, title) == 0) {
-			f->list[i].count++;
+			/* In another file it is the same event, told twice. */
+			f->list[i].count += strcmp(f->list[i].source, from) == 0;
 			return 0;
 		}
 	}

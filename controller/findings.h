@@ -22,7 +22,7 @@ struct finding {
 	char *title;		/* the line, without prefix, bounded */
 	char *source;		/* "log", "pstore/dmesg.txt" */
 	uint64_t usec;
-	unsigned count; /* the same title again */
+	unsigned count; /* how often in that source */
 };
 
 struct findings;

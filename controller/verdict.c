@@ -206,7 +206,7 @@ static void pass_text(struct deploy *d, bool make_default, char text[static 256]
 	d->passed_warnings = warnings > 0;
 	snprintf(text, 256, "%s; %s", found,
 		 make_default ? "confirmed as default"
-			      : "confirmed; the board's own kernel stays the default");
+			      : "confirmed; the default is as it was");
 }
 
 static int judge(struct deploy *d, int64_t took_ms, struct running *now,

@@ -77,6 +77,7 @@ static const struct {
 	{"BTF: ", NULL, BUILDLOG_ERROR},
 	{"Failed to ", NULL, BUILDLOG_ERROR},
 	/* kbuild and kconfig themselves */
+	{NULL, "Kconfig.include:", BUILDLOG_ERROR},
 	{"*** ", NULL, BUILDLOG_ERROR},
 	{"***", "Configuration file", BUILDLOG_ERROR},
 	{"Console input/output is redirected", NULL, BUILDLOG_ERROR},

@@ -56,6 +56,7 @@ static const struct {
 	 BUILDLOG_FAILED},
 	{"make: *** [Makefile:226: __sub-make] Error 2", BUILDLOG_FAILED},
 	{"/src/scripts/gcc-version.sh: 12: nope-gcc: not found", BUILDLOG_ERROR},
+	{"scripts/Kconfig.include:39: C compiler 'nope-gcc' not found", BUILDLOG_ERROR},
 	{"make[1]: *** [include/config/auto.conf.cmd] Deleting file 'include/x'",
 	 BUILDLOG_OTHER},
 	{"make[1]: *** Waiting for unfinished jobs....", BUILDLOG_OTHER},

@@ -233,6 +233,9 @@ static void test_same_again_is_counted(void **state)
 	line(f, "WARNING: y");
 	assert_int_equal(findings_count(f), 2);
 	assert_int_equal(findings_at(f, 0)->count, 2);
+	assert_int_equal(findings_line(f, "WARNING: x", 10, "pstore/dmesg.txt"), 0);
+	assert_int_equal(findings_at(f, 0)->count, 2);
+	assert_string_equal(findings_at(f, 0)->source, "log");
 	assert_null(findings_at(f, 2));
 	findings_free(f);
 }
