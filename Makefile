@@ -18,6 +18,9 @@ SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 DATADIR ?= $(PREFIX)/share/kferry
 LIBEXECDIR ?= $(PREFIX)/libexec/kferry
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 VARIANT ?= release
@@ -123,6 +126,12 @@ build/man/%: docs/man/%.scd
 	$(call say,MAN,$@)
 	@mkdir -p $(@D)
 	$(Q)scdoc < $< > $@
+# The keys are those of the program: its table takes the place of the line @KEYS@.
+build/man/kferry.ini.5: docs/man/kferry.ini.5.scd $(O)/kferry
+	$(call say,MAN,$@)
+	@mkdir -p $(@D)
+	$(Q)HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent $(O)/kferry config keys --man > $@.keys
+	$(Q)sed -e '/^@KEYS@$$/{r $@.keys' -e 'd}' $< | scdoc > $@
 
 .PHONY: man install uninstall clean
 man: $(MAN)
@@ -136,11 +145,16 @@ install: all man agent-static
 	install -m 644 agent/units/* $(DESTDIR)$(DATADIR)/agent/
 	install -m 644 boards/*.ini $(DESTDIR)$(DATADIR)/boards/
 	install -m 755 controller/vm/debian-guest.sh $(DESTDIR)$(LIBEXECDIR)/debian-guest.sh
+	install -d $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
+	build/release/kferry completion bash > $(DESTDIR)$(BASHDIR)/kferry
+	build/release/kferry completion zsh > $(DESTDIR)$(ZSHDIR)/_kferry
+	build/release/kferry completion fish > $(DESTDIR)$(FISHDIR)/kferry.fish
 	for m in $(notdir $(MAN)); do \
 		install -D -m 644 build/man/$$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$$m; done
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/kferry $(DESTDIR)$(SBINDIR)/kferryd
+	rm -f $(DESTDIR)$(BASHDIR)/kferry $(DESTDIR)$(ZSHDIR)/_kferry $(DESTDIR)$(FISHDIR)/kferry.fish
 	rm -rf $(DESTDIR)$(DATADIR) $(DESTDIR)$(LIBEXECDIR)
 	for m in $(notdir $(MAN)); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$$m; done
 

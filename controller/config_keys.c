@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Every key there is: type, default, help.  kferry.config(5) and boards/README.md tell
+ * Every key there is: type, default, help.  kferry.ini(5) and boards/README.md tell
  * more; a key that is not here is an error in every file.
  */
 #include "controller/config.h"

@@ -28,6 +28,9 @@ struct cmd_env {
 	const char *board; /* -b BOARD given before the command, or NULL */
 };
 
+/* What a command's further words are, for completions. */
+enum cmd_words { WORDS_NONE, WORDS_BOARD, WORDS_KEY, WORDS_COMMAND };
+
 struct cmd {
 	const char *name;
 	const char *alias; /* kw's short form, or NULL */
@@ -35,8 +38,12 @@ struct cmd {
 		   char *argv[]); /* argv[0] is the command's name */
 	const char *args;	  /* "[BOARD...] [--from FILE]" */
 	const char *help;	  /* one line */
-	const char *details; /* options and examples for `kferry help NAME` and --help */
-	bool no_config;	     /* runs without loading the configuration */
+	const char
+		*details; /* its options and verbs, for `kferry help NAME` and --help */
+	const char *examples; /* command lines, one a line */
+	const char *verbs; /* "add list rm": its first argument is one of them, or NULL */
+	enum cmd_words words; /* behind the verb */
+	bool no_config;	      /* runs without loading the configuration */
 };
 
 extern const struct cmd cmds[]; /* cmd_table.c; ends with a NULL name */
@@ -53,6 +60,7 @@ int cmd_dmesg(struct cmd_env *env, int argc, char *argv[]);
 int cmd_kernels(struct cmd_env *env, int argc, char *argv[]);
 int cmd_exec(struct cmd_env *env, int argc, char *argv[]);
 int cmd_vm(struct cmd_env *env, int argc, char *argv[]);
+int cmd_completion(struct cmd_env *env, int argc, char *argv[]);
 int cmd_help(struct cmd_env *env, int argc, char *argv[]);
 int cmd_version(struct cmd_env *env, int argc, char *argv[]);
 

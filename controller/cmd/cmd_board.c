@@ -7,6 +7,15 @@
 
 #include "proto/reason.h"
 
+static int list_names(struct cmd_env *env)
+{
+	const char *board;
+
+	for (size_t i = 0; (board = config_board(env->cfg, i)); i++)
+		ui_out(env->ui, "%s\n", board);
+	return STATUS_PASS;
+}
+
 static int list(struct cmd_env *env)
 {
 	const char *standard = config_default_board(env->cfg), *board;
@@ -91,6 +100,7 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct board_args 
 		{"accept-host-key", required_argument, NULL, 'a'},
 		{"default", no_argument, NULL, 'd'},
 		{"no-setup", no_argument, NULL, 'n'},
+		{"names", no_argument, NULL, 'N'},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
@@ -110,6 +120,8 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct board_args 
 			ret->make_default = true;
 		else if (c == 'n')
 			ret->no_setup = true;
+		else if (c == 'N')
+			ret->names = true;
 		else
 			return cmd_bad_option(env, "board", argv);
 	}
@@ -129,7 +141,7 @@ int cmd_board(struct cmd_env *env, int argc, char *argv[])
 	verb = argc ? argv[0] : "list";
 	name = argc > 1 ? argv[1] : NULL;
 	if (!strcmp(verb, "list") && argc <= 1)
-		return list(env);
+		return a.names && !ui_is_json(env->ui) ? list_names(env) : list(env);
 	if (!strcmp(verb, "add") && argc == (a.link ? 2 : 3))
 		return board_add(env, name, a.link ? NULL : argv[2], &a);
 	if (!strcmp(verb, "rm") && argc == 2)

@@ -8,7 +8,7 @@
 struct board_args {
 	const char *link, *run, *profile, *identity;
 	const char *accept; /* --accept-host-key SHA256:... */
-	bool make_default, no_setup;
+	bool make_default, no_setup, names;
 };
 
 /* All return the exit status. */

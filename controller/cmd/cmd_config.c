@@ -8,7 +8,7 @@
 
 struct args {
 	const char *board;
-	bool user, tree, show_origin;
+	bool user, tree, show_origin, man;
 };
 
 static const char *const layer_names[] = {
@@ -24,6 +24,7 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
 		{"user", no_argument, NULL, 'u'},
 		{"tree", no_argument, NULL, 't'},
 		{"show-origin", no_argument, NULL, 's'},
+		{"man", no_argument, NULL, 'm'}, /* for the Makefile */
 		{NULL, 0, NULL, 0},
 	};
 	int c;
@@ -38,6 +39,8 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
 			ret->tree = true;
 		else if (c == 's')
 			ret->show_origin = true;
+		else if (c == 'm')
+			ret->man = true;
 		else
 			return cmd_bad_option(env, "config", argv);
 	}
@@ -91,6 +94,37 @@ static int list(struct cmd_env *env, const struct args *a)
 	return STATUS_PASS;
 }
 
+static const char *const type_names[] = {
+	[CONFIG_STRING] = "text", [CONFIG_BOOL] = "yes or no",
+	[CONFIG_UINT] = "number", [CONFIG_SECONDS] = "time",
+	[CONFIG_ARGV] = "words",  [CONFIG_CHOICE] = "choice",
+	[CONFIG_PATH] = "path",	  [CONFIG_LINES] = "lines of words",
+};
+
+/* The keys as kferry.ini(5) has them: scdoc, a heading for each section. */
+static int keys_man(struct cmd_env *env)
+{
+	const char *section = "";
+
+	for (const struct config_key *k = config_keys; k->name; k++) {
+		size_t n = strcspn(k->name, ".");
+
+		if (strncmp(section, k->name, n + 1))
+			ui_out(env->ui, "## [%.*s]\n\n", (int)n, k->name);
+		section = k->name;
+		ui_out(env->ui, "*%s* (%s", k->name + n + 1, type_names[k->type]);
+		if (k->choices)
+			ui_out(env->ui, ": %s", k->choices);
+		ui_out(env->ui, k->builtin ? "; default: %s)\n" : ")\n", k->builtin);
+		ui_out(env->ui, "\t");
+		for (const char *c = k->help; *c; c++)
+			ui_out(env->ui, strchr("_*\\", *c) ? "\\%c" : "%c", *c);
+		ui_out(env->ui, ".%s\n\n",
+		       k->board_only ? " Only in a [board NAME] section." : "");
+	}
+	return STATUS_PASS;
+}
+
 static int keys(struct cmd_env *env)
 {
 	for (const struct config_key *k = config_keys; k->name; k++) {
@@ -100,10 +134,11 @@ static int keys(struct cmd_env *env)
 		if (k->builtin)
 			ui_out(env->ui, " [%s]", k->builtin);
 		ui_out(env->ui, "\n");
-		ui_json(env->ui, json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:b}", "event",
-					   "key", "key", k->name, "help", k->help,
-					   "default", k->builtin, "choices", k->choices,
-					   "board_only", (int)k->board_only));
+		ui_json(env->ui,
+			json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*, s:b}", "event", "key",
+				  "key", k->name, "type", type_names[k->type], "help",
+				  k->help, "default", k->builtin, "choices", k->choices,
+				  "board_only", (int)k->board_only));
 	}
 	return STATUS_PASS;
 }
@@ -147,7 +182,7 @@ int cmd_config(struct cmd_env *env, int argc, char *argv[])
 	if (!strcmp(verb, "list") && argc <= 1)
 		return list(env, &a);
 	if (!strcmp(verb, "keys") && argc == 1)
-		return keys(env);
+		return a.man ? keys_man(env) : keys(env);
 	return cmd_usage(env, "config",
 			 "get KEY, set KEY VALUE, unset KEY, list or keys");
 }

@@ -67,6 +67,19 @@ static int help_kw(struct buf *b)
 	return rc;
 }
 
+static int help_examples(struct buf *b, const char *lines)
+{
+	int rc = buf_printf(b, "\nExamples:\n");
+
+	while (*lines && rc == 0) {
+		size_t n = strcspn(lines, "\n");
+
+		rc = buf_printf(b, "  $ %.*s\n", (int)n, lines);
+		lines += n + (lines[n] == '\n');
+	}
+	return rc;
+}
+
 static int help_one(struct buf *b, const struct cmd *c)
 {
 	int rc = buf_printf(b, "usage: kferry %s %s\n\n%s.\n", c->name,
@@ -76,7 +89,7 @@ static int help_one(struct buf *b, const struct cmd *c)
 		rc = buf_printf(b, "Short form: %s\n", c->alias);
 	if (rc == 0 && c->details)
 		rc = buf_printf(b, "\n%s", c->details);
-	return rc;
+	return rc == 0 && c->examples ? help_examples(b, c->examples) : rc;
 }
 
 int cmd_help(struct cmd_env *env, int argc, char *argv[])

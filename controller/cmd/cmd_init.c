@@ -59,7 +59,7 @@ static int write_file(struct cmd_env *env, const char *profile, bool force,
 			      "%s is there already; --force replaces it", path);
 	rc = buf_printf(&text,
 			"# kferry's configuration of this kernel tree; see "
-			"kferry.config(5) and\n"
+			"kferry.ini(5) and\n"
 			"# `kferry config list --show-origin`. It wins over the user's "
 			"and the profile's.\n"
 			"\n"

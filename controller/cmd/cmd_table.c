@@ -13,6 +13,8 @@ const struct cmd cmds[] = {
 			"machine\n"
 			"  --list              show the profiles there are\n"
 			"  --force             replace a configuration that is there\n",
+		.examples = "kferry init --list\n"
+			    "kferry init --template x86-64\n",
 	},
 	{
 		.name = "board",
@@ -22,20 +24,28 @@ const struct cmd cmds[] = {
 		.details =
 			"  board add NAME [USER@]HOST[:PORT] [--profile P] [--no-setup]\n"
 			"  board add NAME --link LINK [--run PROGRAM] [--profile P]\n"
-			"      LINK: exec:PROGRAM ARGS... or unix:/PATH\n"
 			"  board setup [NAME]    put the agent there, or bring it up to "
 			"date\n"
-			"  board list            all boards\n"
+			"  board list [--names]  all boards\n"
 			"  board info [NAME]     what a board is\n"
 			"  board default [NAME]  show or choose the default board\n"
 			"  board rename OLD NEW\n"
 			"  board rm NAME         forget it here; nothing on it is "
-			"touched\n\n"
-			"  --accept-host-key SHA256:...  with add and setup: the key "
-			"it has\n"
+			"touched\n"
+			"\n"
+			"  --accept-host-key SHA256:...  with add and setup: the key it "
+			"has\n"
 			"  --identity FILE               with add: the private key\n"
+			"  --link LINK                   with add: exec:PROGRAM ARGS... "
+			"or unix:/PATH\n"
 			"  --default                     with add: the default board "
 			"from now on\n",
+		.verbs = "add setup list info default rename rm",
+		.words = WORDS_BOARD,
+		.examples =
+			"kferry board add pc root@pc.local\n"
+			"kferry board add pc root@10.0.0.7:2222 --identity ~/.ssh/lab\n"
+			"kferry board info pc\n",
 	},
 	{
 		.name = "build",
@@ -45,15 +55,20 @@ const struct cmd cmds[] = {
 		.help = "Build the kernel of this tree as the profile says",
 		.details = "Targets are added to those of build.targets. What make "
 			   "prints is kept in a log\nfile; -v shows it as it comes.\n",
+		.examples = "kferry build\n"
+			    "kferry -b pc build modules\n",
 	},
 	{
 		.name = "pack",
 		.run = cmd_pack,
 		.args = "-o FILE [--from FILE]",
 		.help = "Pack the built kernel into a file",
-		.details = "  -o FILE      the package to write\n"
-			   "  --from FILE  not the tree's kernel but a .deb's or a "
+		.details = "  -o, --output FILE  the package to write\n"
+			   "  --from FILE        not the tree's kernel but a .deb's or a "
 			   "tarball's\n",
+		.examples = "kferry pack -o linux.kferry\n"
+			    "kferry pack -o linux.kferry --from "
+			    "linux-image-6.1.0-40-amd64.deb\n",
 	},
 	{
 		.name = "deploy",
@@ -70,33 +85,53 @@ const struct cmd cmds[] = {
 			"  --force      also when this very kernel runs already\n"
 			"  --cmdline WORDS  added to this trial's kernel command "
 			"line\n",
+		.words = WORDS_BOARD,
+		.examples =
+			"kferry deploy pc\n"
+			"kferry deploy pc laptop --from linux.kferry --once\n"
+			"kferry deploy pc --cmdline 'initcall_debug ignore_loglevel'\n",
 	},
 	{
 		.name = "bd",
 		.run = cmd_bd,
 		.args = "[BOARD...] [--no-reboot] [--once] [--force] [--cmdline WORDS]",
 		.help = "Build and deploy",
-		.details = "The options are deploy's. The board is asked first: nothing "
-			   "is built for one\nthat cannot take it.\n",
+		.details =
+			"The options are deploy's, but for --from. The board is asked "
+			"first: nothing is built for\n"
+			"one that cannot take it.\n"
+			"\n"
+			"  --no-reboot      install only\n"
+			"  --once           do not make it the default after a pass\n"
+			"  --force          also when this very kernel runs already\n"
+			"  --cmdline WORDS  added to this trial's kernel command line\n",
+		.words = WORDS_BOARD,
+		.examples = "kferry bd\n"
+			    "kferry bd pc laptop --once\n",
 	},
 	{
 		.name = "reboot",
 		.run = cmd_reboot,
-		.args = "[BOARD] [--force] [--no-wait]",
+		.args = "[BOARD] [-f] [--no-wait]",
 		.help = "Reboot a board and wait until it is back",
-		.details = "  --force    at once: sync and reset, the init system is not "
-			   "asked\n"
-			   "  --no-wait  do not wait until it is back\n",
+		.details = "  -f, --force  at once: sync and reset, the init system is "
+			   "not asked\n"
+			   "  --no-wait    do not wait until it is back\n",
+		.words = WORDS_BOARD,
+		.examples = "kferry reboot pc\n",
 	},
 	{
 		.name = "dmesg",
 		.run = cmd_dmesg,
 		.args = "[BOARD] [-f] [--boot N] [--level L]",
 		.help = "Show a board's kernel log, live or of earlier boots",
-		.details = "  -f, --follow  go on until Ctrl-C\n"
-			   "  --boot N      0 this boot, -1 the one before, ...\n"
-			   "  --level L     this and worse: emerg alert crit err warn "
+		.details = "  -f, --follow     go on until Ctrl-C\n"
+			   "  --boot N         0 this boot, -1 the one before, ...\n"
+			   "  -l, --level L    this and worse: emerg alert crit err warn "
 			   "notice info debug, or 0-7\n",
+		.words = WORDS_BOARD,
+		.examples = "kferry dmesg -f\n"
+			    "kferry dmesg pc --boot -1 --level warn\n",
 	},
 	{
 		.name = "kernels",
@@ -109,7 +144,13 @@ const struct cmd cmds[] = {
 			   "  kernels confirm [SLOT]  good, and the default; without a "
 			   "name: what runs\n"
 			   "  kernels rollback [SLOT] back to the board's own kernel, or "
-			   "to SLOT\n",
+			   "to SLOT\n"
+			   "\n"
+			   "  -f, --force  confirm: also a slot that does not run\n",
+		.verbs = "list rm confirm rollback",
+		.examples = "kferry kernels\n"
+			    "kferry kernels rm k-3f9a1c2b\n"
+			    "kferry kernels rollback && kferry reboot\n",
 	},
 	{
 		.name = "exec",
@@ -119,19 +160,36 @@ const struct cmd cmds[] = {
 		.details = "  --timeout TIME  end it after that time, such as 90s or 2m\n"
 			   "\nStandard input is passed to it. No shell is between: name "
 			   "one for what needs one.\n",
+		.examples = "kferry exec -- uname -a\n"
+			    "kferry exec -b pc --timeout 2m -- sh -c 'dmesg | tail'\n",
 	},
 	{
 		.name = "vm",
 		.run = cmd_vm,
-		.args = "create|up|down|console|list|rm [NAME]",
+		.args = "create|up|down|reset|console|list|rm [NAME]",
 		.help = "Virtual boards",
-		.details = "  vm create NAME  make one: a disk, firmware, a board in the "
-			   "configuration\n"
-			   "  vm up NAME      start it and wait until it can be reached\n"
-			   "  vm down NAME    shut it down\n"
-			   "  vm console NAME its serial console\n"
-			   "  vm list         all of them\n"
-			   "  vm rm NAME      remove it with its disk\n",
+		.details =
+			"  vm create NAME   make one: a disk, firmware, a board in the "
+			"configuration\n"
+			"  vm up NAME       start it and wait until it can be reached\n"
+			"  vm down NAME     shut it down\n"
+			"  vm reset NAME    pull its reset line\n"
+			"  vm console NAME  its serial console, until Ctrl-]\n"
+			"  vm list          all of them\n"
+			"  vm rm NAME       remove it with its disk\n"
+			"\n"
+			"  -m, --memory MIB  create: memory (1024)\n"
+			"  --cpus N          create: processors\n"
+			"  --image FILE      create: this disk image, not the Debian "
+			"guest\n"
+			"  --timeout S       up, down: seconds to wait (300 and 90)\n"
+			"  --no-wait         up: do not wait\n"
+			"  -f, --force       down: at once\n",
+		.verbs = "create up down reset console list rm",
+		.words = WORDS_BOARD,
+		.examples = "kferry vm create box\n"
+			    "kferry vm up box && kferry board setup box\n"
+			    "kferry vm console box\n",
 	},
 	{
 		.name = "config",
@@ -145,6 +203,21 @@ const struct cmd cmds[] = {
 			   "  config keys          every key there is\n\n"
 			   "Without --user or --tree: the file that has the board, else "
 			   "the tree's, else the\nuser's.\n",
+		.verbs = "get set unset list keys",
+		.words = WORDS_KEY,
+		.examples = "kferry config set --user board.default pc\n"
+			    "kferry config list -b pc --show-origin\n"
+			    "kferry -o timeout.reboot=10m bd pc\n",
+	},
+	{
+		.name = "completion",
+		.run = cmd_completion,
+		.args = "bash|zsh|fish",
+		.help = "Print the completions for a shell",
+		.details = "`make install` puts them where the shells look.\n",
+		.verbs = "bash zsh fish",
+		.examples = "source <(kferry completion bash)\n",
+		.no_config = true,
 	},
 	{
 		.name = "help",
@@ -152,6 +225,9 @@ const struct cmd cmds[] = {
 		.args = "[COMMAND|kw]",
 		.help = "Show what there is",
 		.no_config = true,
+		.words = WORDS_COMMAND,
+		.examples = "kferry help deploy\n"
+			    "kferry help kw\n",
 	},
 	{
 		.name = "version",
@@ -159,6 +235,7 @@ const struct cmd cmds[] = {
 		.args = "",
 		.help = "Show which kferry this is",
 		.no_config = true,
+		.examples = "kferry version\n",
 	},
 	{0},
 };

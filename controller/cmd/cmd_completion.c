@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * kferry completion: what a shell completes, from the table of commands and the table of
+ * keys.  Options are found in the commands' own help, so that what is told is completed.
+ * Only names of boards and profiles are asked for when they are needed.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "controller/cmd/cmd.h"
+#include "proto/base/buf.h"
+#include "proto/reason.h"
+
+#define GLOBAL_OPTIONS                                                                   \
+	"-b --board -o --option -q --quiet -v --verbose --json --version --help"
+#define BOARDS	 "kferry board list --names 2>/dev/null"
+#define PROFILES "kferry init --list 2>/dev/null | cut -d' ' -f1"
+
+/* Options with a value, and what completes it: %b boards, %p profiles, %f files, %k keys,
+ * else the words themselves.  Without a command, -o is the global one. */
+static const struct {
+	const char *name, *value;
+} valued[] = {
+	{"-b", "%b"},
+	{"--board", "%b"},
+	{"--option", "%k"},
+	{"-o", "%f"},
+	{"--output", "%f"},
+	{"--from", "%f"},
+	{"--identity", "%f"},
+	{"-i", "%f"},
+	{"--image", "%f"},
+	{"--template", "%p"},
+	{"-t", "%p"},
+	{"--profile", "%p"},
+	{"-p", "%p"},
+	{"--level", "emerg alert crit err warn notice info debug"},
+	{"-l", "emerg alert crit err warn notice info debug"},
+	{"--boot", "0 -1"},
+	{"--accept-host-key", ""},
+	{"--cmdline", ""},
+	{"--cpus", ""},
+	{"--link", "ssh exec: unix:"},
+	{"--memory", ""},
+	{"-m", ""},
+	{"--run", ""},
+	{"--timeout", ""},
+};
+
+static bool has_word(const struct buf *b, const char *word, size_t n)
+{
+	const char *all = buf_len(b) ? (const char *)buf_data(b) : "";
+
+	for (size_t at = 0; at + n <= buf_len(b); at++)
+		if (!memcmp(all + at, word, n) && (!at || all[at - 1] == ' ') &&
+		    (at + n == buf_len(b) || all[at + n] == ' '))
+			return true;
+	return false;
+}
+
+/* Does an option begin here: first on its line, or after "[", "|" or ", "? */
+static bool is_option(const char *text, const char *p)
+{
+	const char *before = p;
+
+	if (*p != '-' || !isalpha(p[1 + (p[1] == '-')]))
+		return false;
+	while (before > text && before[-1] == ' ')
+		before--;
+	return before == text || strchr("\n,[|", before[-1]);
+}
+
+/* The options that a text tells, each once, blanks between. */
+static int add_options(struct buf *b, const char *text)
+{
+	int rc = 0;
+
+	for (const char *p = text; p && *p && rc == 0; p++) {
+		size_t n = 2;
+
+		if (!is_option(text, p))
+			continue;
+		while (isalpha(p[n]) || (p[n] == '-' && isalpha(p[n + 1])))
+			n++;
+		if (!has_word(b, p, n))
+			rc = buf_printf(b, "%s%.*s", buf_len(b) ? " " : "", (int)n, p);
+		p += n - 1;
+	}
+	return rc;
+}
+
+static int options_of(const struct cmd *c, struct buf *b)
+{
+	int rc = add_options(b, c->args);
+
+	if (rc == 0)
+		rc = add_options(b, c->details);
+	return rc < 0 ? rc : add_options(b, "--help");
+}
+
+static void say_keys(struct ui *ui, const char *tail)
+{
+	for (const struct config_key *k = config_keys; k->name; k++)
+		ui_out(ui, "%s%s%s", k == config_keys ? "" : " ", k->name, tail);
+}
+
+static void say_commands(struct ui *ui)
+{
+	for (const struct cmd *c = cmds; c->name; c++)
+		ui_out(ui, "%s ", c->name);
+}
+
+/* --- bash and zsh: one function in their common language -----------------------------
+ */
+
+static const char head[] =
+	"# What may follow the words given, one word a line; \"//\" is a file's name.\n"
+	"__kferry_next()\n"
+	"{\n"
+	"\tlocal cmd='' verb='' prev='' value='' word\n"
+	"\tfor word in \"$@\"; do\n"
+	"\t\tprev=$word\n"
+	"\t\tif [ -n \"$value\" ]; then value=''; continue; fi\n"
+	"\t\tcase $word in\n";
+
+static const char middle[] =
+	"\t\t-*) ;;\n"
+	"\t\t*) if [ -z \"$cmd\" ]; then cmd=$word; else verb=${verb:-$word}; fi ;;\n"
+	"\t\tesac\n"
+	"\tdone\n"
+	"\tcase ${value:+$prev}:$cmd in\n"
+	"\t:) ;;\n";
+
+static const char bash_tail[] =
+	"_kferry()\n"
+	"{\n"
+	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} words\n"
+	"\twords=$(__kferry_next \"${COMP_WORDS[@]:1:COMP_CWORD-1}\")\n"
+	"\tif [ \"$words\" = // ]; then\n"
+	"\t\tcompopt -o filenames\n"
+	"\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+	"\telse\n"
+	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+	"\tfi\n"
+	"\t[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace\n"
+	"}\n"
+	"complete -F _kferry kferry\n";
+
+static const char zsh_tail[] =
+	"_kferry()\n"
+	"{\n"
+	"\tlocal next\n"
+	"\tnext=$(__kferry_next \"${(@)words[2,CURRENT-1]}\")\n"
+	"\tif [[ $next == // ]]; then _files; else compadd -- ${=next}; fi\n"
+	"}\n"
+	"if [[ $funcstack[1] == _kferry ]]; then _kferry; else compdef _kferry kferry; "
+	"fi\n";
+
+static void say_value(struct ui *ui, const char *value)
+{
+	if (!strcmp(value, "%b"))
+		ui_out(ui, BOARDS);
+	else if (!strcmp(value, "%p"))
+		ui_out(ui, PROFILES);
+	else if (!strcmp(value, "%f"))
+		ui_out(ui, "echo //");
+	else if (*value && *value != '%')
+		ui_out(ui, "echo '%s'", value);
+	else if (*value)
+		say_keys(ui, "=");
+	else
+		ui_out(ui, ":");
+}
+
+static void say_valued(struct ui *ui)
+{
+	ui_out(ui, "%s\t\t", head);
+	for (size_t i = 0; i < ARRAY_SIZE(valued); i++)
+		ui_out(ui, "%s%s", i ? "|" : "", valued[i].name);
+	ui_out(ui, ") value=1 ;;\n%s\t-o:|--option:*) echo '", middle);
+	say_keys(ui, "=");
+	ui_out(ui, "'; return ;;\n");
+	for (size_t i = 0; i < ARRAY_SIZE(valued); i++) {
+		if (!strcmp(valued[i].value, "%k"))
+			continue;
+		ui_out(ui, "\t%s:*) ", valued[i].name);
+		say_value(ui, valued[i].value);
+		ui_out(ui, "; return ;;\n");
+	}
+	ui_out(ui, "\tesac\n\tcase $cmd in\n\t'') echo '");
+	say_commands(ui);
+	ui_out(ui, GLOBAL_OPTIONS "' ;;\n");
+}
+
+static void say_words(struct ui *ui, const struct cmd *c)
+{
+	if (c->verbs)
+		ui_out(ui, "; if [ -z \"$verb\" ]; then echo '%s'; else :", c->verbs);
+	if (c->words == WORDS_BOARD)
+		ui_out(ui, "; " BOARDS);
+	if (c->words == WORDS_KEY || c->words == WORDS_COMMAND)
+		ui_out(ui, "; echo '");
+	if (c->words == WORDS_KEY)
+		say_keys(ui, "");
+	if (c->words == WORDS_COMMAND)
+		say_commands(ui);
+	if (c->words == WORDS_KEY || c->words == WORDS_COMMAND)
+		ui_out(ui, "'");
+	ui_out(ui, "%s ;;\n", c->verbs ? "; fi" : "");
+}
+
+static int say_sh(struct ui *ui, const char *first, const char *tail)
+{
+	int rc = 0;
+
+	ui_out(ui, "%s", first);
+	say_valued(ui);
+	for (const struct cmd *c = cmds; c->name && rc == 0; c++) {
+		_buf_ struct buf options = BUF_INIT;
+
+		rc = options_of(c, &options);
+		ui_out(ui, "\t%s%s%s) echo '%s'", c->name, c->alias ? "|" : "",
+		       c->alias ? c->alias : "", rc ? "" : buf_str(&options));
+		say_words(ui, c);
+	}
+	ui_out(ui, "\tesac\n}\n%s", tail);
+	return rc;
+}
+
+/* --- fish ----------------------------------------------------------------------------
+ */
+
+static void fish_option(struct ui *ui, const char *when, const char *name)
+{
+	bool is_long = name[1] == '-';
+	const char *value = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(valued) && !value; i++)
+		if (!strcmp(valued[i].name, name))
+			value = valued[i].value;
+	ui_out(ui, "complete -c kferry %s -%c %s", when, is_long ? 'l' : 's',
+	       name + 1 + is_long);
+	if (value && !strcmp(value, "%b"))
+		ui_out(ui, " -x -a '(" BOARDS ")'");
+	else if (value && !strcmp(value, "%p"))
+		ui_out(ui, " -x -a \"(" PROFILES ")\"");
+	else if (value && !strcmp(value, "%f"))
+		ui_out(ui, " -r -F");
+	else if (value && *value == '%')
+		ui_out(ui, " -x");
+	else if (value)
+		ui_out(ui, " -x -a '%s'", value);
+	ui_out(ui, "\n");
+}
+
+static void fish_options(struct ui *ui, const char *when, char *options)
+{
+	for (char *one; (one = strsep(&options, " "));)
+		fish_option(ui, when, one);
+}
+
+static int fish_command(struct ui *ui, const struct cmd *c)
+{
+	_buf_ struct buf options = BUF_INIT;
+	char when[80];
+	int rc = options_of(c, &options);
+
+	if (rc < 0 || !buf_str(&options))
+		return -ENOMEM;
+	ui_out(ui, "complete -c kferry -n __fish_use_subcommand -a %s -d \"%s\"\n",
+	       c->name, c->help);
+	snprintf(when, sizeof(when), "-n '__fish_seen_subcommand_from %s%s%s'", c->name,
+		 c->alias ? " " : "", c->alias ? c->alias : "");
+	fish_options(ui, when, (char *)buf_str(&options));
+	if (c->verbs)
+		ui_out(ui,
+		       "complete -c kferry -n '__fish_seen_subcommand_from %s; and not "
+		       "__fish_seen_subcommand_from %s' -a '%s'\n",
+		       c->name, c->verbs, c->verbs);
+	if (c->verbs)
+		snprintf(when, sizeof(when), "-n '__fish_seen_subcommand_from %s'",
+			 c->verbs);
+	if (c->words == WORDS_BOARD)
+		ui_out(ui, "complete -c kferry %s -a '(" BOARDS ")'\n", when);
+	if (c->words == WORDS_KEY || c->words == WORDS_COMMAND)
+		ui_out(ui, "complete -c kferry %s -a '", when);
+	if (c->words == WORDS_KEY)
+		say_keys(ui, "");
+	if (c->words == WORDS_COMMAND)
+		say_commands(ui);
+	if (c->words == WORDS_KEY || c->words == WORDS_COMMAND)
+		ui_out(ui, "'\n");
+	return 0;
+}
+
+static int say_fish(struct ui *ui)
+{
+	char globals[] = GLOBAL_OPTIONS;
+	int rc = 0;
+
+	ui_out(ui, "complete -c kferry -f\n");
+	fish_options(ui, "-n __fish_use_subcommand", globals);
+	for (const struct cmd *c = cmds; c->name && rc == 0; c++)
+		rc = fish_command(ui, c);
+	return rc;
+}
+
+int cmd_completion(struct cmd_env *env, int argc, char *argv[])
+{
+	const char *shell = argc == 2 ? argv[1] : "";
+	int rc;
+
+	if (ui_is_json(env->ui))
+		return cmd_usage(env, "completion", "a script is no JSON");
+	if (!strcmp(shell, "bash"))
+		rc = say_sh(env->ui, "# bash completion of kferry\n", bash_tail);
+	else if (!strcmp(shell, "zsh"))
+		rc = say_sh(env->ui, "#compdef kferry\n", zsh_tail);
+	else if (!strcmp(shell, "fish"))
+		rc = say_fish(env->ui);
+	else
+		return cmd_usage(env, "completion", "which shell? bash, zsh or fish");
+	return rc < 0 ? STATUS_ERROR : STATUS_PASS;
+}
