@@ -158,7 +158,7 @@ static int refill(struct traffic *t)
 /* Send and receive what goes without waiting.  1: the output has ended. */
 static int move(struct traffic *t)
 {
-	uint8_t *room;
+	uint8_t got[4096];
 	ssize_t n;
 	int rc;
 
@@ -176,12 +176,10 @@ static int move(struct traffic *t)
 			t->input_done = true;
 		}
 	}
-	rc = buf_reserve(t->run->out, 4096, &room);
+	n = recv(t->fd, got, sizeof(got), 0);
+	rc = n > 0 ? buf_append(t->run->out, got, (size_t)n) : 0;
 	if (rc < 0)
 		return rc;
-	n = recv(t->fd, room, 4096, 0);
-	if (n > 0)
-		buf_commit(t->run->out, (size_t)n);
 	if (n == 0 || (n < 0 && errno == ECONNRESET))
 		return 1;
 	return 0;
