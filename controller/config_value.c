@@ -135,6 +135,9 @@ static int check_type(const struct config_key *key, const char *value)
 	int64_t ms;
 	bool flag;
 
+	/* "key =" unsets; where there is a default there is no such thing. */
+	if (!*value && !key->builtin)
+		return 0;
 	if (!text_is_plain(value, strlen(value), key->type == CONFIG_LINES))
 		return -EINVAL;
 	switch (key->type) {

@@ -69,6 +69,8 @@ int ui_out_error(struct ui *ui)
 	return error;
 }
 
+static char *vtext(const char *fmt, va_list ap, bool keep_lines) _printf_(1, 0);
+
 /* Formatted and escaped; NULL without memory. */
 static char *vtext(const char *fmt, va_list ap, bool keep_lines)
 {

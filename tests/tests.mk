@@ -7,7 +7,7 @@ UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 C := build/check
 UNIT_BIN := $(UNIT_SRC:%.c=$(C)/%)
 TEST_LIB_OBJ := $(patsubst %.c,$(C)/%.o,$(wildcard tests/lib/*.c))
-FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c tests/fuzz/controller/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:%.c=build/fuzz/%)
 FUZZ_SECONDS ?= 60
 OURS := $(wildcard proto/*.[ch] proto/base/*.[ch] agent/*.[ch] agent/*/*.[ch] \
@@ -37,6 +37,10 @@ ifeq ($(VARIANT),fuzz)
 build/fuzz/tests/fuzz/%: build/fuzz/tests/fuzz/%.o $(AGENT_LIB_OBJ) $(COMMON_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(AGENT_LDLIBS)
+build/fuzz/tests/fuzz/controller/%: build/fuzz/tests/fuzz/controller/%.o \
+		$(CONTROLLER_LIB_OBJ) $(COMMON_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(CONTROLLER_LDLIBS) $(COMMON_LDLIBS)
 .PHONY: fuzz-build
 fuzz-build: $(FUZZ_BIN)
 endif

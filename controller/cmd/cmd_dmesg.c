@@ -41,7 +41,6 @@ static enum ui_paint paint_of(unsigned level)
 
 static void show(struct cmd_env *env, const char *data, size_t n)
 {
-	_buf_ struct buf text = BUF_INIT;
 	struct kmsg_record r;
 
 	/* What cannot be read is shown as it came rather than not at all. */

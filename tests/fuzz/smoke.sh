@@ -26,7 +26,9 @@ mkdir -p "$crashes"
 # One fuzzer; its result is a file, because it runs beside another.
 run() {
 	name=$1
-	[ -x "$bin/fuzz_$name" ] || {
+	program=$bin/fuzz_$name
+	[ -x "$program" ] || program=$bin/controller/fuzz_$name
+	[ -x "$program" ] || {
 		echo skipped >"$scratch/$name.result"
 		return
 	}
@@ -35,7 +37,7 @@ run() {
 		cp "tests/fuzz/corpus/$name"/* "$scratch/$name/"
 	fi
 	# The limit catches a fuzzer that hangs where libFuzzer cannot see it.
-	if timeout -k 10 $((seconds + 60)) "$bin/fuzz_$name" -max_total_time="$seconds" \
+	if timeout -k 10 $((seconds + 60)) "$program" -max_total_time="$seconds" \
 		-timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
 		-artifact_prefix="$crashes/$name-" "$scratch/$name" \
 		>"$scratch/$name.log" 2>&1; then
@@ -66,7 +68,7 @@ passed=0
 failed=0
 skipped=0
 set --
-for source in tests/fuzz/fuzz_*.c; do
+for source in tests/fuzz/fuzz_*.c tests/fuzz/controller/fuzz_*.c; do
 	name=${source##*/fuzz_}
 	set -- "$@" "${name%.c}"
 done

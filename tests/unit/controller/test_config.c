@@ -258,6 +258,15 @@ static void an_empty_value_unsets(void **state)
 	c = load(d);
 	assert_null(config_get(c, NULL, "build.arch"));
 	config_free(c);
+	put(d->user, "[watchdog]\ntimeout =\n");
+	c = load(d);
+	assert_int_equal(config_ms(c, NULL, "watchdog.timeout"), 0);
+	config_free(c);
+	/* A default cannot be unset: nothing could be meant by it. */
+	put(d->user, "[timeout]\nconnect =\n");
+	c = NULL;
+	assert_true(config_load(&d->paths, &c, NULL) < 0);
+	assert_null(c);
 }
 
 static void profiles_are_found_and_read(void **state)
