@@ -58,10 +58,16 @@ static void end(struct capture *c)
 	assert_true(pread(c->fd[0], c->out, sizeof(c->out) - 1, 0) >= 0);
 	if (c->pty < 0)
 		assert_true(pread(c->fd[1], c->err, sizeof(c->err) - 1, 0) >= 0);
-	else if (read(c->pty, c->err, sizeof(c->err) - 1) < 0)
-		c->err[0] = '\0';
 	close(c->fd[0]);
 	close(c->fd[1]);
+	/* With its other side closed, the terminal's output ends in an error. */
+	for (size_t at = 0; c->pty >= 0 && at < sizeof(c->err) - 1;) {
+		ssize_t n = read(c->pty, c->err + at, sizeof(c->err) - 1 - at);
+
+		if (n <= 0)
+			break;
+		at += (size_t)n;
+	}
 	if (c->pty >= 0)
 		close(c->pty);
 }
