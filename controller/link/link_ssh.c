@@ -12,7 +12,7 @@
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 
-#define LAST_MOMENTS 2000 /* ms for exit status and stderr after the stream's end */
+#define LAST_MOMENTS 12000 /* ms; more than the pump itself waits for a status */
 #define COPY_BLOCK   (64 * 1024)
 
 struct link_ssh {

@@ -17,7 +17,7 @@
 
 #define BLOCK	   (32 * 1024) /* what one SSH packet carries at most */
 #define WORDS_MAX  (64 * 1024)
-#define STATUS_MS  1000 /* after the stream's end, for the exit status */
+#define STATUS_MS  10000 /* after the stream's end, for the exit status */
 #define TICK_MS	   30000
 #define STACK_SIZE (512 * 1024)
 
@@ -58,7 +58,10 @@ static void wait_for(struct ssh_pump *p, short ours, int timeout)
 		theirs |= POLLOUT;
 	fds[0] = (struct pollfd){.fd = ssh_get_fd(p->session), .events = theirs};
 	fds[1] = (struct pollfd){.fd = p->stop_fd, .events = POLLIN};
-	fds[2] = (struct pollfd){.fd = p->fd, .events = ours};
+	/* At the stream's end our side may have closed both ways and still wants the
+	 * status. */
+	fds[2] = (struct pollfd){.fd = p->remote_eof && !p->out_len ? -1 : p->fd,
+				 .events = ours};
 	if (poll(fds, 3, timeout) <= 0)
 		return;
 	/* Both directions closed by our side: nobody is there to pump for. */
