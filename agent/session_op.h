@@ -55,6 +55,11 @@ void session_send(struct session *s, Kferry__Envelope *env);
 void session_send_data(struct session *s, const void *data, size_t n, uint8_t flags);
 void session_send_done(struct session *s, const char *text);
 void session_send_error(struct session *s, const struct kf_error *err);
+/* The same without an error object. */
+void session_refuse(struct session *s, int code, int reason, const char *what);
+void session_send_log_start(struct session *s, const char *boot_id, const char *slot);
+/* A LogRequest for an earlier boot. */
+void session_kept_log(struct session *s, const Kferry__LogRequest *q);
 
 /* The handlers of requests; req is valid until something is sent. */
 typedef void session_handler(struct session *s, const Kferry__Envelope *req);
