@@ -151,7 +151,7 @@ static int setup(void **state)
 	_buf_ struct buf b = BUF_INIT;
 	struct kf_error err = {0};
 
-	strcpy(a->top, "/tmp/kf-client-XXXXXX");
+	snprintf(a->top, sizeof(a->top), "/tmp/kf-client-XXXXXX");
 	assert_non_null(mkdtemp(a->top));
 	snprintf(a->user, sizeof(a->user), "%s/user.ini", a->top);
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/sock", a->top);

@@ -29,7 +29,7 @@ static int setup(void **state)
 	struct dirs *d = calloc(1, sizeof(*d));
 	char path[160];
 
-	strcpy(d->top, "/tmp/kf-config-XXXXXX");
+	snprintf(d->top, sizeof(d->top), "/tmp/kf-config-XXXXXX");
 	assert_non_null(mkdtemp(d->top));
 	snprintf(d->user, sizeof(d->user), "%s/user.ini", d->top);
 	snprintf(d->tree, sizeof(d->tree), "%s/linux", d->top);

@@ -32,7 +32,7 @@ static void assert_file(const char *text)
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(top, "/tmp/kf-config-XXXXXX");
+	snprintf(top, sizeof(top), "/tmp/kf-config-XXXXXX");
 	assert_non_null(mkdtemp(top));
 	snprintf(user, sizeof(user), "%s/a/user.ini", top);
 	snprintf(profiles, sizeof(profiles), "%s/boards", top);

@@ -20,7 +20,7 @@ static char top[64], user[96];
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(top, "/tmp/kf-link-XXXXXX");
+	snprintf(top, sizeof(top), "/tmp/kf-link-XXXXXX");
 	assert_non_null(mkdtemp(top));
 	snprintf(user, sizeof(user), "%s/user.ini", top);
 	return 0;
