@@ -67,5 +67,5 @@ run bd "$board" || status=$?
 
 step "the tail of the new kernel's log"
 "$kferry" dmesg "$board" | tail -n 12
-"$kferry" kernels list "$board"
+"$kferry" -b "$board" kernels list
 exit "$status"
