@@ -242,7 +242,9 @@ static const char install_script[] =
 	"if command -v sha256sum >/dev/null; then "
 	"test \"$(sha256sum < \"$t\" | cut -c1-64)\" = \"$4\" || "
 	"{ rm -f \"$t\"; echo \"$2: the bytes changed on their way\" >&2; exit 1; }; fi; "
-	"chown 0:0 \"$t\"; chmod \"$3\" \"$t\"; sync; mv -f \"$t\" \"$2\"; sync; "
+	"chown 0:0 \"$t\"; chmod \"$3\" \"$t\"; "
+	"sync \"$t\" 2>/dev/null || sync; mv -f \"$t\" \"$2\"; "
+	"sync \"${2%/*}\" 2>/dev/null || sync; "
 	"rm -f \"$1\"; rmdir \"${1%/*}\" 2>/dev/null || :";
 
 int remote_install(struct remote *r, const char *path, const char *mode, const void *data,
