@@ -118,7 +118,7 @@ static int keys_man(struct cmd_env *env)
 		ui_out(env->ui, k->builtin ? "; default: %s)\n" : ")\n", k->builtin);
 		ui_out(env->ui, "\t");
 		for (const char *c = k->help; *c; c++)
-			ui_out(env->ui, strchr("_*\\", *c) ? "\\%c" : "%c", *c);
+			ui_out(env->ui, strchr("_*\\-", *c) ? "\\%c" : "%c", *c);
 		ui_out(env->ui, ".%s\n\n",
 		       k->board_only ? " Only in a [board NAME] section." : "");
 	}
