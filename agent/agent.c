@@ -11,8 +11,8 @@
 
 #include "agent/conf.h"
 #include "agent/oserr.h"
-#include "agent/running.h"
-#include "agent/slot.h"
+#include "agent/slot/running.h"
+#include "agent/slot/slot.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/state.h"
+#include "agent/slot/state.h"
 #include "proto/base/err.h"
 #include "proto/buildid.h"
 #include "proto/limits.h"

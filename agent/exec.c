@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "agent/session_op.h"
+#include "agent/session/session_op.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"
 

@@ -12,7 +12,7 @@
 #define KF_BOOT_H
 
 #include "agent/agent.h"
-#include "agent/slot.h"
+#include "agent/slot/slot.h"
 
 struct boot_chain {
 	const char *name; /* "systemd-boot", "hook" */

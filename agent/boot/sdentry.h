@@ -11,7 +11,7 @@
 #define KF_SDENTRY_H
 
 #include "agent/boot/bootdir.h"
-#include "agent/slot.h"
+#include "agent/slot/slot.h"
 
 #define SDENTRY_PREFIX "-kferry-"
 #define SDENTRY_NAME   (sizeof(SDENTRY_PREFIX) + SLOT_ID_SIZE + sizeof(".conf"))

@@ -12,7 +12,7 @@
 #ifndef KF_CMDLINE_H
 #define KF_CMDLINE_H
 
-#include "agent/slot.h"
+#include "agent/slot/slot.h"
 
 struct cmdline_ask {
 	const char *base;	  /* "" or NULL: take the running kernel's */

@@ -12,7 +12,7 @@
 #include "agent/deploy/parts.h"
 #include "agent/initramfs/initramfs.h"
 #include "agent/oserr.h"
-#include "agent/slot_modules.h"
+#include "agent/slot/slot_modules.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"

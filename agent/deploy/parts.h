@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the parts of a deploy share: struct deploy, and small helpers on it.  Only for
- * agent/deploy.c and agent/deploy/.
+ * agent/deploy/deploy.c and agent/deploy/.
  *
  * The order is the same for every file: have.c finds or links it, receive.c takes what
  * is missing, install.c flushes, verifies from disk what is fresh, and flips.
@@ -9,8 +9,8 @@
 #ifndef KF_DEPLOY_PARTS_H
 #define KF_DEPLOY_PARTS_H
 
-#include "agent/deploy.h"
-#include "agent/slot.h"
+#include "agent/deploy/deploy.h"
+#include "agent/slot/slot.h"
 
 #define MANIFEST_FILE "manifest"
 #define INITRD_FILE   "initrd"

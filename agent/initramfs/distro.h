@@ -14,7 +14,7 @@
 
 #include <stdatomic.h>
 
-#include "agent/slot.h"
+#include "agent/slot/slot.h"
 
 /* The name of the generator that the board has, or NULL. */
 const char *distro_generator(const struct agent *a);

@@ -18,7 +18,7 @@
 #include <dirent.h>
 
 #include "agent/agent.h"
-#include "agent/slot.h"
+#include "agent/slot/slot.h"
 
 #define BOOTS_KEEP 20
 

@@ -9,8 +9,8 @@
 #define KF_CMD_H
 
 #include "controller/cancel.h"
-#include "controller/config.h"
-#include "controller/ui.h"
+#include "controller/config/config.h"
+#include "controller/ui/ui.h"
 #include "proto/base/clock.h"
 
 /* Exit statuses (design section 5). */

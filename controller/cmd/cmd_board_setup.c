@@ -6,7 +6,7 @@
 
 #include "controller/client.h"
 #include "controller/cmd/cmd_board.h"
-#include "controller/setup.h"
+#include "controller/setup/setup.h"
 #include "proto/reason.h"
 
 #define FACTS_MS 30000 /* boot chains are probed, disks looked at */

@@ -5,7 +5,7 @@
 
 #include "controller/client.h"
 #include "controller/cmd/cmd.h"
-#include "controller/wait.h"
+#include "controller/deploy/wait.h"
 #include "proto/reason.h"
 
 struct args {

@@ -4,7 +4,7 @@
 #define KF_DEPLOY_ARGS_H
 
 #include "controller/cmd/cmd.h"
-#include "controller/deploy.h"
+#include "controller/deploy/deploy.h"
 
 struct deploy_args {
 	const char *from; /* a package file; NULL: the tree */

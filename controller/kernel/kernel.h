@@ -7,8 +7,8 @@
 #ifndef KF_KERNEL_H
 #define KF_KERNEL_H
 
-#include "controller/config.h"
-#include "controller/ui.h"
+#include "controller/config/config.h"
+#include "controller/ui/ui.h"
 #include "proto/manifest.h"
 
 struct kernel {

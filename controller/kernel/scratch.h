@@ -3,7 +3,7 @@
 #ifndef KF_SCRATCH_H
 #define KF_SCRATCH_H
 
-#include "controller/config.h"
+#include "controller/config/config.h"
 
 /* Make a new one; those of processes that are gone are removed. *ret is the caller's. */
 int scratch_new(const struct config *cfg, char **ret, struct kf_error *err) _must_check_;

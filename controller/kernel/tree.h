@@ -9,7 +9,7 @@
 #ifndef KF_TREE_H
 #define KF_TREE_H
 
-#include "controller/config.h"
+#include "controller/config/config.h"
 #include "proto/base/proc.h"
 
 struct tree {

@@ -16,7 +16,7 @@
 #ifndef KF_LINK_H
 #define KF_LINK_H
 
-#include "controller/config.h"
+#include "controller/config/config.h"
 #include "proto/base/buf.h"
 #include "proto/base/clock.h"
 #include "proto/base/err.h"

@@ -21,8 +21,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "controller/config.h"
-#include "controller/ui.h"
+#include "controller/config/config.h"
+#include "controller/ui/ui.h"
 #include "proto/base/clock.h"
 
 #define VM_CPUS_KVM 2

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "agent/state.h"
+#include "agent/slot/state.h"
 #include "proto/digest.h"
 #include "proto/reason.h"
 #include "proto/text.h"

@@ -165,7 +165,7 @@ source_file proto/base/bad.c <<'S'
 #include "../x.h"
 S
 source_file proto/bad.c <<'S'
-#include "agent/deploy.h"
+#include "agent/deploy/deploy.h"
 int f(void) { return openat(1, x, 0); }
 S
 source_file agent/bad.c <<'S'
@@ -174,7 +174,7 @@ int g(void) { /* why */ return system(x); }
 int h(void) { sprintf(a, "b"); } /* gets( */
 S
 source_file controller/bad.c <<'S'
-#include "agent/slot.h"
+#include "agent/slot/slot.h"
 FILE *f = fopen(x, "r");
 S
 printf '/* FIX''ME later */\n' >"$tree/controller/unfinished.c"

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "agent/agent.h"
-#include "agent/deploy.h"
+#include "agent/deploy/deploy.h"
 
 #define KERNEL_FILES 8
 #define FOREIGN_ID   "abababababababababababababababababababab"

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "controller/config_internal.h"
+#include "controller/config/config_internal.h"
 #include "proto/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #include "agent/agent.h"
-#include "agent/slot.h"
+#include "agent/slot/slot.h"
 #include "proto/base/fs.h"
 #include "proto/digest.h"
 

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/early.h"
-#include "agent/trial.h"
+#include "agent/trial/early.h"
+#include "agent/trial/trial.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 

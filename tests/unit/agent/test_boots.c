@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "agent/log/boots.h"
-#include "agent/trial.h"
+#include "agent/trial/trial.h"
 #include "tests/lib/scratch.h"
 
 static const char dump[] = "Panic#1 Part1\n<0>Kernel panic - not syncing: x\n";

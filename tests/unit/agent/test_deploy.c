@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/slot.h"
+#include "agent/slot/slot.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 

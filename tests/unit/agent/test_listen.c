@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "agent/listen.h"
+#include "agent/session/listen.h"
 #include "proto/reason.h"
 #include "tests/lib/scratch.h"
 

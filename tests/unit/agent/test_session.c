@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "agent/log/boots.h"
-#include "agent/session.h"
+#include "agent/session/session.h"
 #include "proto/base/fs.h"
 #include "proto/peer.h"
 #include "proto/reason.h"
@@ -741,8 +741,8 @@ static void reboots_after_it_has_answered(void **state)
 	struct boot_record rec;
 	_close_ int fd = -1;
 
-	assert_true(asprintf(&line, "reboot = /usr/bin/touch %s/rebooted\n", b->s.root) >
-		    0);
+	assert_true(asprintf(&line, "reboot = /bin/sh -c \"touch %s/rebooted\"\n",
+			     b->s.root) > 0);
 	scratch_conf(&b->s, line);
 	scratch_boot(&b->s, NULL);
 	start_log(b);

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/slot.h"
-#include "agent/slot_modules.h"
+#include "agent/slot/slot.h"
+#include "agent/slot/slot_modules.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "agent/state.h"
+#include "agent/slot/state.h"
 #include "proto/base/fs.h"
 #include "proto/digest.h"
 #include "proto/reason.h"

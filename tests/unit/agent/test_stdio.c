@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "agent/stdio.h"
+#include "agent/session/stdio.h"
 #include "proto/base/fs.h"
 #include "proto/peer.h"
 #include "proto/reason.h"

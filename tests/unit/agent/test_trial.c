@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "agent/trial.h"
+#include "agent/trial/trial.h"
 #include "proto/base/clock.h"
 #include "proto/reason.h"
 

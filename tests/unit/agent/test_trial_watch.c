@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/trial.h"
+#include "agent/trial/trial.h"
 #include "proto/base/fs.h"
 
 struct board {

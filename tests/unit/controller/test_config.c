@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "controller/config.h"
+#include "controller/config/config.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#include "controller/findings.h"
+#include "controller/deploy/findings.h"
 #include "proto/base/cleanup.h"
 
 static const struct {

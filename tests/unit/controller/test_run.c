@@ -12,7 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "controller/run.h"
+#include "controller/deploy/run.h"
 #include "controller/strf.h"
 #include "proto/base/fs.h"
 

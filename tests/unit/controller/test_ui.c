@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "controller/ui.h"
+#include "controller/ui/ui.h"
 #include "proto/reason.h"
 
 struct capture {

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which kernel runs, and whether it is a slot's.  The command line only says where to
+ * look: a slot counts as running when its build-id (or banner) is the running kernel's.
+ */
+#include "agent/slot/running.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "agent/oserr.h"
+#include "agent/slot/slot.h"
+#include "proto/base/clock.h"
+#include "proto/base/fs.h"
+#include "proto/base/log.h"
+#include "proto/reason.h"
+#include "proto/text.h"
+
+#define NOTES_MAX 65536
+#define SLOT_MARK "kferry.slot="
+
+static int read_line(struct agent *a, const char *path, char **ret, struct kf_error *err)
+{
+	_free_ char *full = agent_path(a, path);
+	int rc = full ? fs_read_line(AT_FDCWD, full, ret) : -ENOMEM;
+
+	return rc < 0 ? oserr(err, rc, "read %s", path) : 0;
+}
+
+/* A kernel without notes, or without a build-id in them, is told by its banner. */
+static void read_build_id(struct agent *a)
+{
+	_free_ char *path = agent_path(a, "/sys/kernel/notes");
+	_buf_ struct buf notes = BUF_INIT;
+
+	a->boot.build_id[0] = '\0';
+	if (!path || fs_read_file(AT_FDCWD, path, NOTES_MAX, &notes) < 0)
+		return;
+	if (buildid_from_notes(buf_data(&notes), buf_len(&notes), a->boot.build_id) < 0)
+		a->boot.build_id[0] = '\0';
+}
+
+/* "Linux version 6.1.0-13-amd64 (...) ..." */
+static int find_release(struct agent *a, struct kf_error *err)
+{
+	static const char head[] = "Linux version ";
+	const char *s = a->boot.banner;
+	size_t n;
+
+	if (strncmp(s, head, sizeof(head) - 1) != 0)
+		return kf_err(err, -EBADMSG, KF_REASON_IO,
+			      "/proc/version does not begin with \"%s\"", head);
+	s += sizeof(head) - 1;
+	n = strcspn(s, " ");
+	if (n > LIMIT_RELEASE)
+		n = LIMIT_RELEASE;
+	memcpy(a->boot.release, s, n);
+	a->boot.release[n] = '\0';
+	return 0;
+}
+
+static void find_start(struct agent *a)
+{
+	_free_ char *path = agent_path(a, "/proc/sys/kernel/random/boot_id");
+	struct timespec now;
+	struct stat st;
+
+	a->boot.start_ms = 0;
+	if (!a->scratch || !path || stat(path, &st) < 0 ||
+	    clock_gettime(CLOCK_REALTIME, &now) < 0)
+		return;
+	a->boot.start_ms = clock_now_ms() -
+			   (int64_t)(now.tv_sec - st.st_mtim.tv_sec) * 1000 -
+			   (now.tv_nsec - st.st_mtim.tv_nsec) / 1000000;
+}
+
+int running_read(struct agent *a, struct kf_error *err)
+{
+	_free_ char *boot_id = NULL;
+	struct utsname uts;
+	int rc;
+
+	rc = read_line(a, "/proc/version", &a->boot.banner, err);
+	if (rc == 0)
+		rc = read_line(a, "/proc/cmdline", &a->boot.cmdline, err);
+	if (rc == 0)
+		rc = read_line(a, "/proc/sys/kernel/random/boot_id", &boot_id, err);
+	if (rc == 0)
+		rc = find_release(a, err);
+	if (rc < 0)
+		return rc;
+	if (strlen(boot_id) >= sizeof(a->boot.boot_id) || !text_is_name(boot_id))
+		return kf_err(err, -EBADMSG, KF_REASON_IO, "the boot_id is not valid");
+	snprintf(a->boot.boot_id, sizeof(a->boot.boot_id), "%s", boot_id);
+	if (uname(&uts) == 0)
+		snprintf(a->boot.machine, sizeof(a->boot.machine), "%.*s", LIMIT_RELEASE,
+			 uts.machine);
+	read_build_id(a);
+	find_start(a);
+	return 0;
+}
+
+void running_fini(struct agent *a)
+{
+	free(TAKE_PTR(a->boot.banner));
+	free(TAKE_PTR(a->boot.cmdline));
+}
+
+/* The last kferry.slot= word of the command line, "" if there is none. */
+static void marked_slot(const struct agent *a, char id[SLOT_ID_SIZE])
+{
+	const char *s = a->boot.cmdline;
+
+	id[0] = '\0';
+	while (*s) {
+		size_t n;
+
+		s += strspn(s, " \t");
+		n = strcspn(s, " \t");
+		if (n == sizeof(SLOT_MARK) - 1 + SLOT_ID_SIZE - 1 &&
+		    strncmp(s, SLOT_MARK, sizeof(SLOT_MARK) - 1) == 0) {
+			memcpy(id, s + sizeof(SLOT_MARK) - 1, SLOT_ID_SIZE - 1);
+			id[SLOT_ID_SIZE - 1] = '\0';
+		}
+		s += n;
+	}
+	if (!text_is_slot(id))
+		id[0] = '\0';
+}
+
+static bool runs(const struct agent *a, const char *id)
+{
+	_slot_ struct slot s = {.fd = -1};
+	struct kf_error err;
+
+	if (slot_open(a, id, &s, &err) < 0) {
+		log_warn("running slot=%s error=\"%s\"", id, err.msg);
+		return false;
+	}
+	return slot_matches_running(a, &s.manifest);
+}
+
+void running_find_slot(struct agent *a)
+{
+	const struct state_slot *best = NULL;
+	char marked[SLOT_ID_SIZE];
+
+	a->boot.slot[0] = '\0';
+	marked_slot(a, marked);
+	if (marked[0] && state_find(&a->state, marked)) {
+		if (runs(a, marked)) {
+			memcpy(a->boot.slot, marked, SLOT_ID_SIZE);
+			return;
+		}
+		log_warn("running slot=%s error=\"named on the command line, but another "
+			 "kernel runs\"",
+			 marked);
+	}
+	for (unsigned i = 0; i < a->state.n_slots; i++) {
+		const struct state_slot *s = &a->state.slots[i];
+
+		if ((!best || s->number > best->number) && strcmp(s->id, marked) != 0 &&
+		    runs(a, s->id))
+			best = s;
+	}
+	if (best)
+		memcpy(a->boot.slot, best->id, SLOT_ID_SIZE);
+}

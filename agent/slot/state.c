@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The durable state as a text with exactly one form: what state_parse() accepts,
+ * state_emit() gives back byte for byte.  The last line is the digest of all before it,
+ * so a torn or altered file is told from a good one.
+ */
+#include "agent/slot/state.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/oserr.h"
+#include "proto/base/fs.h"
+#include "proto/digest.h"
+#include "proto/reason.h"
+#include "proto/text.h"
+
+#define STATE_FILE "state"
+#define STATE_MAX  8192 /* bytes; 32 slots take 1.5 KiB */
+#define HEAD	   "kferry-state 1"
+#define DIGEST_KEY "digest "
+
+static const char *const trial_names[] = {
+	[KFERRY__TRIAL__TRIAL_NONE] = "none",
+	[KFERRY__TRIAL__TRIAL_ARMED] = "armed",
+	[KFERRY__TRIAL__TRIAL_RUNNING] = "running",
+	[KFERRY__TRIAL__TRIAL_FELL_BACK] = "fell-back",
+	[KFERRY__TRIAL__TRIAL_CONFIRMED] = "confirmed",
+};
+
+static const char *const slot_names[] = {
+	[KFERRY__SLOT_STATE__SLOT_STAGED] = "staged",
+	[KFERRY__SLOT_STATE__SLOT_TRIAL] = "trial",
+	[KFERRY__SLOT_STATE__SLOT_GOOD] = "good",
+	[KFERRY__SLOT_STATE__SLOT_BAD] = "bad",
+	[KFERRY__SLOT_STATE__SLOT_GONE] = "gone",
+};
+
+void state_init(struct state *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->next_number = 1;
+	s->next_boot = 1;
+	snprintf(s->known_good, sizeof(s->known_good), "%s", FOREIGN);
+	snprintf(s->default_slot, sizeof(s->default_slot), "%s", FOREIGN);
+	s->trial.phase = KFERRY__TRIAL__TRIAL_NONE;
+}
+
+/* The lines are taken in order; each parse_ function moves `at` behind its line. */
+struct lines {
+	char *at;
+	unsigned line;
+};
+
+/* The value of the next line, which must have this key; NULL when it has not. */
+static char *take(struct lines *l, const char *key)
+{
+	char *line = strsep(&l->at, "\n");
+	size_t n = strlen(key);
+
+	l->line++;
+	if (!line || strncmp(line, key, n) != 0 || line[n] != ' ')
+		return NULL;
+	return line + n + 1;
+}
+
+/* Plain decimal without leading zeros: there is one way to write each number. */
+static bool number(const char *s, uint64_t max, uint64_t *ret)
+{
+	uint64_t n = 0;
+
+	if (!*s || (s[0] == '0' && s[1]))
+		return false;
+	for (; *s; s++)
+		if (*s < '0' || *s > '9' || __builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, (uint64_t)(*s - '0'), &n))
+			return false;
+	if (n > max)
+		return false;
+	*ret = n;
+	return true;
+}
+
+static bool take_number(struct lines *l, const char *key, uint64_t max, uint64_t *ret)
+{
+	const char *value = take(l, key);
+
+	return value && number(value, max, ret);
+}
+
+static bool known(const char *const *names, size_t n, const char *s, int *ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (names[i] && strcmp(names[i], s) == 0) {
+			*ret = (int)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool take_slot(struct lines *l, const char *key, const char *other,
+		      char dst[SLOT_ID_SIZE])
+{
+	const char *value = take(l, key);
+
+	if (!value)
+		return false;
+	if (strcmp(value, other) == 0) {
+		snprintf(dst, SLOT_ID_SIZE, "%s", strcmp(other, "-") ? other : "");
+		return true;
+	}
+	if (!text_is_slot(value))
+		return false;
+	memcpy(dst, value, SLOT_ID_SIZE);
+	return true;
+}
+
+static bool take_boot_id(struct lines *l, const char *key, char dst[40])
+{
+	const char *value = take(l, key);
+
+	if (!value)
+		return false;
+	if (strcmp(value, "-") == 0) {
+		dst[0] = '\0';
+		return true;
+	}
+	if (strlen(value) >= 40 || !text_is_name(value))
+		return false;
+	snprintf(dst, 40, "%s", value);
+	return true;
+}
+
+static bool take_trial(struct lines *l, struct state_trial *t)
+{
+	const char *phase = take(l, "trial");
+	uint64_t timeout;
+	int n;
+
+	if (!phase || !known(trial_names, ARRAY_SIZE(trial_names), phase, &n))
+		return false;
+	t->phase = (Kferry__Trial)n;
+	if (!take_slot(l, "trial-slot", "-", t->slot) ||
+	    !take_number(l, "trial-timeout", UINT32_MAX, &timeout) ||
+	    !take_boot_id(l, "trial-armed-boot", t->armed_boot_id) ||
+	    !take_boot_id(l, "trial-boot", t->boot_id))
+		return false;
+	t->confirm_timeout_s = (unsigned)timeout;
+	return t->phase == KFERRY__TRIAL__TRIAL_NONE || t->slot[0];
+}
+
+/* "slot k-0123abcd good 7" */
+static bool take_one_slot(struct lines *l, struct state *s)
+{
+	char *id = take(l, "slot"), *state, *count;
+	struct state_slot *slot;
+	uint64_t n;
+	int st;
+
+	if (!id)
+		return false;
+	state = strchr(id, ' ');
+	count = state ? strchr(state + 1, ' ') : NULL;
+	if (!count)
+		return false;
+	*state++ = '\0';
+	*count++ = '\0';
+	if (!text_is_slot(id) || state_find(s, id) ||
+	    !known(slot_names, ARRAY_SIZE(slot_names), state, &st) ||
+	    !number(count, UINT64_MAX, &n))
+		return false;
+	slot = state_add(s, id);
+	if (!slot)
+		return false;
+	slot->state = (Kferry__SlotState)st;
+	slot->number = n;
+	return true;
+}
+
+static bool is_kept(struct state *s, const char *id)
+{
+	return strcmp(id, FOREIGN) == 0 || state_find(s, id);
+}
+
+static bool parse_text(struct lines *l, struct state *s)
+{
+	const char *head = strsep(&l->at, "\n");
+
+	l->line = 1;
+	if (!head || strcmp(head, HEAD) != 0 ||
+	    !take_number(l, "next-number", UINT64_MAX, &s->next_number) ||
+	    !take_number(l, "next-boot", UINT64_MAX, &s->next_boot) ||
+	    !take_slot(l, "known-good", FOREIGN, s->known_good) ||
+	    !take_slot(l, "default", FOREIGN, s->default_slot) ||
+	    !take_trial(l, &s->trial))
+		return false;
+	while (l->at && *l->at)
+		if (!take_one_slot(l, s))
+			return false;
+	return l->at && is_kept(s, s->known_good) && is_kept(s, s->default_slot);
+}
+
+/* Bytes before the digest line if it agrees with them, else 0. */
+static size_t checked_len(const char *data, size_t n)
+{
+	const size_t tail = sizeof(DIGEST_KEY) - 1 + DIGEST_HEX; /* with its newline */
+	struct digest want, is;
+
+	if (n <= tail || data[n - 1] != '\n' || data[n - tail - 1] != '\n' ||
+	    memcmp(data + n - tail, DIGEST_KEY, sizeof(DIGEST_KEY) - 1) != 0 ||
+	    digest_parse(data + n - DIGEST_HEX, DIGEST_HEX - 1, &want) < 0)
+		return 0;
+	digest_bytes(data, n - tail, &is);
+	return digest_equal(&want, &is) ? n - tail : 0;
+}
+
+int state_parse(const void *data, size_t n, struct state *ret, struct kf_error *err)
+{
+	_free_ char *text = NULL;
+	struct lines l = {0};
+	struct state s;
+	size_t len = checked_len(data, n);
+
+	if (len == 0 || memchr(data, '\0', len))
+		return kf_err(err, -EBADMSG, KF_REASON_STATE,
+			      "the state's digest does not agree with its content");
+	text = strndup(data, len);
+	if (!text)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "out of memory");
+	l.at = text;
+	state_init(&s);
+	if (!parse_text(&l, &s))
+		return kf_err(err, -EBADMSG, KF_REASON_STATE,
+			      "the state is not valid at line %u", l.line);
+	*ret = s;
+	return 0;
+}
+
+static const char *or_dash(const char *s)
+{
+	return *s ? s : "-";
+}
+
+int state_emit(const struct state *s, struct buf *out)
+{
+	const struct state_trial *t = &s->trial;
+	char hex[DIGEST_HEX];
+	struct digest digest;
+	size_t before = buf_len(out);
+	int rc;
+
+	rc = buf_printf(out,
+			HEAD "\nnext-number %" PRIu64 "\nnext-boot %" PRIu64
+			     "\nknown-good %s\ndefault %s\n",
+			s->next_number, s->next_boot, s->known_good, s->default_slot);
+	if (rc == 0)
+		rc = buf_printf(out,
+				"trial %s\ntrial-slot %s\ntrial-timeout %u\n"
+				"trial-armed-boot %s\ntrial-boot %s\n",
+				trial_names[t->phase], or_dash(t->slot),
+				t->confirm_timeout_s, or_dash(t->armed_boot_id),
+				or_dash(t->boot_id));
+	for (unsigned i = 0; rc == 0 && i < s->n_slots; i++)
+		rc = buf_printf(out, "slot %s %s %" PRIu64 "\n", s->slots[i].id,
+				slot_names[s->slots[i].state], s->slots[i].number);
+	if (rc < 0)
+		return rc;
+	digest_bytes(buf_data(out) + before, buf_len(out) - before, &digest);
+	digest_hex(&digest, hex);
+	return buf_printf(out, DIGEST_KEY "%s\n", hex);
+}
+
+int state_load(int state_fd, struct state *s, struct kf_error *err)
+{
+	_buf_ struct buf text = BUF_INIT;
+	int rc;
+
+	state_init(s);
+	rc = fs_read_file(state_fd, STATE_FILE, STATE_MAX, &text);
+	if (rc == -ENOENT)
+		return rc;
+	if (rc == -EFBIG)
+		return kf_err(err, -EBADMSG, KF_REASON_STATE,
+			      "the state file is longer than it can be");
+	if (rc < 0)
+		return oserr(err, rc, "read the state file");
+	return state_parse(buf_data(&text), buf_len(&text), s, err);
+}
+
+int state_save(int state_fd, const struct state *s, struct kf_error *err)
+{
+	_buf_ struct buf text = BUF_INIT;
+	int rc;
+
+	rc = state_emit(s, &text);
+	if (rc == 0)
+		rc = fs_replace(state_fd, STATE_FILE, buf_data(&text), buf_len(&text),
+				0600);
+	return rc < 0 ? oserr(err, rc, "write the state file") : 0;
+}
+
+struct state_slot *state_find(struct state *s, const char *id)
+{
+	for (unsigned i = 0; i < s->n_slots; i++)
+		if (strcmp(s->slots[i].id, id) == 0)
+			return &s->slots[i];
+	return NULL;
+}
+
+struct state_slot *state_add(struct state *s, const char *id)
+{
+	struct state_slot *slot = state_find(s, id);
+
+	if (slot)
+		return slot;
+	if (s->n_slots == STATE_SLOTS)
+		return NULL;
+	slot = &s->slots[s->n_slots++];
+	memset(slot, 0, sizeof(*slot));
+	slot->state = KFERRY__SLOT_STATE__SLOT_STAGED;
+	snprintf(slot->id, sizeof(slot->id), "%s", id);
+	return slot;
+}
+
+void state_drop(struct state *s, const char *id)
+{
+	struct state_slot *slot = state_find(s, id);
+	size_t i;
+
+	if (!slot)
+		return;
+	i = (size_t)(slot - s->slots);
+	s->n_slots--;
+	memmove(slot, slot + 1, (s->n_slots - i) * sizeof(*slot));
+}

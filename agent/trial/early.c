@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The early-boot step; the agent itself starts much later and judges the trial then. */
+#include "agent/trial/early.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "agent/slot/slot.h"
+#include "agent/trial/watchdog.h"
+#include "proto/base/fs.h"
+#include "proto/base/log.h"
+#include "proto/text.h"
+
+/* Into the kernel's log, where a log of a boot that dies before the journal starts is
+ * looked for; and to stderr. */
+_printf_(2, 3) static void say(const char *root, const char *fmt, ...)
+{
+	_free_ char *text = NULL, *path = NULL;
+	_buf_ struct buf line = BUF_INIT;
+	_close_ int fd = -1;
+	va_list ap;
+	int rc;
+
+	va_start(ap, fmt);
+	rc = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (rc < 0) {
+		text = NULL;
+		return;
+	}
+	log_info("early %s", text);
+	if (asprintf(&path, "%s/dev/kmsg", root) < 0) {
+		path = NULL;
+		return;
+	}
+	fd = fs_open_beneath(AT_FDCWD, path, O_WRONLY | O_APPEND | O_NONBLOCK, 0);
+	if (fd < 0 || buf_printf(&line, "<6>kferryd: ") < 0 ||
+	    text_escape(&line, text, strlen(text), false) < 0 ||
+	    buf_append(&line, "\n", 1) < 0)
+		return;
+	if (fs_write_all(fd, buf_data(&line), buf_len(&line)) < 0)
+		log_warn("early error=\"/dev/kmsg cannot be written\"");
+}
+
+/* Is this boot a trial that nobody has judged yet? */
+static bool is_trial(const struct agent *a)
+{
+	const struct state_trial *t = &a->state.trial;
+
+	if (strcmp(t->slot, a->boot.slot) != 0)
+		return false;
+	if (t->phase == KFERRY__TRIAL__TRIAL_ARMED)
+		return strcmp(t->armed_boot_id, a->boot.boot_id) != 0;
+	return t->phase == KFERRY__TRIAL__TRIAL_RUNNING;
+}
+
+static void start_watchdog(const struct agent *a)
+{
+	struct watchdog *w = NULL;
+	int rc = watchdog_open(a, &w);
+
+	if (rc < 0) {
+		say(a->root, "trial of %s has no watchdog: %s", a->boot.slot,
+		    strerror(-rc));
+		return;
+	}
+	say(a->root, "trial of %s is watched, %u s", a->boot.slot, watchdog_seconds(w));
+	watchdog_leave(&w);
+}
+
+static void show_modules(const struct agent *a)
+{
+	_slot_ struct slot s = {.fd = -1};
+	struct kf_error err;
+
+	if (slot_open(a, a->boot.slot, &s, &err) < 0 ||
+	    slot_show_modules(a, &s, &err) < 0)
+		say(a->root, "the modules of slot %s are not shown: %s", a->boot.slot,
+		    err.msg);
+	else
+		say(a->root, "slot %s runs, release %s", s.id, s.manifest.release);
+}
+
+int early_run(const char *root)
+{
+	struct kf_error err;
+	struct agent a;
+
+	if (agent_init_early(&a, root, &err) < 0) {
+		say(root, "early step skipped: %s", err.msg);
+		return 0;
+	}
+	if (a.boot.slot[0]) {
+		/* Before anything that could hang. */
+		if (is_trial(&a))
+			start_watchdog(&a);
+		show_modules(&a);
+	}
+	agent_fini(&a);
+	return 0;
+}

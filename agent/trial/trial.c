@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Arming, judging, confirming and rolling back.  Each is one change of the state, saved
+ * under the lock; what the boot chain does in between runs without the lock, because it
+ * may take its time.
+ */
+#include "agent/trial/trial.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "agent/boot/boot.h"
+#include "agent/slot/slot.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/reason.h"
+#include "proto/text.h"
+
+#define ARMED	  KFERRY__TRIAL__TRIAL_ARMED
+#define RUNNING	  KFERRY__TRIAL__TRIAL_RUNNING
+#define NONE	  KFERRY__TRIAL__TRIAL_NONE
+#define FELL_BACK KFERRY__TRIAL__TRIAL_FELL_BACK
+#define CONFIRMED KFERRY__TRIAL__TRIAL_CONFIRMED
+
+/* The chain that a slot was staged for. */
+static int chain_of_slot(const struct agent *a, const char *id,
+			 const struct boot_chain **ret, struct kf_error *err)
+{
+	_slot_ struct slot s = {.fd = -1};
+	int rc = slot_open(a, id, &s, err);
+
+	if (rc < 0)
+		return rc;
+	*ret = s.conf.chain ? boot_find(s.conf.chain) : NULL;
+	if (*ret)
+		return 0;
+	return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
+		      "slot %s was installed for no boot chain; deploy it again", id);
+}
+
+/* Save under the lock, or take the change back. */
+static int save_or_undo(struct agent *a, const struct state *before, struct kf_error *err)
+{
+	int rc = state_save(a->state_fd, &a->state, err);
+
+	if (rc < 0)
+		a->state = *before;
+	return rc;
+}
+
+/* Slots whose trial is no longer the one under way are as good as staged. */
+static void end_trials(struct state *s)
+{
+	for (unsigned i = 0; i < s->n_slots; i++)
+		if (s->slots[i].state == KFERRY__SLOT_STATE__SLOT_TRIAL)
+			s->slots[i].state = KFERRY__SLOT_STATE__SLOT_STAGED;
+}
+
+static int record_arm(struct agent *a, const char *slot, unsigned timeout_s,
+		      struct state *ret_before, struct kf_error *err)
+{
+	struct state_trial *t = &a->state.trial;
+	struct state_slot *entry;
+	int rc;
+
+	pthread_mutex_lock(&a->state_lock);
+	*ret_before = a->state;
+	entry = state_find(&a->state, slot);
+	if (!entry || entry->state == KFERRY__SLOT_STATE__SLOT_GONE) {
+		rc = kf_err(err, -ENOENT, KF_REASON_NO_SLOT,
+			    "there is no slot %s on this board", slot);
+	} else {
+		end_trials(&a->state);
+		if (entry->state != KFERRY__SLOT_STATE__SLOT_GOOD)
+			entry->state = KFERRY__SLOT_STATE__SLOT_TRIAL;
+		memset(t, 0, sizeof(*t));
+		t->phase = ARMED;
+		memcpy(t->slot, entry->id, SLOT_ID_SIZE);
+		t->confirm_timeout_s = timeout_s ? timeout_s : a->conf.confirm_timeout_s;
+		memcpy(t->armed_boot_id, a->boot.boot_id, sizeof(t->armed_boot_id));
+		rc = save_or_undo(a, ret_before, err);
+	}
+	pthread_mutex_unlock(&a->state_lock);
+	return rc;
+}
+
+/* The chain could not be armed: nothing is, now. */
+static void unrecord_arm(struct agent *a, const char *slot, const struct state *before)
+{
+	const struct state_slot *was = state_find((struct state *)before, slot);
+	struct state_slot *entry;
+	struct kf_error e;
+
+	pthread_mutex_lock(&a->state_lock);
+	a->state.trial = before->trial;
+	if (a->state.trial.phase == ARMED)
+		a->state.trial.phase = NONE;
+	entry = state_find(&a->state, slot);
+	if (entry && was)
+		entry->state = was->state;
+	if (a->state.trial.phase != RUNNING)
+		end_trials(&a->state);
+	if (state_save(a->state_fd, &a->state, &e) < 0)
+		log_warn("trial slot=%s event=undo error=\"%s\"", slot, e.msg);
+	pthread_mutex_unlock(&a->state_lock);
+}
+
+/* An arm through another chain would still be there after ours. */
+static void disarm_other(struct agent *a, const struct state_trial *t,
+			 const struct boot_chain *now)
+{
+	const struct boot_chain *chain = NULL;
+	struct kf_error e;
+
+	if (t->phase != ARMED || chain_of_slot(a, t->slot, &chain, &e) < 0 ||
+	    chain == now)
+		return;
+	if (chain->disarm(a, &e) < 0)
+		log_warn("trial slot=%s chain=%s error=\"%s\"", t->slot, chain->name,
+			 e.msg);
+}
+
+int trial_arm(struct agent *a, const char *slot, unsigned confirm_timeout_s,
+	      char text[256], struct kf_error *err)
+{
+	const struct boot_chain *chain = NULL;
+	struct state before;
+	struct kf_error e;
+	int rc;
+
+	rc = chain_of_slot(a, slot, &chain, err);
+	if (rc == 0)
+		rc = record_arm(a, slot, confirm_timeout_s, &before, err);
+	if (rc < 0)
+		return rc;
+	disarm_other(a, &before.trial, chain);
+	rc = chain->arm(a, slot, err);
+	if (rc == 0)
+		rc = chain->read_back(a, slot, err);
+	if (rc < 0) {
+		kf_err_wrap(err, "arm slot %s through %s", slot, chain->name);
+		if (chain->disarm(a, &e) < 0)
+			log_warn("trial slot=%s event=disarm error=\"%s\"", slot, e.msg);
+		unrecord_arm(a, slot, &before);
+		return rc;
+	}
+	log_info("trial slot=%s chain=%s event=armed", slot, chain->name);
+	snprintf(text, 256, "boots once through %s", chain->name);
+	return 0;
+}
+
+static void fell_back(struct agent *a)
+{
+	struct state_trial *t = &a->state.trial;
+	struct state_slot *entry = state_find(&a->state, t->slot);
+
+	log_warn("trial slot=%s event=fell-back running=%s", t->slot,
+		 a->boot.slot[0] ? a->boot.slot : FOREIGN);
+	t->phase = FELL_BACK;
+	if (entry && strcmp(entry->id, a->state.known_good) != 0 &&
+	    strcmp(entry->id, a->state.default_slot) != 0)
+		entry->state = KFERRY__SLOT_STATE__SLOT_BAD;
+}
+
+static void now_running(struct agent *a)
+{
+	struct state_trial *t = &a->state.trial;
+
+	log_info("trial slot=%s event=running timeout=%u", t->slot, t->confirm_timeout_s);
+	t->phase = RUNNING;
+	memcpy(t->boot_id, a->boot.boot_id, sizeof(t->boot_id));
+}
+
+/* What a boot makes of the trial; *ret_again: it runs once more without being confirmed,
+ * so the chain boots it by default, which the state does not want. */
+static bool judge(struct agent *a, bool *ret_again)
+{
+	struct state_trial *t = &a->state.trial;
+	bool in_it = strcmp(a->boot.slot, t->slot) == 0;
+
+	if (t->phase == ARMED) {
+		if (strcmp(a->boot.boot_id, t->armed_boot_id) == 0)
+			return false;
+		if (in_it)
+			now_running(a);
+		else
+			fell_back(a);
+		return true;
+	}
+	if (t->phase != RUNNING)
+		return false;
+	if (in_it && strcmp(a->boot.boot_id, t->boot_id) == 0)
+		return false;
+	/* There is nothing to fall back to from the default itself. */
+	if (in_it && strcmp(a->state.default_slot, t->slot) != 0) {
+		*ret_again = true;
+		now_running(a);
+	} else {
+		fell_back(a);
+	}
+	return true;
+}
+
+/* After a boot: the chain is brought to what the state says.  A failure is logged, not
+ * returned: the agent has to come up either way. */
+static void settle_chain(struct agent *a, const char *slot, bool fell, bool again)
+{
+	const struct boot_chain *chain = NULL;
+	char def[SLOT_ID_SIZE];
+	struct kf_error e;
+	int rc;
+
+	rc = chain_of_slot(a, slot, &chain, &e);
+	if (rc == 0 && fell)
+		rc = chain->disarm(a, &e);
+	if (rc == 0 && again) {
+		pthread_mutex_lock(&a->state_lock);
+		memcpy(def, a->state.default_slot, sizeof(def));
+		pthread_mutex_unlock(&a->state_lock);
+		log_warn("trial slot=%s event=again default=%s", slot, def);
+		rc = chain->commit(a, def, &e);
+	}
+	if (rc < 0)
+		log_warn("trial slot=%s error=\"%s\"", slot, e.msg);
+}
+
+int trial_boot(struct agent *a, struct kf_error *err)
+{
+	char slot[SLOT_ID_SIZE];
+	bool again = false, changed, fell;
+	struct state before;
+	int rc = 0;
+
+	pthread_mutex_lock(&a->state_lock);
+	before = a->state;
+	changed = judge(a, &again);
+	if (changed)
+		rc = save_or_undo(a, &before, err);
+	fell = changed && a->state.trial.phase == FELL_BACK;
+	memcpy(slot, a->state.trial.slot, sizeof(slot));
+	pthread_mutex_unlock(&a->state_lock);
+	if (rc == 0 && (fell || again))
+		settle_chain(a, slot, fell, again);
+	return rc;
+}
+
+static int save_confirm(struct agent *a, const char *slot, bool make_default,
+			struct kf_error *err)
+{
+	struct state_slot *entry;
+	struct state before;
+	int rc;
+
+	pthread_mutex_lock(&a->state_lock);
+	before = a->state;
+	entry = state_find(&a->state, slot);
+	if (!entry || entry->state == KFERRY__SLOT_STATE__SLOT_GONE) {
+		rc = kf_err(err, -ENOENT, KF_REASON_NO_SLOT,
+			    "there is no slot %s on this board", slot);
+	} else {
+		entry->state = KFERRY__SLOT_STATE__SLOT_GOOD;
+		if (make_default) {
+			memcpy(a->state.default_slot, entry->id, SLOT_ID_SIZE);
+			memcpy(a->state.known_good, entry->id, SLOT_ID_SIZE);
+		} else if (strcmp(slot, a->state.default_slot) == 0) {
+			memcpy(a->state.known_good, entry->id, SLOT_ID_SIZE);
+		}
+		if (strcmp(a->state.trial.slot, slot) == 0)
+			a->state.trial.phase = CONFIRMED;
+		rc = save_or_undo(a, &before, err);
+	}
+	pthread_mutex_unlock(&a->state_lock);
+	return rc;
+}
+
+int trial_confirm(struct agent *a, const char *slot, bool make_default, bool force,
+		  struct kf_error *err)
+{
+	const struct boot_chain *chain = NULL;
+	char old[SLOT_ID_SIZE];
+	struct kf_error e;
+	int rc = 0;
+
+	if (!force && strcmp(slot, a->boot.slot) != 0)
+		return kf_err(err, -EINVAL, KF_REASON_NOT_RUNNING,
+			      "slot %s is not running (%s is), so nothing shows that it "
+			      "is good",
+			      slot, a->boot.slot[0] ? a->boot.slot : "a foreign kernel");
+	pthread_mutex_lock(&a->state_lock);
+	memcpy(old, a->state.default_slot, sizeof(old));
+	if (!state_find(&a->state, slot))
+		rc = kf_err(err, -ENOENT, KF_REASON_NO_SLOT,
+			    "there is no slot %s on this board", slot);
+	pthread_mutex_unlock(&a->state_lock);
+	if (rc == 0 && make_default)
+		rc = chain_of_slot(a, slot, &chain, err);
+	if (rc == 0 && chain)
+		rc = chain->commit(a, slot, err);
+	if (rc < 0)
+		return rc;
+	rc = save_confirm(a, slot, make_default, err);
+	if (rc < 0 && chain && chain->commit(a, old, &e) < 0)
+		log_err("trial slot=%s event=undo error=\"%s\"", slot, e.msg);
+	if (rc == 0)
+		log_info("trial slot=%s event=confirmed default=%d", slot, make_default);
+	return rc;
+}
+
+/* Which chain makes `slot` the default: a slot's own; for the foreign kernel that of the
+ * slot it replaces, or of the trial, else the board's. */
+static int chain_for_rollback(struct agent *a, const char *slot, const struct state *s,
+			      const struct boot_chain **ret, struct kf_error *err)
+{
+	if (strcmp(slot, FOREIGN) != 0)
+		return chain_of_slot(a, slot, ret, err);
+	if (strcmp(s->default_slot, FOREIGN) != 0)
+		return chain_of_slot(a, s->default_slot, ret, err);
+	if (s->trial.phase == ARMED || s->trial.phase == RUNNING)
+		return chain_of_slot(a, s->trial.slot, ret, err);
+	return boot_select(a, NULL, ret, err);
+}
+
+static int check_rollback(struct state *s, const char *slot, struct kf_error *err)
+{
+	const struct state_slot *entry = state_find(s, slot);
+
+	if (strcmp(slot, FOREIGN) == 0)
+		return 0;
+	if (!entry)
+		return kf_err(err, -ENOENT, KF_REASON_NO_SLOT,
+			      "there is no slot %s on this board", slot);
+	if (entry->state != KFERRY__SLOT_STATE__SLOT_GOOD)
+		return kf_err(
+			err, -EINVAL, KF_REASON_INVALID,
+			"slot %s was never confirmed, so it is nothing to go back to",
+			slot);
+	return 0;
+}
+
+static int save_rollback(struct agent *a, const char *slot, struct kf_error *err)
+{
+	struct state before;
+	int rc;
+
+	pthread_mutex_lock(&a->state_lock);
+	before = a->state;
+	snprintf(a->state.default_slot, SLOT_ID_SIZE, "%s", slot);
+	snprintf(a->state.known_good, SLOT_ID_SIZE, "%s", slot);
+	end_trials(&a->state);
+	memset(&a->state.trial, 0, sizeof(a->state.trial));
+	a->state.trial.phase = NONE;
+	rc = save_or_undo(a, &before, err);
+	pthread_mutex_unlock(&a->state_lock);
+	return rc;
+}
+
+int trial_rollback(struct agent *a, const char *slot, struct kf_error *err)
+{
+	const struct boot_chain *chain = NULL;
+	struct state s;
+	int rc;
+
+	if (!*slot)
+		slot = FOREIGN;
+	pthread_mutex_lock(&a->state_lock);
+	s = a->state;
+	pthread_mutex_unlock(&a->state_lock);
+	rc = check_rollback(&s, slot, err);
+	if (rc < 0)
+		return rc;
+	rc = chain_for_rollback(a, slot, &s, &chain, err);
+	/* Where no chain is usable nothing was ever changed by one. */
+	if (rc < 0 && (s.trial.phase == ARMED || strcmp(slot, s.default_slot) != 0))
+		return rc;
+	if (chain) {
+		disarm_other(a, &s.trial, chain);
+		rc = chain->disarm(a, err);
+		if (rc == 0)
+			rc = chain->commit(a, slot, err);
+		if (rc < 0)
+			return rc;
+	}
+	rc = save_rollback(a, slot, err);
+	if (rc == 0)
+		log_info("trial event=rollback default=%s", slot);
+	return rc;
+}
+
+uint64_t trial_left_ms(const struct agent *a)
+{
+	pthread_mutex_t *lock = (pthread_mutex_t *)&a->state_lock;
+	int64_t left;
+	bool running;
+
+	pthread_mutex_lock(lock);
+	running = a->state.trial.phase == RUNNING;
+	left = a->boot.start_ms + (int64_t)a->state.trial.confirm_timeout_s * 1000 -
+	       clock_now_ms();
+	pthread_mutex_unlock(lock);
+	if (!running)
+		return 0;
+	/* 0 would say that no trial runs. */
+	return left > 0 ? (uint64_t)left : 1;
+}

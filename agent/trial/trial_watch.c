@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The deadline of a running trial.
+ *
+ * One repeating timer looks at CLOCK_BOOTTIME (the loop's own clock stands still in a
+ * suspend).  When the time is up the board reboots in an orderly way; if it is still
+ * there a minute later it is reset; and from the first of these on nobody pets the
+ * hardware watchdog any more, which is what ends a board that hangs on its way down.
+ */
+#include <string.h>
+
+#include "agent/trial/reboot.h"
+#include "agent/trial/trial.h"
+#include "agent/trial/watchdog.h"
+#include "proto/base/clock.h"
+#include "proto/base/job.h"
+#include "proto/base/log.h"
+#include "proto/reason.h"
+
+#define TICK_MAX_MS 5000
+#define TICK_MIN_MS 200
+#define FORCE_MS    (60 * 1000)
+
+enum stage { IDLE, WATCHING, REBOOTING, FORCED };
+
+struct trial_watch {
+	uv_timer_t timer;
+	struct agent *a;
+	struct watchdog *dog;
+	enum stage stage;
+	bool keep_petting; /* the watchdog cannot be stopped */
+	int64_t deadline;  /* clock_now_ms() */
+};
+
+struct end {
+	struct agent *a;
+	Kferry__RebootMode mode;
+};
+
+static int end_work(struct job *job, void *arg)
+{
+	struct end *e = arg;
+	struct kf_error err;
+	int rc;
+
+	(void)job;
+	rc = reboot_now(e->a, e->mode, KFERRY__BOOT_END__BOOT_END_DEADLINE, &err);
+	if (rc < 0)
+		log_err("trial event=reboot error=\"%s\"", err.msg);
+	return rc;
+}
+
+static void end_done(void *arg, int result)
+{
+	(void)result;
+	free(arg);
+}
+
+/* On a thread of its own: an init system or a disk that hangs must not stop the clock. */
+static void end_boot(struct trial_watch *w, Kferry__RebootMode mode)
+{
+	static const struct job_ops ops = {.work = end_work, .done = end_done};
+	struct end *e = malloc(sizeof(*e));
+	struct job *job;
+	int rc = -ENOMEM;
+
+	if (e) {
+		*e = (struct end){.a = w->a, .mode = mode};
+		rc = job_start(w->timer.loop, &ops, e, &job);
+	}
+	if (rc < 0) {
+		free(e);
+		log_err("trial event=reboot error=\"%s\"", strerror(-rc));
+	}
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct trial_watch *w = timer->data;
+	int64_t now = clock_now_ms();
+
+	if (w->stage == WATCHING || w->keep_petting)
+		watchdog_pet(w->dog);
+	if (w->stage == WATCHING && now >= w->deadline) {
+		log_err("trial slot=%s event=deadline", w->a->boot.slot);
+		w->stage = REBOOTING;
+		w->keep_petting = false;
+		w->deadline = now + FORCE_MS;
+		end_boot(w, KFERRY__REBOOT_MODE__REBOOT_NORMAL);
+	} else if (w->stage == REBOOTING && now >= w->deadline) {
+		log_err("trial slot=%s event=forced", w->a->boot.slot);
+		w->stage = FORCED;
+		end_boot(w, KFERRY__REBOOT_MODE__REBOOT_FORCE);
+	}
+}
+
+static void get_trial(struct trial_watch *w, struct state_trial *ret)
+{
+	pthread_mutex_lock(&w->a->state_lock);
+	*ret = w->a->state.trial;
+	pthread_mutex_unlock(&w->a->state_lock);
+}
+
+static uint64_t tick_ms(const struct trial_watch *w, unsigned timeout_s)
+{
+	uint64_t ms = TICK_MAX_MS, third = (uint64_t)watchdog_seconds(w->dog) * 1000 / 3;
+
+	if (third > 0 && third < ms)
+		ms = third;
+	/* A short deadline is kept about as exactly as a long one. */
+	if ((uint64_t)timeout_s * 1000 / 20 < ms)
+		ms = (uint64_t)timeout_s * 1000 / 20;
+	return ms < TICK_MIN_MS ? TICK_MIN_MS : ms;
+}
+
+static int begin(struct trial_watch *w, const struct state_trial *t)
+{
+	int rc = 0;
+
+	if (!w->dog)
+		rc = watchdog_open(w->a, &w->dog);
+	if (rc < 0)
+		log_warn("watchdog event=none error=\"%s\"", strerror(-rc));
+	w->keep_petting = false;
+	w->stage = WATCHING;
+	w->deadline = w->a->boot.start_ms + (int64_t)t->confirm_timeout_s * 1000;
+	return uv_timer_start(&w->timer, on_tick, 0, tick_ms(w, t->confirm_timeout_s));
+}
+
+int trial_watch_start(uv_loop_t *loop, struct agent *a, struct trial_watch **ret,
+		      struct kf_error *err)
+{
+	struct trial_watch *w = calloc(1, sizeof(*w));
+	struct state_trial t;
+	int rc;
+
+	if (!w)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "out of memory");
+	w->a = a;
+	w->timer.data = w;
+	rc = uv_timer_init(loop, &w->timer);
+	if (rc < 0) {
+		free(w);
+		return kf_err(err, rc, KF_REASON_IO, "start the trial's timer");
+	}
+	get_trial(w, &t);
+	if (t.phase == KFERRY__TRIAL__TRIAL_RUNNING)
+		rc = begin(w, &t);
+	if (rc < 0) {
+		trial_watch_stop(w);
+		return kf_err(err, rc, KF_REASON_IO, "start the trial's timer");
+	}
+	*ret = w;
+	return 0;
+}
+
+void trial_watch_update(struct trial_watch *w)
+{
+	struct state_trial t;
+
+	get_trial(w, &t);
+	if (w->stage == IDLE && t.phase == KFERRY__TRIAL__TRIAL_RUNNING) {
+		if (begin(w, &t) < 0)
+			log_err("trial event=watch error=\"no timer\"");
+		return;
+	}
+	/* Arming another slot does not make this kernel a good one: its time runs on. */
+	if (w->stage != WATCHING || t.phase == KFERRY__TRIAL__TRIAL_RUNNING ||
+	    t.phase == KFERRY__TRIAL__TRIAL_ARMED)
+		return;
+	w->stage = IDLE;
+	w->keep_petting = !watchdog_release(&w->dog);
+	if (!w->keep_petting)
+		uv_timer_stop(&w->timer);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void trial_watch_stop(struct trial_watch *w)
+{
+	if (!w)
+		return;
+	/* Still a trial: the watchdog goes on, and waits for the next agent. */
+	watchdog_leave(&w->dog);
+	uv_timer_stop(&w->timer);
+	uv_close((uv_handle_t *)&w->timer, on_closed);
+}

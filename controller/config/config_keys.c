@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Every key there is: type, default, help.  kferry.ini(5) and boards/README.md tell
+ * more; a key that is not here is an error in every file.
+ */
+#include "controller/config/config.h"
+
+#define STRING(n, d, h)                                                                  \
+	{                                                                                \
+		n, CONFIG_STRING, d, NULL, h, false                                      \
+	}
+#define BOOL(n, d, h)                                                                    \
+	{                                                                                \
+		n, CONFIG_BOOL, d, NULL, h, false                                        \
+	}
+#define UINT(n, d, h)                                                                    \
+	{                                                                                \
+		n, CONFIG_UINT, d, NULL, h, false                                        \
+	}
+#define SECONDS(n, d, h)                                                                 \
+	{                                                                                \
+		n, CONFIG_SECONDS, d, NULL, h, false                                     \
+	}
+#define ARGV(n, d, h)                                                                    \
+	{                                                                                \
+		n, CONFIG_ARGV, d, NULL, h, false                                        \
+	}
+#define LINES(n, d, h)                                                                   \
+	{                                                                                \
+		n, CONFIG_LINES, d, NULL, h, false                                       \
+	}
+#define PATHNAME(n, d, h)                                                                \
+	{                                                                                \
+		n, CONFIG_PATH, d, NULL, h, false                                        \
+	}
+#define CHOICE(n, d, c, h)                                                               \
+	{                                                                                \
+		n, CONFIG_CHOICE, d, c, h, false                                         \
+	}
+#define OF_BOARD(n, t, d, c, h)                                                          \
+	{                                                                                \
+		n, t, d, c, h, true                                                      \
+	}
+
+const struct config_key config_keys[] = {
+	STRING("board.default", NULL, "the board that commands mean when none is named"),
+	STRING("board.profile", NULL,
+	       "kind of board: a file of boards/, see `kferry init --list`"),
+	OF_BOARD("board.link", CONFIG_STRING, "ssh", NULL,
+		 "how its agent is reached: ssh, exec:PROGRAM ARGS..., unix:/PATH"),
+	OF_BOARD("board.host", CONFIG_STRING, NULL, NULL,
+		 "host name, address, or Host alias of ~/.ssh/config"),
+	OF_BOARD("board.user", CONFIG_STRING, NULL, NULL, "login name"),
+	OF_BOARD("board.port", CONFIG_UINT, NULL, NULL, "SSH port"),
+	OF_BOARD("board.identity", CONFIG_PATH, NULL, NULL, "private key file"),
+	OF_BOARD("board.known_hosts", CONFIG_PATH, NULL, NULL,
+		 "known_hosts file instead of the user's"),
+	OF_BOARD("board.host_key_sha256", CONFIG_STRING, NULL, NULL,
+		 "the host key it must have (SHA256:...), instead of known_hosts"),
+	OF_BOARD("board.run", CONFIG_ARGV, NULL, NULL,
+		 "program that runs a command on the board, for links other than ssh"),
+	OF_BOARD("board.sudo", CONFIG_CHOICE, "auto", "auto|yes|no",
+		 "whether setup becomes root through sudo"),
+	OF_BOARD("board.vm", CONFIG_STRING, NULL, NULL, "the virtual machine that it is"),
+
+	STRING("build.arch", NULL, "ARCH of make"),
+	STRING("build.cross_compile", NULL, "CROSS_COMPILE of make"),
+	STRING("build.llvm", NULL, "LLVM of make: 1, or a suffix such as -18"),
+	PATHNAME("build.output", NULL, "O= of make, relative to the tree"),
+	UINT("build.jobs", "0", "-j of make; 0: one for each processor"),
+	ARGV("build.targets", NULL, "targets of make; not set: make's own"),
+	STRING("build.image", NULL, "the bootable image, relative to the output"),
+	STRING("build.dtbs", "no",
+	       "device trees to pack: no, yes (those built), or names such as "
+	       "vendor/*.dtb"),
+	ARGV("build.extra", NULL, "further words for make, such as W=1"),
+
+	CHOICE("kernel.initramfs", "auto", "auto|graft|distro|none",
+	       "how the board makes the initramfs"),
+	BOOL("kernel.strip", "yes", "strip debug information from modules"),
+
+	STRING("boot.chain", NULL, "boot chain to use; not set: the board's choice"),
+	STRING("boot.cmdline_extra", NULL, "added to the kernel command line"),
+	STRING("boot.trial_cmdline", NULL,
+	       "added to a trial's command line, makes deaths into reboots; not set: the "
+	       "agent's own"),
+	ARGV("boot.hook", NULL, "program on the board that is the `hook` boot chain"),
+
+	CHOICE("deploy.after_pass", "default", "default|once",
+	       "after a pass: make it the default kernel, or leave the board's own"),
+	UINT("deploy.keep", "3", "slots kept on the board"),
+
+	SECONDS("timeout.connect", "10s", "for a connection and the agent's greeting"),
+	SECONDS("timeout.install", "10m", "for unpacking, initramfs and boot entry"),
+	SECONDS("timeout.reboot", "5m", "until the board is back"),
+	SECONDS("timeout.confirm", "3m", "the board's own deadline for a trial kernel"),
+	SECONDS("timeout.health", "60s", "for each health check"),
+	SECONDS("timeout.build", "3h", "for make"),
+
+	LINES("health.checks", NULL,
+	      "commands run on the board, one a line; all must exit 0"),
+
+	STRING("agent.path", "/usr/local/sbin/kferryd",
+	       "where the agent is on the board"),
+	STRING("agent.state_dir", NULL, "its state; not set: /var/lib/kferry"),
+	PATHNAME("run.dir", NULL, "runs; not set: runs below ~/.local/share/kferry"),
+	STRING("watchdog.device", NULL, "watchdog of the board; none: do not use one"),
+	SECONDS("watchdog.timeout", NULL, "its time-out while a trial runs"),
+	UINT("compress.level", "0", "zstd level of what is sent; 0: chosen by the link"),
+	STRING("profile.description", NULL, "what a profile is for; in profiles"),
+	{0},
+};

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Where the files are, and reading them in order. */
+#include <fcntl.h>
+#include <pwd.h>
+#include <string.h>
+
+#include "controller/config/config_internal.h"
+#include "proto/base/fs.h"
+#include "proto/reason.h"
+
+#define TREE_FILE ".kferry/config.ini"
+
+/* What every kernel tree has at its top, and hardly anything else. */
+static const char *const kernel_tree[] = {"Makefile", "Kbuild", "Kconfig", "arch",
+					  "scripts/Kbuild.include"};
+
+static const char *home_dir(void)
+{
+	const char *home = getenv("HOME");
+	struct passwd *pw;
+
+	if (home && home[0] == '/')
+		return home;
+	pw = getpwuid(getuid());
+	return pw ? pw->pw_dir : "/";
+}
+
+/* $env/rest, or $HOME/fallback/rest. */
+static int user_path(const char *env, const char *fallback, const char *rest, char **ret)
+{
+	const char *base = getenv(env);
+	int n;
+
+	if (base && base[0] == '/')
+		n = asprintf(ret, "%s/%s", base, rest);
+	else
+		n = asprintf(ret, "%s/%s/%s", home_dir(), fallback, rest);
+	if (n < 0)
+		*ret = NULL;
+	return n < 0 ? -ENOMEM : 0;
+}
+
+static bool has(const char *dir, const char *name)
+{
+	_free_ char *path = NULL;
+
+	if (asprintf(&path, "%s/%s", dir, name) < 0) {
+		path = NULL;
+		return false;
+	}
+	return fs_exists(AT_FDCWD, path);
+}
+
+static bool is_tree(const char *dir)
+{
+	if (has(dir, TREE_FILE))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(kernel_tree); i++)
+		if (!has(dir, kernel_tree[i]))
+			return false;
+	return true;
+}
+
+/* The directory at or above the working one that is a tree; "" if none is. */
+static int find_tree(char **ret)
+{
+	_free_ char *dir = getcwd(NULL, 0);
+
+	if (!dir)
+		return errno == ENOMEM ? -ENOMEM : (*ret = strdup("")) ? 0 : -ENOMEM;
+	while (*dir && !is_tree(dir)) {
+		char *slash = strrchr(dir, '/');
+
+		*slash = '\0';
+	}
+	*ret = TAKE_PTR(dir);
+	return 0;
+}
+
+static int set_paths(struct config *c, const struct config_paths *paths)
+{
+	const char *cache = getenv("KFERRY_CACHE");
+	int rc = 0;
+
+	if (paths->user_file)
+		rc = (c->user_file = strdup(paths->user_file)) ? 0 : -ENOMEM;
+	else
+		rc = user_path("XDG_CONFIG_HOME", ".config", "kferry/config.ini",
+			       &c->user_file);
+	if (rc == 0 && paths->tree_dir)
+		rc = (c->tree = strdup(paths->tree_dir)) ? 0 : -ENOMEM;
+	else if (rc == 0)
+		rc = find_tree(&c->tree);
+	if (rc == 0 && *c->tree &&
+	    asprintf(&c->tree_file, "%s/" TREE_FILE, c->tree) < 0) {
+		c->tree_file = NULL;
+		rc = -ENOMEM;
+	}
+	if (rc == 0)
+		rc = user_path("XDG_DATA_HOME", ".local/share", "kferry", &c->data_dir);
+	if (rc == 0 && cache && *cache)
+		rc = (c->cache_dir = strdup(cache)) ? 0 : -ENOMEM;
+	else if (rc == 0)
+		rc = user_path("XDG_CACHE_HOME", ".cache", "kferry", &c->cache_dir);
+	if (rc == 0 && paths->profile_dir)
+		rc = (c->profile_dir = strdup(paths->profile_dir)) ? 0 : -ENOMEM;
+	return rc;
+}
+
+int config_load(const struct config_paths *paths, struct config **ret,
+		struct kf_error *err)
+{
+	static const struct config_paths standard;
+	_cleanup_(config_freep) struct config *c = calloc(1, sizeof(*c));
+	int rc;
+
+	if (!c || set_paths(c, paths ? paths : &standard) < 0)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "configuration: %m");
+	rc = config_parse_file(c, CONFIG_USER, NULL, c->user_file, err);
+	if (rc == 0 && c->tree_file)
+		rc = config_parse_file(c, CONFIG_TREE, NULL, c->tree_file, err);
+	if (rc == 0)
+		rc = config_load_profiles(c, err);
+	if (rc < 0)
+		return rc;
+	*ret = TAKE_PTR(c);
+	return 0;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A deploy from beginning to end: connect, look, push, arm, reboot, wait, verdict. Errors
+ * before the reboot leave the board as it was; after it the board looks after itself, and
+ * what remains is to find out and to say what happened.
+ */
+#include "controller/deploy/deploy.h"
+
+#include <string.h>
+
+#include "controller/cmd/cmd.h"
+#include "controller/deploy/deploy_internal.h"
+#include "controller/deploy/wait.h"
+#include "controller/strf.h"
+#include "proto/base/clock.h"
+#include "proto/reason.h"
+#include "proto/text.h"
+
+deadline_ms deploy_deadline(const struct deploy *d, const char *key)
+{
+	return deadline_in(config_ms(d->cfg, d->board, key));
+}
+
+bool deploy_is_lost(const struct kf_error *err)
+{
+	return err->reason == KF_REASON_CONNECTION;
+}
+
+int deploy_connect(struct deploy *d, struct kf_error *err)
+{
+	return client_open(d->cfg, d->board, deploy_deadline(d, "timeout.connect"),
+			   &d->client, err);
+}
+
+int deploy_status(struct deploy *d, const Kferry__Status **ret, struct kf_error *err)
+{
+	Kferry__StatusRequest q = KFERRY__STATUS_REQUEST__INIT;
+	Kferry__Envelope env = CLIENT_ENVELOPE(STATUS_REQUEST, status_request, &q);
+	const Kferry__Envelope *answer;
+	int r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_STATUS,
+			    deploy_deadline(d, "timeout.connect"), &answer, err);
+
+	if (r == 0)
+		*ret = answer->status;
+	return r;
+}
+
+/* Why no chain can be armed, as the board tells it. */
+static int no_chain(struct deploy *d, struct kf_error *err)
+{
+	Kferry__FactsRequest q = KFERRY__FACTS_REQUEST__INIT;
+	Kferry__Envelope env = CLIENT_ENVELOPE(FACTS_REQUEST, facts_request, &q);
+	const Kferry__Envelope *answer;
+	_buf_ struct buf why = {.max = 512};
+	int r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_FACTS,
+			    deploy_deadline(d, "timeout.connect"), &answer, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < answer->facts->n_chain; i++) {
+		const Kferry__Chain *c = answer->facts->chain[i];
+
+		if (!c->usable && *c->reason)
+			r = buf_printf(&why, "%s%s: %.120s", buf_len(&why) ? "; " : "",
+				       c->name, c->reason);
+	}
+	return kf_err(err, -EOPNOTSUPP, KF_REASON_BOOT_CHAIN,
+		      "no boot chain of the board can boot a kernel once%s%s",
+		      buf_len(&why) ? ": " : "", buf_len(&why) ? buf_str(&why) : "");
+}
+
+static int check_board(struct deploy *d, struct kf_error *err)
+{
+	const char *want = config_get(d->cfg, d->board, "build.arch");
+	const Kferry__Hello *hello;
+	const Kferry__Status *st;
+	int r = deploy_connect(d, err);
+
+	if (r < 0)
+		return r;
+	hello = client_hello(d->client);
+	if (want && *want) {
+		const char *arch = strcmp(want, "x86") == 0
+					   ? "x86_64"
+					   : manifest_arch_of_machine(want);
+
+		if (strcmp(arch, hello->arch) != 0)
+			return kf_err(err, -EINVAL, KF_REASON_ARCH,
+				      "build.arch is %s, and the board is %s", want,
+				      hello->arch);
+	}
+	r = deploy_status(d, &st, err);
+	if (r < 0)
+		return r;
+	return *st->chain ? 0 : no_chain(d, err);
+}
+
+int deploy_check(const struct config *cfg, struct ui *ui, const char *board,
+		 struct kf_error *err)
+{
+	struct deploy d = {.cfg = cfg, .ui = ui, .board = board};
+	int r = check_board(&d, err);
+
+	client_close(d.client);
+	return r;
+}
+
+/* Ask for the reboot; the answer may get lost in it. */
+static int start_reboot(struct deploy *d, struct kf_error *err)
+{
+	Kferry__RebootRequest q = KFERRY__REBOOT_REQUEST__INIT;
+	Kferry__Envelope env = CLIENT_ENVELOPE(REBOOT_REQUEST, reboot_request, &q);
+	const Kferry__Envelope *answer;
+	int r;
+
+	q.mode = KFERRY__REBOOT_MODE__REBOOT_NORMAL;
+	r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_DONE,
+			deploy_deadline(d, "timeout.connect"), &answer, err);
+	if (r < 0 && !deploy_is_lost(err))
+		return r;
+	*err = (struct kf_error){0};
+	client_close(d->client);
+	d->client = NULL;
+	return 0;
+}
+
+static int reboot(struct deploy *d, int64_t *ret_took, struct kf_error *err)
+{
+	int64_t start = clock_now_ms();
+	int64_t limit = config_ms(d->cfg, d->board, "timeout.reboot") +
+			config_ms(d->cfg, d->board, "timeout.confirm");
+	int r = start_reboot(d, err);
+
+	if (r < 0)
+		return r;
+	d->rebooted = true;
+	ui_progress(d->ui, "reboot", d->board, 0, 0, NULL);
+	r = wait_for_boot(d->cfg, d->ui, d->board, d->old_boot, deadline_in(limit),
+			  &d->client, err);
+	*ret_took = clock_now_ms() - start;
+	if (r == -ETIMEDOUT)
+		return kf_err_wrap(err, "the board did not come back (timeout.reboot and "
+					"timeout.confirm)");
+	return r;
+}
+
+static void say_installed(struct deploy *d, int64_t took_ms)
+{
+	json_t *fields = json_pack("{s:s, s:b}", "slot", d->k->slot, "armed", 0);
+
+	run_step(d->run, "install", took_ms, json_incref(fields));
+	ui_step(d->ui, "install", d->board, took_ms, fields,
+		"slot %s is there and not armed", d->k->slot);
+	ui_note(d->ui, "           to boot it once: the same `kferry deploy` without "
+		       "--no-reboot");
+}
+
+/* Steps up to a verdict.  1: there is none to reach (--no-reboot). */
+static int drive(struct deploy *d, char text[static 256], struct kf_error *err)
+{
+	const Kferry__Status *st;
+	int64_t pushed, took = 0;
+	bool runs;
+	int r = deploy_connect(d, err);
+
+	if (r == 0)
+		r = deploy_status(d, &st, err);
+	if (r < 0)
+		return r;
+	snprintf(d->old_boot, sizeof(d->old_boot), "%s", st->boot_id);
+	runs = strcmp(st->running_slot, d->k->slot) == 0;
+	if (runs && !d->opts->force && !d->opts->no_reboot) {
+		d->rebooted = true;
+		ui_note(d->ui, "%s: this very kernel runs already; nothing to send",
+			d->board);
+		return verdict_reach(d, -1, text, err);
+	}
+	r = deploy_push(d, err);
+	if (r < 0)
+		return r;
+	pushed = clock_now_ms();
+	if (d->opts->no_reboot) {
+		say_installed(d, -1);
+		return 1;
+	}
+	r = deploy_arm(d, pushed, err);
+	if (r == 0)
+		r = reboot(d, &took, err);
+	return r < 0 ? r : verdict_reach(d, took, text, err);
+}
+
+static void describe(struct deploy *d)
+{
+	const struct manifest *m = &d->k->manifest;
+
+	run_set(d->run, "slot", json_string(d->k->slot));
+	run_set(d->run, "release", json_string(m->release));
+	run_set(d->run, "arch", json_string(m->arch));
+	if (m->build_id)
+		run_set(d->run, "build_id", json_string(m->build_id));
+	if (m->commit)
+		run_set(d->run, "commit", json_string(m->commit));
+	if (m->branch)
+		run_set(d->run, "branch", json_string(m->branch));
+	run_set(d->run, "dirty", json_boolean(m->dirty));
+}
+
+static void say_verdict(struct deploy *d, const char *verdict, const char *text,
+			int status)
+{
+	_free_ char *log = d->log ? strf("%s/%s", run_dir(d->run), d->log) : NULL;
+	json_t *fields = json_pack("{s:s, s:s, s:i, s:s}", "verdict", verdict, "slot",
+				   d->k->slot, "status", status, "run", run_dir(d->run));
+
+	if (log)
+		json_object_set_new(fields, "log", json_string(log));
+	ui_step(d->ui, "verdict", d->board, -1, fields, "%s  %s", verdict, text);
+	if (status != STATUS_PASS && !ui_is_json(d->ui))
+		ui_note(d->ui, "           log: %s", log ? log : run_dir(d->run));
+}
+
+static json_t *string_or_null(const char *text)
+{
+	json_t *j = json_string(text);
+
+	return j ? j : json_null();
+}
+
+static int conclude(struct deploy *d, int r, const char *text, const struct kf_error *err)
+{
+	int status = r < 0 ? cmd_status(err->reason) : STATUS_PASS;
+	const char *verdict = r < 0 ? status == STATUS_FAIL ? "FAIL" : "ERROR" : "PASS";
+
+	if (r == 1) {
+		run_set(d->run, "verdict", json_null());
+		return STATUS_PASS;
+	}
+	run_set(d->run, "verdict", json_string(verdict));
+	if (r < 0) {
+		run_set(d->run, "reason", json_string(reason_name(err->reason)));
+		text = err->msg;
+	}
+	run_set(d->run, "text", string_or_null(text));
+	run_set(d->run, "status", json_integer(status));
+	if (d->log)
+		run_set(d->run, "log", string_or_null(d->log));
+	if (r < 0 && !d->rebooted)
+		ui_error(d->ui, d->board, err);
+	if (r == 0 || d->rebooted || ui_is_json(d->ui))
+		say_verdict(d, verdict, text, status);
+	return status;
+}
+
+int deploy_run(const struct config *cfg, struct ui *ui, const char *board,
+	       const struct kernel *k, const struct deploy_opts *opts, struct run *run)
+{
+	struct deploy d = {
+		.cfg = cfg, .ui = ui, .board = board, .k = k, .opts = opts, .run = run};
+	struct kf_error err = {0};
+	char text[256] = "";
+	int status, r;
+
+	describe(&d);
+	if (findings_new(&d.findings) < 0)
+		r = kf_err(&err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	else
+		r = drive(&d, text, &err);
+	status = conclude(&d, r, text, &err);
+	client_close(d.client);
+	findings_free(d.findings);
+	free(d.log);
+	return status;
+}

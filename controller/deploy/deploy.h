@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A deploy of one kernel to one board, from PLAN to verdict, as straight-line code with a
+ * deadline on every wait; and the run directory in which all of it is kept.
+ */
+#ifndef KF_DEPLOY_H
+#define KF_DEPLOY_H
+
+#include "controller/client.h"
+#include "controller/deploy/run.h"
+#include "controller/kernel/kernel.h"
+
+struct deploy_opts {
+	bool no_reboot; /* install (and not arm) only */
+	bool once;	/* do not make it the default after a pass */
+	bool force;	/* install and boot again although this very kernel runs */
+	const char *cmdline_extra; /* added to the trial's command line; may be NULL */
+};
+
+enum verdict { VERDICT_NONE, VERDICT_PASS, VERDICT_FAIL, VERDICT_ERROR };
+
+/* Before a build: is the board there, is its agent, could the chain be armed?  So that
+ * nothing is built for a board that cannot take it. */
+int deploy_check(const struct config *cfg, struct ui *ui, const char *board,
+		 struct kf_error *err) _must_check_;
+/* The whole of it.  run gets artifacts, steps and the verdict.  Returns the exit status.
+ */
+int deploy_run(const struct config *cfg, struct ui *ui, const char *board,
+	       const struct kernel *k, const struct deploy_opts *opts, struct run *run);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the parts of a deploy share: deploy.c (the order of things), deploy_push.c (plan,
+ * files, install, arm), verdict.c (after the reboot), evidence.c (logs), health.c
+ * (checks).
+ */
+#ifndef KF_DEPLOY_INTERNAL_H
+#define KF_DEPLOY_INTERNAL_H
+
+#include "controller/deploy/deploy.h"
+#include "controller/deploy/findings.h"
+#include "proto/limits.h"
+
+#define BOOT_ID_SIZE 64
+
+struct deploy {
+	const struct config *cfg;
+	struct ui *ui;
+	const char *board;
+	const struct kernel *k;
+	const struct deploy_opts *opts;
+	struct run *run;
+	struct client *client; /* NULL between connections */
+	struct findings *findings;
+
+	char old_boot[BOOT_ID_SIZE];   /* boot_id before the reboot */
+	char trial_boot[BOOT_ID_SIZE]; /* of the trial, once it was seen */
+	char chain[LIMIT_NAME + 1];
+	char *log; /* the artifact to name in the verdict, relative to the run; or NULL */
+	bool rebooted;
+	bool passed_warnings;
+};
+
+/* A deadline of the configuration's key from now. */
+deadline_ms deploy_deadline(const struct deploy *d, const char *key);
+int deploy_connect(struct deploy *d, struct kf_error *err) _must_check_;
+/* The agent's status; valid until the next use of the client. */
+int deploy_status(struct deploy *d, const Kferry__Status **ret,
+		  struct kf_error *err) _must_check_;
+/* Is it an error of the connection, after which another may do better? */
+bool deploy_is_lost(const struct kf_error *err);
+
+/* PLAN to Installed, with one more attempt when the connection is lost; says the step. */
+int deploy_push(struct deploy *d, struct kf_error *err) _must_check_;
+/* Arm (unless no_reboot); says the step. took_from: when the push had ended. */
+int deploy_arm(struct deploy *d, int64_t took_from, struct kf_error *err) _must_check_;
+
+/*
+ * The kernel runs, or should: find out what is so, save what there is, confirm.
+ * 0: PASS, text says how.  Negative: err has the verdict's reason; cmd_status() of it
+ * tells FAIL from ERROR.
+ */
+int verdict_reach(struct deploy *d, int64_t took_ms, char text[static 256],
+		  struct kf_error *err) _must_check_;
+
+/* This boot's log: into "dmesg" and the findings. */
+int evidence_log(struct deploy *d, struct kf_error *err) _must_check_;
+/* What the trial left, after the board fell back: its log and pstore. */
+int evidence_of_trial(struct deploy *d, const char *now_boot,
+		      struct kf_error *err) _must_check_;
+/* findings.json, and their number in result.json. */
+void evidence_save_findings(struct deploy *d);
+
+/* Run the profile's checks.  KF_REASON_UNHEALTHY names the one that failed. */
+int health_check(struct deploy *d, struct kf_error *err) _must_check_;
+
+#endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Getting a kernel onto the board: plan, manifest, the files that it lacks, installation,
+ * arming.  A connection that is lost on the way is made once more; the board keeps what
+ * arrived, so that only the rest is sent.
+ */
+#include <string.h>
+
+#include "controller/cancel.h"
+#include "controller/deploy/deploy_internal.h"
+#include "controller/strf.h"
+#include "proto/base/clock.h"
+#include "proto/reason.h"
+#include "proto/text.h"
+
+#define DEFAULT_LEVEL 3
+
+struct push {
+	struct deploy *d;
+	bool installed;
+	uint8_t *want; /* a copy of Need's bitmap */
+	uint64_t files, bytes, done;
+	uint64_t sent_before;
+	struct kf_error *err;
+};
+
+static int no_memory(struct kf_error *err)
+{
+	return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+}
+
+static Kferry__Initramfs initramfs_of(const char *name)
+{
+	static const struct {
+		const char *name;
+		Kferry__Initramfs value;
+	} all[] = {{"graft", KFERRY__INITRAMFS__INITRAMFS_GRAFT},
+		   {"distro", KFERRY__INITRAMFS__INITRAMFS_DISTRO},
+		   {"none", KFERRY__INITRAMFS__INITRAMFS_NONE}};
+
+	for (size_t i = 0; name && i < ARRAY_SIZE(all); i++) {
+		if (strcmp(all[i].name, name) == 0)
+			return all[i].value;
+	}
+	return KFERRY__INITRAMFS__INITRAMFS_AUTO;
+}
+
+static const char *get(const struct deploy *d, const char *key)
+{
+	const char *v = config_get(d->cfg, d->board, key);
+
+	return v ? v : "";
+}
+
+/* What is added to the trial's command line: the board's, the trial's, this deploy's. */
+static char *extra_words(const struct deploy *d)
+{
+	const char *words[] = {get(d, "boot.cmdline_extra"), get(d, "boot.trial_cmdline"),
+			       d->opts->cmdline_extra ? d->opts->cmdline_extra : ""};
+	char *all = strdup("");
+
+	for (size_t i = 0; all && i < ARRAY_SIZE(words); i++) {
+		char *more;
+
+		if (!*words[i])
+			continue;
+		more = strf("%s%s%s", all, *all ? " " : "", words[i]);
+		free(all);
+		all = more;
+	}
+	return all;
+}
+
+static int send_plan(struct push *p, const char *extra)
+{
+	struct deploy *d = p->d;
+	const struct kernel *k = d->k;
+	Kferry__PlanRequest q = KFERRY__PLAN_REQUEST__INIT;
+	Kferry__Envelope env = CLIENT_ENVELOPE(PLAN_REQUEST, plan_request, &q);
+
+	q.manifest_digest.data = (uint8_t *)k->digest.b;
+	q.manifest_digest.len = DIGEST_SIZE;
+	q.manifest_size = buf_len(&k->manifest_bytes);
+	q.release = k->manifest.release;
+	q.arch = k->manifest.arch;
+	q.board_kind = (char *)get(d, "board.profile");
+	q.total_bytes = k->manifest.total_size;
+	q.boot_bytes = k->boot_bytes;
+	q.files = (uint32_t)k->manifest.n_files;
+	q.initramfs = initramfs_of(get(d, "kernel.initramfs"));
+	q.cmdline_extra = (char *)extra;
+	q.chain = (char *)get(d, "boot.chain");
+	q.no_arm = d->opts->no_reboot;
+	return client_request(d->client, &env, deploy_deadline(d, "timeout.connect"),
+			      p->err);
+}
+
+/* The next answer of the kind wanted; Progress on the way is shown. */
+static int await(struct push *p, Kferry__Envelope__BodyCase want, const char *what,
+		 const Kferry__Envelope **ret)
+{
+	struct deploy *d = p->d;
+	deadline_ms deadline = deploy_deadline(d, "timeout.install");
+
+	for (;;) {
+		struct peer_event ev;
+		int r = client_next(d->client, deadline, &ev, p->err);
+
+		if (r < 0) {
+			if (p->err->reason == KF_REASON_TIMEOUT)
+				kf_err_wrap(p->err, "%s (timeout.install)", what);
+			return r;
+		}
+		if (ev.type == PEER_ENVELOPE && ev.env->body_case == want) {
+			*ret = ev.env;
+			return 0;
+		}
+		if (ev.type == PEER_ENVELOPE &&
+		    ev.env->body_case == KFERRY__ENVELOPE__BODY_PROGRESS) {
+			const Kferry__Progress *pr = ev.env->progress;
+
+			ui_progress(d->ui, "install", d->board, pr->done, pr->total,
+				    *pr->text ? pr->text : pr->stage);
+			deadline = deploy_deadline(d, "timeout.install");
+			continue;
+		}
+		return kf_err(p->err, -EPROTO, KF_REASON_PROTOCOL,
+			      "%s: the agent answered with something else (%s)", what,
+			      ev.type == PEER_ENVELOPE ? wire_body_name(ev.env) : "data");
+	}
+}
+
+static int plan(struct push *p, bool *ret_have_manifest)
+{
+	struct deploy *d = p->d;
+	_free_ char *extra = extra_words(d);
+	const Kferry__Envelope *env;
+	int r = extra ? send_plan(p, extra) : no_memory(p->err);
+
+	if (r == 0)
+		r = await(p, KFERRY__ENVELOPE__BODY_PLAN, "plan the deploy", &env);
+	if (r < 0)
+		return r;
+	if (strcmp(env->plan->slot, d->k->slot) != 0)
+		return kf_err(p->err, -EPROTO, KF_REASON_PROTOCOL,
+			      "the agent calls the slot \"%s\", it is %s",
+			      env->plan->slot, d->k->slot);
+	snprintf(d->chain, sizeof(d->chain), "%s", env->plan->chain);
+	p->installed = env->plan->installed;
+	*ret_have_manifest = env->plan->have_manifest;
+	return 0;
+}
+
+static int take_need(struct push *p)
+{
+	const Kferry__Envelope *env;
+	size_t n = p->d->k->manifest.n_files, bytes = (n + 7) / 8;
+	int r = await(p, KFERRY__ENVELOPE__BODY_NEED, "find what the board lacks", &env);
+
+	if (r < 0)
+		return r;
+	if (env->need->bitmap.len != bytes)
+		return kf_err(
+			p->err, -EPROTO, KF_REASON_PROTOCOL,
+			"the agent asks for files by %zu bytes of a bitmap, not %zu",
+			env->need->bitmap.len, bytes);
+	free(p->want);
+	p->want = malloc(bytes + 1);
+	if (!p->want)
+		return no_memory(p->err);
+	memcpy(p->want, env->need->bitmap.data, bytes);
+	p->files = p->bytes = p->done = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!(p->want[i / 8] & (1u << (i % 8))))
+			continue;
+		p->files++;
+		p->bytes += p->d->k->manifest.files[i].size;
+	}
+	return 0;
+}
+
+static int sink(void *arg, const void *data, size_t n)
+{
+	struct push *p = arg;
+	struct deploy *d = p->d;
+	char text[64], sent[16];
+
+	text_bytes(client_bytes_sent(d->client) - p->sent_before, sent);
+	snprintf(text, sizeof(text), "%llu files, %s sent", (unsigned long long)p->files,
+		 sent);
+	ui_progress(d->ui, "push", d->board, p->done, p->bytes, text);
+	return client_send_data(d->client, data, n, 0,
+				deploy_deadline(d, "timeout.install"), p->err);
+}
+
+static int send_files(struct push *p)
+{
+	struct deploy *d = p->d;
+	int level = (int)config_uint(d->cfg, d->board, "compress.level");
+	int r;
+
+	if (p->files == 0)
+		return 0;
+	r = kernel_write_tar(d->k, p->want, false, level ? level : DEFAULT_LEVEL, sink, p,
+			     &p->done, p->err);
+	if (r < 0)
+		return r;
+	return client_send_data(d->client, NULL, 0, FRAME_END,
+				deploy_deadline(d, "timeout.install"), p->err);
+}
+
+static void say_push(struct push *p, int64_t took_ms)
+{
+	struct deploy *d = p->d;
+	uint64_t sent = client_bytes_sent(d->client) - p->sent_before;
+	size_t total = d->k->manifest.n_files;
+	char text[16];
+	json_t *fields = json_pack("{s:I, s:I, s:I}", "files_sent", (json_int_t)p->files,
+				   "files_total", (json_int_t)total, "bytes_sent",
+				   (json_int_t)sent);
+
+	run_step(d->run, "push", took_ms, json_incref(fields));
+	if (p->installed)
+		ui_step(d->ui, "push", d->board, took_ms, fields,
+			"nothing to send: the board has all %zu files", total);
+	else
+		ui_step(d->ui, "push", d->board, took_ms, fields,
+			"%llu of %zu files changed, %s sent",
+			(unsigned long long)p->files, total, text_bytes(sent, text));
+}
+
+static int push_once(struct push *p)
+{
+	struct deploy *d = p->d;
+	const struct buf *manifest = &d->k->manifest_bytes;
+	const Kferry__Envelope *env;
+	int64_t start = clock_now_ms();
+	bool have_manifest = false;
+	int r;
+
+	p->files = 0;
+	p->sent_before = client_bytes_sent(d->client);
+	r = plan(p, &have_manifest);
+	if (r == 0 && !p->installed && !have_manifest)
+		r = client_send_data(d->client, buf_data(manifest), buf_len(manifest),
+				     FRAME_END, deploy_deadline(d, "timeout.install"),
+				     p->err);
+	if (r == 0 && !p->installed)
+		r = take_need(p);
+	if (r == 0 && !p->installed)
+		r = send_files(p);
+	if (r < 0)
+		return r;
+	say_push(p, clock_now_ms() - start);
+	r = await(p, KFERRY__ENVELOPE__BODY_INSTALLED, "install the kernel", &env);
+	if (r == 0 && strcmp(env->installed->slot, d->k->slot) != 0)
+		r = kf_err(p->err, -EPROTO, KF_REASON_PROTOCOL,
+			   "the agent installed slot \"%s\" instead of %s",
+			   env->installed->slot, d->k->slot);
+	if (r == 0 && *env->installed->initramfs)
+		run_set(d->run, "initramfs", json_string(env->installed->initramfs));
+	return r;
+}
+
+int deploy_push(struct deploy *d, struct kf_error *err)
+{
+	struct push p = {.d = d, .err = err};
+	int r = push_once(&p);
+
+	if (r < 0 && deploy_is_lost(err) && !atomic_load(cancel_flag())) {
+		ui_note(d->ui, "%s: %s; connecting again to send the rest", d->board,
+			err->msg);
+		*err = (struct kf_error){0};
+		client_close(d->client);
+		d->client = NULL;
+		r = deploy_connect(d, err);
+		if (r == 0)
+			r = push_once(&p);
+		if (r < 0 && deploy_is_lost(err))
+			kf_err_wrap(err, "the connection was lost twice while the kernel "
+					 "was sent; what arrived is kept, a new deploy "
+					 "sends the rest");
+	}
+	free(p.want);
+	return r;
+}
+
+int deploy_arm(struct deploy *d, int64_t took_from, struct kf_error *err)
+{
+	Kferry__ArmRequest q = KFERRY__ARM_REQUEST__INIT;
+	Kferry__Envelope env = CLIENT_ENVELOPE(ARM_REQUEST, arm_request, &q);
+	int64_t confirm_ms = config_ms(d->cfg, d->board, "timeout.confirm");
+	const Kferry__Envelope *answer;
+	json_t *fields;
+	int r;
+
+	q.slot = (char *)d->k->slot;
+	q.confirm_timeout_s = (uint32_t)(confirm_ms / 1000);
+	r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_ARMED,
+			deploy_deadline(d, "timeout.install"), &answer, err);
+	if (r < 0)
+		return r;
+	snprintf(d->chain, sizeof(d->chain), "%s", answer->armed->chain);
+	fields = json_pack("{s:s, s:s}", "slot", d->k->slot, "chain", d->chain);
+	run_step(d->run, "install", clock_now_ms() - took_from, json_incref(fields));
+	ui_step(d->ui, "install", d->board, clock_now_ms() - took_from, fields,
+		"slot %s, boots once through %s", d->k->slot, d->chain);
+	return 0;
+}

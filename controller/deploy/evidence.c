@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Logs of a boot, fetched from the board into the run directory and looked through. Names
+ * and amounts come from the board and are checked before anything is written.
+ */
+#include <string.h>
+
+#include "controller/deploy/deploy_internal.h"
+#include "controller/strf.h"
+#include "proto/base/fs.h"
+#include "proto/reason.h"
+#include "proto/text.h"
+
+#define MAX_LOG (64u << 20) /* of the running boot: a log that floods is cut there */
+
+/* A file on its way in. */
+struct incoming {
+	struct deploy *d;
+	int fd;
+	bool records; /* /dev/kmsg records, else lines of text */
+	char source[LIMIT_PATH + 1];
+	struct buf rest; /* a record or line that is not whole yet */
+	uint64_t size;
+};
+
+static int open_incoming(struct incoming *in, struct deploy *d, const char *name,
+			 bool records, struct kf_error *err)
+{
+	*in = (struct incoming){.d = d, .fd = -1, .records = records};
+	snprintf(in->source, sizeof(in->source), "%s", name);
+	in->fd = run_create(d->run, name, err);
+	return in->fd < 0 ? in->fd : 0;
+}
+
+static void close_incoming(struct incoming *in)
+{
+	cleanup_close(&in->fd);
+	in->fd = -1;
+	buf_fini(&in->rest);
+}
+
+/* "<6>[    1.234567] text": what `dmesg --raw` prints. */
+static int write_record(struct incoming *in, const struct kmsg_record *r)
+{
+	_buf_ struct buf line = BUF_INIT;
+	int rc = buf_printf(&line, "<%u>[%5llu.%06llu] ", r->facility * 8 + r->level,
+			    (unsigned long long)(r->usec / 1000000),
+			    (unsigned long long)(r->usec % 1000000));
+
+	if (rc == 0)
+		rc = buf_append(&line, r->text, r->text_len);
+	if (rc == 0)
+		rc = buf_append(&line, "\n", 1);
+	if (rc == 0)
+		rc = fs_write_all(in->fd, buf_data(&line), buf_len(&line));
+	return rc;
+}
+
+static int take_records(struct incoming *in, bool end)
+{
+	for (;;) {
+		const char *data = (const char *)buf_data(&in->rest);
+		struct kmsg_record rec;
+		size_t n = data ? kmsg_record_len(data, buf_len(&in->rest), end) : 0;
+		int r = 0;
+
+		if (n == 0)
+			return 0;
+		if (kmsg_parse(data, n, &rec) == 0) {
+			r = write_record(in, &rec);
+			if (r == 0)
+				r = findings_record(in->d->findings, &rec, "dmesg");
+		}
+		buf_consume(&in->rest, n);
+		if (r < 0)
+			return r;
+	}
+}
+
+static int take_lines(struct incoming *in, bool end)
+{
+	for (;;) {
+		const char *data = (const char *)buf_data(&in->rest);
+		size_t have = buf_len(&in->rest);
+		const char *nl = have ? memchr(data, '\n', have) : NULL;
+		size_t n = nl ? (size_t)(nl - data) : have;
+		int r;
+
+		if (have == 0 || (!nl && !end))
+			return 0;
+		r = findings_line(in->d->findings, data, n, in->source);
+		buf_consume(&in->rest, n + (nl != NULL));
+		if (r < 0)
+			return r;
+	}
+}
+
+static int feed(struct incoming *in, const void *data, size_t n, bool end, uint64_t limit,
+		struct kf_error *err)
+{
+	int r = 0;
+
+	in->size += n;
+	if (in->size > limit)
+		return kf_err(err, -EFBIG, KF_REASON_PROTOCOL,
+			      "the board's %s is larger than %llu MiB", in->source,
+			      (unsigned long long)(limit >> 20));
+	if (!in->records)
+		r = fs_write_all(in->fd, data, n);
+	if (r == 0)
+		r = buf_append(&in->rest, data, n);
+	if (r == 0)
+		r = in->records ? take_records(in, end) : take_lines(in, end);
+	if (r < 0)
+		return kf_err(err, r, KF_REASON_IO, "write %s/%s: %m",
+			      run_dir(in->d->run), in->source);
+	return 0;
+}
+
+/* DATA up to END. */
+static int receive(struct incoming *in, deadline_ms deadline, uint64_t limit,
+		   struct kf_error *err)
+{
+	struct peer_event ev;
+	int r;
+
+	do {
+		r = client_next(in->d->client, deadline, &ev, err);
+		if (r < 0)
+			return r;
+		if (ev.type != PEER_DATA)
+			return kf_err(err, -EPROTO, KF_REASON_PROTOCOL,
+				      "the agent broke off while it sent %s", in->source);
+		r = feed(in, ev.data, ev.len, ev.flags & FRAME_END, limit, err);
+	} while (r == 0 && !(ev.flags & FRAME_END));
+	return r;
+}
+
+int evidence_log(struct deploy *d, struct kf_error *err)
+{
+	Kferry__LogRequest q = KFERRY__LOG_REQUEST__INIT;
+	Kferry__Envelope env = CLIENT_ENVELOPE(LOG_REQUEST, log_request, &q);
+	deadline_ms deadline = deploy_deadline(d, "timeout.health");
+	const Kferry__Envelope *answer;
+	struct peer_event ev;
+	struct incoming in;
+	int r;
+
+	r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_LOG_START, deadline,
+			&answer, err);
+	if (r < 0)
+		return r;
+	r = open_incoming(&in, d, "dmesg", true, err);
+	if (r == 0)
+		r = receive(&in, deadline, MAX_LOG, err);
+	close_incoming(&in);
+	if (r == 0)
+		r = client_next(d->client, deadline, &ev, err);
+	if (r == 0 && !d->log)
+		d->log = strdup("dmesg");
+	return r;
+}
+
+/* The text to show a person is pstore's joined one, else any of pstore's, else the log.
+ */
+static void prefer_log(struct deploy *d, const char *name)
+{
+	bool best = strcmp(name, "pstore/dmesg.txt") == 0;
+	bool pstore = strncmp(name, "pstore/", 7) == 0;
+
+	if (d->log && !best && !(pstore && strncmp(d->log, "pstore/", 7) != 0))
+		return;
+	free(d->log);
+	d->log = strdup(name);
+}
+
+static int collect_file(struct deploy *d, const Kferry__File *f, deadline_ms deadline,
+			struct kf_error *err)
+{
+	bool is_log = strcmp(f->name, "dmesg") == 0;
+	char name[LIMIT_PATH + 1];
+	struct incoming in;
+	int r;
+
+	if (!text_is_path(f->name, strlen(f->name)) ||
+	    (!is_log && strncmp(f->name, "pstore/", 7) != 0))
+		return kf_err(err, -EPROTO, KF_REASON_PROTOCOL,
+			      "the agent sent a file named \"%s\"", f->name);
+	snprintf(name, sizeof(name), "%s", f->name);
+	r = open_incoming(&in, d, name, is_log, err);
+	if (r == 0)
+		r = receive(&in, deadline, LIMIT_COLLECT_FILE, err);
+	close_incoming(&in);
+	if (r == 0)
+		prefer_log(d, name);
+	return r;
+}
+
+static int collect(struct deploy *d, const char *boot_id, struct kf_error *err)
+{
+	Kferry__CollectRequest q = KFERRY__COLLECT_REQUEST__INIT;
+	Kferry__Envelope env = CLIENT_ENVELOPE(COLLECT_REQUEST, collect_request, &q);
+	deadline_ms deadline = deploy_deadline(d, "timeout.health");
+	unsigned files = 0;
+	int r;
+
+	q.boot_id = (char *)boot_id;
+	r = client_request(d->client, &env, deadline, err);
+	while (r == 0) {
+		struct peer_event ev;
+
+		r = client_next(d->client, deadline, &ev, err);
+		if (r < 0)
+			return r;
+		if (ev.type == PEER_ENVELOPE &&
+		    ev.env->body_case == KFERRY__ENVELOPE__BODY_DONE)
+			return 0;
+		if (ev.type != PEER_ENVELOPE ||
+		    ev.env->body_case != KFERRY__ENVELOPE__BODY_FILE ||
+		    ++files > LIMIT_COLLECT_FILES)
+			return kf_err(err, -EPROTO, KF_REASON_PROTOCOL,
+				      "the agent sent something else than the files of a "
+				      "boot, or too many");
+		r = collect_file(d, ev.env->file, deadline, err);
+	}
+	return r;
+}
+
+/*
+ * Which boot was the trial's?  Of those since the deploy began, newest first, the one of
+ * our slot; else one that left something in pstore (a kernel that died early never ran
+ * the agent that would have noted its slot).
+ */
+static bool find_boot(const struct deploy *d, const Kferry__Boots *boots,
+		      const char *now_boot, char ret[static BOOT_ID_SIZE])
+{
+	const Kferry__Boot *found = NULL;
+
+	for (size_t i = 0; i < boots->n_boot; i++) {
+		const Kferry__Boot *b = boots->boot[i];
+		bool before = strcmp(b->boot_id, d->old_boot) == 0;
+
+		if (strcmp(b->boot_id, now_boot) == 0 && b->n_pstore == 0)
+			continue;
+		if (!before && strcmp(b->slot, d->k->slot) == 0) {
+			found = b;
+			break;
+		}
+		if (!found && b->n_pstore > 0)
+			found = b;
+		if (before)
+			break;
+	}
+	if (!found || !*found->boot_id)
+		return false;
+	snprintf(ret, BOOT_ID_SIZE, "%s", found->boot_id);
+	return true;
+}
+
+int evidence_of_trial(struct deploy *d, const char *now_boot, struct kf_error *err)
+{
+	Kferry__BootsRequest q = KFERRY__BOOTS_REQUEST__INIT;
+	Kferry__Envelope env = CLIENT_ENVELOPE(BOOTS_REQUEST, boots_request, &q);
+	const Kferry__Envelope *answer;
+	char boot_id[BOOT_ID_SIZE];
+	int r;
+
+	r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_BOOTS,
+			deploy_deadline(d, "timeout.health"), &answer, err);
+	if (r < 0)
+		return r;
+	if (!find_boot(d, answer->boots, now_boot, boot_id))
+		return 0;
+	return collect(d, boot_id, err);
+}
+
+void evidence_save_findings(struct deploy *d)
+{
+	json_t *list = findings_json(d->findings);
+	_free_ char *text = json_dumps(list, JSON_INDENT(2));
+	struct kf_error err = {0};
+
+	if (text && run_write(d->run, "findings.json", text, strlen(text), &err) < 0)
+		ui_warn(d->ui, "%s", err.msg);
+	run_set(d->run, "findings", list);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Run directories.  mkdir(2) decides who has a number; result.json is replaced as a whole
+ * after each change, so that whoever reads it sees a complete one.
+ */
+#include "controller/deploy/run.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "controller/strf.h"
+#include "proto/base/fs.h"
+#include "proto/reason.h"
+#include "proto/text.h"
+
+#define TRIES 1000 /* numbers tried: so many runs may start at once */
+
+struct run {
+	char *dir;
+	int fd;
+	json_t *result; /* object */
+	json_t *steps;	/* borrowed from result */
+};
+
+/* The highest number of today's, 0 if there is none. */
+static long last_number(const char *base, const char *date)
+{
+	_closedir_ DIR *d = opendir(base);
+	struct dirent *de;
+	size_t n = strlen(date);
+	long last = 0;
+
+	while (d && (de = readdir(d))) {
+		char *end;
+		long number;
+
+		if (strncmp(de->d_name, date, n) != 0 || de->d_name[n] != '-')
+			continue;
+		number = strtol(de->d_name + n + 1, &end, 10);
+		if (!*end && number > last)
+			last = number;
+	}
+	return last;
+}
+
+static int make_dir(struct run *r, const char *base, const char *board,
+		    struct kf_error *err)
+{
+	char date[16];
+	time_t now = time(NULL);
+	struct tm tm;
+	long number;
+
+	if (!localtime_r(&now, &tm) || !strftime(date, sizeof(date), "%Y-%m-%d", &tm))
+		snprintf(date, sizeof(date), "0000-00-00");
+	number = last_number(base, date);
+	for (int i = 0; i < TRIES; i++) {
+		_free_ char *dir = strf("%s/%s-%ld", base, date, ++number);
+
+		if (!dir)
+			return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+		if (mkdir(dir, 0777) < 0) {
+			if (errno == EEXIST)
+				continue;
+			return kf_err(err, -errno, KF_REASON_IO,
+				      "make the run directory %s: %m", dir);
+		}
+		r->dir = strf("%s/%s", dir, board);
+		if (!r->dir)
+			return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+		if (mkdir(r->dir, 0777) < 0)
+			return kf_err(err, -errno, KF_REASON_IO,
+				      "make the run directory %s: %m", r->dir);
+		return 0;
+	}
+	return kf_err(err, -EEXIST, KF_REASON_IO, "no free run directory in %s", base);
+}
+
+static void save(struct run *r)
+{
+	_free_ char *text = json_dumps(r->result, JSON_INDENT(2));
+	_free_ char *whole = text ? strf("%s\n", text) : NULL;
+
+	if (whole)
+		(void)!fs_replace(r->fd, "result.json", whole, strlen(whole), 0644);
+}
+
+static void started(struct run *r)
+{
+	char text[40];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (localtime_r(&now, &tm) && strftime(text, sizeof(text), "%FT%T%z", &tm))
+		json_object_set_new(r->result, "started", json_string(text));
+}
+
+int run_new(const struct config *cfg, const char *board, struct run **ret,
+	    struct kf_error *err)
+{
+	const char *set = config_get(cfg, board, "run.dir");
+	_free_ char *base =
+		set && *set ? strdup(set) : strf("%s/runs", config_data_dir(cfg));
+	struct run *r = calloc(1, sizeof(*r));
+	int rc = -ENOMEM;
+
+	if (!r || !base) {
+		free(r);
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	}
+	r->fd = -1;
+	rc = fs_mkdirs(AT_FDCWD, base);
+	if (rc < 0)
+		rc = kf_err(err, rc, KF_REASON_IO, "make the directory of runs %s: %m",
+			    base);
+	else
+		rc = make_dir(r, base, board, err);
+	if (rc == 0) {
+		r->fd = fs_open_dir(AT_FDCWD, r->dir);
+		rc = r->fd < 0 ? kf_err(err, r->fd, KF_REASON_IO, "open %s: %m", r->dir)
+			       : 0;
+	}
+	if (rc < 0) {
+		run_free(r);
+		return rc;
+	}
+	r->steps = json_array();
+	r->result = json_pack("{s:s, s:o}", "board", board, "steps", r->steps);
+	started(r);
+	save(r);
+	*ret = r;
+	return 0;
+}
+
+void run_free(struct run *r)
+{
+	if (!r)
+		return;
+	json_decref(r->result);
+	cleanup_close(&r->fd);
+	free(r->dir);
+	free(r);
+}
+
+const char *run_dir(const struct run *r)
+{
+	return r->dir;
+}
+
+int run_create(struct run *r, const char *name, struct kf_error *err)
+{
+	int rc, fd;
+
+	if (!text_is_path(name, strlen(name)))
+		return kf_err(err, -EINVAL, KF_REASON_PROTOCOL,
+			      "\"%s\" cannot be a file's name in a run directory", name);
+	rc = fs_mkdirs_parent(r->fd, name);
+	if (rc < 0)
+		return kf_err(err, rc, KF_REASON_IO, "make the directory of %s/%s: %m",
+			      r->dir, name);
+	fd = fs_open_beneath(r->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return kf_err(err, fd, KF_REASON_IO, "create %s/%s: %m", r->dir, name);
+	return fd;
+}
+
+int run_write(struct run *r, const char *name, const void *data, size_t n,
+	      struct kf_error *err)
+{
+	_close_ int fd = run_create(r, name, err);
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	rc = fs_write_all(fd, data, n);
+	if (rc < 0)
+		return kf_err(err, rc, KF_REASON_IO, "write %s/%s: %m", r->dir, name);
+	return 0;
+}
+
+void run_step(struct run *r, const char *stage, int64_t took_ms, json_t *fields)
+{
+	json_t *step = json_pack("{s:s}", "stage", stage);
+
+	if (took_ms >= 0)
+		json_object_set_new(step, "took_ms", json_integer(took_ms));
+	if (fields)
+		json_object_update(step, fields);
+	json_decref(fields);
+	json_array_append_new(r->steps, step);
+	save(r);
+}
+
+void run_set(struct run *r, const char *key, json_t *value)
+{
+	json_object_set_new(r->result, key, value);
+	save(r);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A run: one deploy and what it left, in <runs dir>/<date>-<n>/<board>/:
+ *
+ *	result.json   what was deployed, steps with times, verdict, reason, findings
+ *	dmesg         the log of the boot that was judged, one line per record
+ *	findings.json the findings
+ *	pstore/...    what the dead kernel left
+ *
+ * The files are written as things happen, so that an interrupted run keeps what it has.
+ */
+#ifndef KF_RUN_H
+#define KF_RUN_H
+
+#include <jansson.h>
+
+#include "controller/config/config.h"
+
+struct run;
+
+/* base: config run.dir (default <data dir>/runs). Directory name from the local date plus
+ * a counter that makes it unique; created with mkdir, so two runs never share one. */
+int run_new(const struct config *cfg, const char *board, struct run **ret,
+	    struct kf_error *err) _must_check_;
+void run_free(struct run *r);
+const char *run_dir(const struct run *r);
+/* A file in the run's directory; name is ours or passed text_is_path().  Directories are
+ * made. */
+int run_write(struct run *r, const char *name, const void *data, size_t n,
+	      struct kf_error *err) _must_check_;
+int run_create(struct run *r, const char *name,
+	       struct kf_error *err) _must_check_; /* fd */
+/* Record a step or a field of result.json; written at once. Takes the reference. */
+void run_step(struct run *r, const char *stage, int64_t took_ms, json_t *fields);
+void run_set(struct run *r, const char *key, json_t *value);
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * After the reboot: what runs, is it healthy, and if not, why.  PASS is earned by seeing
+ * the very kernel that was sent run, its checks pass and its log free of faults, and the
+ * board take the confirmation.
+ */
+#include <string.h>
+
+#include "controller/deploy/deploy_internal.h"
+#include "controller/deploy/wait.h"
+#include "proto/base/clock.h"
+#include "proto/reason.h"
+#include "proto/text.h"
+
+#define RECONNECTS 3 /* a board that goes down may answer once more on its way */
+
+/* What the agent said runs, kept beyond the message. */
+struct running {
+	char boot_id[BOOT_ID_SIZE];
+	char release[LIMIT_RELEASE + 1];
+	char slot[SLOT_ID_SIZE];
+	const char
+		*matched; /* "build-id", "banner", "slot"; NULL: it is another kernel */
+	bool trial;	  /* it waits for a confirmation */
+	bool is_default;
+};
+
+static size_t line_len(const char *s)
+{
+	return strcspn(s, "\n");
+}
+
+/* By build-id where both have one, else by the banner.  The slot must agree too: another
+ * slot may hold the same image with other modules. */
+static const char *match(const struct kernel *k, const Kferry__Status *st)
+{
+	const struct manifest *m = &k->manifest;
+	bool slot = strcmp(st->running_slot, k->slot) == 0;
+
+	if (!slot)
+		return NULL;
+	if (m->build_id && *st->build_id)
+		return strcmp(m->build_id, st->build_id) == 0 ? "build-id" : NULL;
+	if (m->banner && *st->banner)
+		return line_len(st->banner) == strlen(m->banner) &&
+				       strncmp(st->banner, m->banner,
+					       strlen(m->banner)) == 0
+			       ? "banner"
+			       : NULL;
+	return strcmp(st->release, m->release) == 0 ? "slot" : NULL;
+}
+
+static int look(struct deploy *d, struct running *ret, struct kf_error *err)
+{
+	const Kferry__Status *st;
+	int r = deploy_status(d, &st, err);
+
+	if (r < 0)
+		return r;
+	*ret = (struct running){0};
+	snprintf(ret->boot_id, sizeof(ret->boot_id), "%s", st->boot_id);
+	snprintf(ret->release, sizeof(ret->release), "%s", st->release);
+	snprintf(ret->slot, sizeof(ret->slot), "%s", st->running_slot);
+	ret->matched = match(d->k, st);
+	ret->trial = st->trial == KFERRY__TRIAL__TRIAL_RUNNING;
+	ret->is_default = strcmp(st->default_slot, d->k->slot) == 0;
+	return 0;
+}
+
+static void say_reboot(struct deploy *d, const struct running *now, int64_t took_ms)
+{
+	char took[16];
+	json_t *fields;
+
+	if (took_ms < 0)
+		return;
+	fields = json_pack("{s:s, s:s, s:b}", "release", now->release, "slot", now->slot,
+			   "matches", now->matched != NULL);
+	run_step(d->run, "reboot", took_ms, json_incref(fields));
+	text_duration(took_ms, took);
+	if (now->matched)
+		ui_step(d->ui, "reboot", d->board, -1, fields,
+			"back after %s, running %s (%s matches)", took, d->k->slot,
+			now->matched);
+	else if (strcmp(now->slot, d->k->slot) == 0)
+		ui_step(d->ui, "reboot", d->board, -1, fields,
+			"back after %s, but %s runs under the name of %s", took,
+			now->release, d->k->slot);
+	else
+		ui_step(d->ui, "reboot", d->board, -1, fields,
+			"fell back to %s after %s (trial %s did not confirm)",
+			now->release, took, d->k->slot);
+}
+
+/* The title without what its class says already. */
+static const char *short_title(const struct finding *f)
+{
+	static const char head[] = "Kernel panic - not syncing: ";
+
+	return strncmp(f->title, head, strlen(head)) == 0 ? f->title + strlen(head)
+							  : f->title;
+}
+
+static int fail_by_finding(const struct finding *f, int reason, struct kf_error *err)
+{
+	return kf_err(err, -EIO, reason, "%s: \"%s\"", f->class_name, short_title(f));
+}
+
+/* The board came back with something else.  Evidence that cannot be had does not change
+ * the verdict. */
+static int fell_back(struct deploy *d, const struct running *now, struct kf_error *err)
+{
+	struct kf_error inner = {0};
+	const struct finding *worst;
+
+	if (evidence_of_trial(d, now->boot_id, &inner) < 0)
+		ui_warn(d->ui, "%s: the dead kernel's log could not be fetched: %s",
+			d->board, inner.msg);
+	evidence_save_findings(d);
+	worst = findings_worst(d->findings);
+	if (worst && worst->severity >= SEVERITY_ERROR)
+		return fail_by_finding(worst, KF_REASON_FELL_BACK, err);
+	return kf_err(err, -EIO, KF_REASON_FELL_BACK,
+		      "the trial kernel did not come up; it left no panic and no oops%s",
+		      d->log ? "" : ", and no log");
+}
+
+static unsigned count(const struct findings *f, enum severity at_least)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < findings_count(f); i++)
+		n += findings_at(f, i)->severity >= at_least;
+	return n;
+}
+
+/* Checks and log of the running kernel; nothing is decided on the board. */
+static int examine(struct deploy *d, struct kf_error *err)
+{
+	struct kf_error unhealthy = {0};
+	const struct finding *worst;
+	int health = health_check(d, &unhealthy);
+	int r;
+
+	if (health < 0 && unhealthy.reason != KF_REASON_UNHEALTHY) {
+		*err = unhealthy;
+		return health;
+	}
+	r = evidence_log(d, err);
+	if (r < 0)
+		return r;
+	evidence_save_findings(d);
+	worst = findings_worst(d->findings);
+	if (worst && worst->severity >= SEVERITY_ERROR)
+		return fail_by_finding(worst, KF_REASON_UNHEALTHY, err);
+	if (health < 0) {
+		*err = unhealthy;
+		return health;
+	}
+	return 0;
+}
+
+static int confirm(struct deploy *d, bool make_default, struct kf_error *err)
+{
+	Kferry__ConfirmRequest q = KFERRY__CONFIRM_REQUEST__INIT;
+	Kferry__Envelope env = CLIENT_ENVELOPE(CONFIRM_REQUEST, confirm_request, &q);
+	const Kferry__Envelope *answer;
+	int r;
+
+	q.slot = (char *)d->k->slot;
+	q.make_default = make_default;
+	r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_DONE,
+			deploy_deadline(d, "timeout.install"), &answer, err);
+	if (r < 0 && !deploy_is_lost(err))
+		kf_err_wrap(err, "the kernel is healthy, and the board did not take the "
+				 "confirmation");
+	return r;
+}
+
+/* A kernel that failed while it runs is not left to its deadline. */
+static void send_home(struct deploy *d, const struct running *now)
+{
+	Kferry__RebootRequest q = KFERRY__REBOOT_REQUEST__INIT;
+	Kferry__Envelope env = CLIENT_ENVELOPE(REBOOT_REQUEST, reboot_request, &q);
+	const Kferry__Envelope *answer;
+	struct kf_error err = {0};
+
+	if (!now->trial || !d->client)
+		return;
+	q.mode = KFERRY__REBOOT_MODE__REBOOT_NORMAL;
+	if (client_call(d->client, &env, KFERRY__ENVELOPE__BODY_DONE,
+			deploy_deadline(d, "timeout.connect"), &answer, &err) < 0)
+		ui_debug(d->ui, "%s: the reboot was not answered: %s", d->board, err.msg);
+	run_set(d->run, "returns", json_true());
+	ui_note(d->ui, "%s: rebooting into its known-good kernel", d->board);
+}
+
+static void pass_text(struct deploy *d, bool make_default, char text[static 256])
+{
+	unsigned warnings = count(d->findings, SEVERITY_WARNING);
+	char found[64] = "no new kernel findings";
+
+	if (warnings > 0)
+		snprintf(found, sizeof(found), "%u warning%s", warnings,
+			 warnings == 1 ? "" : "s");
+	d->passed_warnings = warnings > 0;
+	snprintf(text, 256, "%s; %s", found,
+		 make_default ? "confirmed as default"
+			      : "confirmed; the default is as it was");
+}
+
+static int judge(struct deploy *d, int64_t took_ms, struct running *now,
+		 char text[static 256], struct kf_error *err)
+{
+	bool make_default =
+		!d->opts->once &&
+		strcmp(config_get(d->cfg, d->board, "deploy.after_pass"), "default") == 0;
+	int r = look(d, now, err);
+
+	if (r < 0)
+		return r;
+	say_reboot(d, now, took_ms);
+	if (strcmp(now->slot, d->k->slot) != 0)
+		return fell_back(d, now, err);
+	if (!now->matched) {
+		send_home(d, now);
+		return kf_err(err, -EIO, KF_REASON_WRONG_KERNEL,
+			      "%s runs, and it is not the kernel that was sent (%s)",
+			      now->release, d->k->manifest.release);
+	}
+	memcpy(d->trial_boot, now->boot_id, sizeof(d->trial_boot));
+	r = examine(d, err);
+	if (r == 0 &&
+	    (now->trial || (make_default && !now->is_default) || d->opts->force))
+		r = confirm(d, make_default, err);
+	if (r < 0) {
+		if (err->reason == KF_REASON_UNHEALTHY)
+			send_home(d, now);
+		return r;
+	}
+	pass_text(d, make_default, text);
+	return 0;
+}
+
+/* The connection broke while the kernel was looked at: it may have died of it. */
+static int reconnect(struct deploy *d, int64_t *ret_took, struct kf_error *err)
+{
+	struct kf_error why = *err;
+	int64_t start = clock_now_ms();
+	int64_t limit = config_ms(d->cfg, d->board, "timeout.reboot") +
+			config_ms(d->cfg, d->board, "timeout.confirm");
+	int r;
+
+	ui_note(d->ui, "%s: %s; waiting to see what became of the kernel", d->board,
+		why.msg);
+	client_close(d->client);
+	d->client = NULL;
+	*err = (struct kf_error){0};
+	/* Without a reboot (the kernel ran already) any boot will do. */
+	r = wait_for_boot(d->cfg, d->ui, d->board,
+			  strcmp(d->trial_boot, d->old_boot) == 0 ? NULL : d->old_boot,
+			  deadline_in(limit), &d->client, err);
+	if (r < 0)
+		return kf_err_wrap(err, "after the connection was lost (%s)", why.msg);
+	*ret_took = clock_now_ms() - start;
+	return 0;
+}
+
+int verdict_reach(struct deploy *d, int64_t took_ms, char text[static 256],
+		  struct kf_error *err)
+{
+	struct running now = {0};
+	int r = judge(d, took_ms, &now, text, err);
+
+	for (int i = 0; i < RECONNECTS && r < 0 && deploy_is_lost(err); i++) {
+		int64_t took = -1;
+
+		r = reconnect(d, &took, err);
+		if (r == 0)
+			r = look(d, &now, err);
+		if (r == 0)
+			r = judge(d, strcmp(now.boot_id, d->trial_boot) ? took : -1, &now,
+				  text, err);
+	}
+	return r;
+}

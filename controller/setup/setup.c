@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The steps of a setup, in an order in which a cut leaves a board that still has its old
+ * agent or none: files first, each atomically, then the services are told.
+ */
+#include "controller/setup/setup.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "controller/place.h"
+#include "controller/setup/setup_remote.h"
+#include "proto/base/fs.h"
+#include "proto/limits.h"
+#include "proto/reason.h"
+#include "proto/text.h"
+
+#define AGENT_MAX    (64 * 1024 * 1024)
+#define UNIT_MAX     (256 * 1024)
+#define OUTPUT_MAX   (64 * 1024)
+#define UNITS_MAX    16
+#define DEFAULT_PATH "/usr/local/sbin/kferryd" /* as the files of agent/units have it */
+
+struct setup {
+	const struct config *cfg;
+	struct ui *ui;
+	const char *board;
+	struct remote *remote;
+	char machine[LIMIT_NAME + 1], user[LIMIT_NAME + 1], init[16];
+	const char *agent_path;
+	unsigned changes;
+	char *units[UNITS_MAX + 1]; /* to enable */
+	unsigned unit_count;
+};
+
+static void told(struct setup *s, const char *fmt, ...) _printf_(2, 3);
+
+static void told(struct setup *s, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	s->changes++;
+	ui_step(s->ui, "setup", s->board, -1, NULL, "%s", text);
+}
+
+/* --- what the board is
+ * ------------------------------------------------------------------ */
+
+static const char facts_script[] =
+	"echo machine=$(uname -m); echo user=$(id -un); "
+	"if test -d /run/systemd/system; then echo init=systemd; "
+	"elif test -d /etc/init.d; then echo init=sysv; else echo init=none; fi";
+
+static void take_fact(const char *line, const char *name, char *dst, size_t size)
+{
+	size_t n = strlen(name);
+
+	if (!strncmp(line, name, n) && line[n] == '=')
+		snprintf(dst, size, "%s", line + n + 1);
+}
+
+static int look(struct setup *s, struct kf_error *err)
+{
+	_buf_ struct buf out = {.max = OUTPUT_MAX};
+	char *rest;
+	int rc;
+
+	rc = remote_sh(s->remote, "look at the board", facts_script, NULL, &out, err);
+	if (rc < 0)
+		return rc;
+	rest = (char *)buf_str(&out);
+	for (char *line; rest && (line = strsep(&rest, "\n"));) {
+		take_fact(line, "machine", s->machine, sizeof(s->machine));
+		take_fact(line, "user", s->user, sizeof(s->user));
+		take_fact(line, "init", s->init, sizeof(s->init));
+	}
+	if (!text_is_name(s->machine) || !text_is_name(s->user) || !*s->init)
+		return kf_err(err, -EBADMSG, KF_REASON_EXEC,
+			      "the board's shell does not answer as one: does its login "
+			      "print something or start a menu?");
+	ui_debug(s->ui, "%s: %s, login %s, init %s", s->board, s->machine, s->user,
+		 s->init);
+	return 0;
+}
+
+/* --- the agent's binary
+ * ------------------------------------------------------------------- */
+
+static const struct {
+	const char *machine;
+	unsigned elf;
+} machines[] = {{"x86_64", 62}, {"aarch64", 183}, {"armv7l", 40},
+		{"armv6l", 40}, {"riscv64", 243}, {"i686", 3}};
+
+/* Is this an ELF program for that machine?  Unknown machines are believed. */
+static bool is_for(const struct buf *b, const char *machine)
+{
+	const uint8_t *d = buf_data(b);
+
+	if (buf_len(b) < 20 || memcmp(d, "\177ELF", 4))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
+		if (!strcmp(machines[i].machine, machine))
+			return (d[18] | d[19] << 8) == (int)machines[i].elf;
+	return true;
+}
+
+static int find_agent(const char *machine, char **ret)
+{
+	const char *dir = getenv("KF_AGENT_DIR");
+	_free_ char *in_tree = NULL, *installed = NULL;
+	struct utsname uts;
+	bool same = uname(&uts) == 0 && !strcmp(uts.machine, machine);
+	char *path;
+
+	if (dir && *dir) {
+		if (asprintf(&path, "%s/kferryd-%s", dir, machine) < 0)
+			return -ENOMEM;
+		*ret = path;
+		return 0;
+	}
+	if (asprintf(&in_tree, "build/static%s%s/kferryd", same ? "" : "-",
+		     same ? "" : machine) < 0) {
+		in_tree = NULL;
+		return -ENOMEM;
+	}
+	if (asprintf(&installed, "agent/kferryd-%s", machine) < 0) {
+		installed = NULL;
+		return -ENOMEM;
+	}
+	return place_find(in_tree, installed, ret);
+}
+
+static int put_agent(struct setup *s, struct kf_error *err)
+{
+	_free_ char *path = NULL;
+	_buf_ struct buf bytes = BUF_INIT;
+	bool changed = false;
+	char size[16];
+	int rc;
+
+	rc = find_agent(s->machine, &path);
+	if (rc < 0)
+		return kf_err(err, rc, KF_REASON_NOT_FOUND,
+			      "there is no agent for %s here; `make agent-static` makes "
+			      "one for this machine, and KF_AGENT_DIR names a directory "
+			      "with kferryd-%s",
+			      s->machine, s->machine);
+	rc = fs_read_file(AT_FDCWD, path, AGENT_MAX, &bytes);
+	if (rc < 0)
+		return kf_err(err, rc, KF_REASON_IO, "read the agent %s: %m", path);
+	if (!is_for(&bytes, s->machine))
+		return kf_err(err, -ENOEXEC, KF_REASON_ARCH,
+			      "%s is no program for the board, which is %s", path,
+			      s->machine);
+	rc = remote_install(s->remote, s->agent_path, "755", buf_data(&bytes),
+			    buf_len(&bytes), &changed, err);
+	if (rc == 0 && changed)
+		told(s, "agent %s, %s", s->agent_path, text_bytes(buf_len(&bytes), size));
+	return rc;
+}
+
+/* --- its files
+ * ------------------------------------------------------------------------------ */
+
+/* text with every DEFAULT_PATH as a whole word made the agent's path. */
+static int set_path(const struct setup *s, struct buf *text, struct buf *ret)
+{
+	const char *at = buf_str(text), *found;
+	int rc = 0;
+
+	if (!at)
+		return -ENOMEM;
+	while (rc == 0 && (found = strstr(at, DEFAULT_PATH))) {
+		const char *behind = found + strlen(DEFAULT_PATH);
+
+		rc = buf_append(ret, at, (size_t)(found - at));
+		if (rc == 0 && strchr(" \t\n\"'", *behind))
+			rc = buf_printf(ret, "%s", s->agent_path);
+		else if (rc == 0)
+			rc = buf_append(ret, found, strlen(DEFAULT_PATH));
+		at = behind;
+	}
+	return rc < 0 ? rc : buf_append(ret, at, strlen(at));
+}
+
+static int find_file(const char *name, char **ret)
+{
+	_free_ char *in_tree = NULL, *installed = NULL;
+
+	if (asprintf(&in_tree, "agent/units/%s", name) < 0) {
+		in_tree = NULL;
+		return -ENOMEM;
+	}
+	if (asprintf(&installed, "agent/%s", name) < 0) {
+		installed = NULL;
+		return -ENOMEM;
+	}
+	return place_find(in_tree, installed, ret);
+}
+
+/* A unit that can be enabled is remembered. */
+static int note_unit(struct setup *s, const char *name, struct buf *text)
+{
+	const char *dot = strrchr(name, '.');
+
+	if (!dot || (strcmp(dot, ".service") && strcmp(dot, ".socket")) ||
+	    !buf_str(text) || !strstr(buf_str(text), "[Install]") ||
+	    s->unit_count == UNITS_MAX)
+		return 0;
+	s->units[s->unit_count] = strdup(name);
+	return s->units[s->unit_count++] ? 0 : -ENOMEM;
+}
+
+static int put_file(struct setup *s, const char *name, const char *mode,
+		    const char *place, struct kf_error *err)
+{
+	_buf_ struct buf raw = BUF_INIT, text = BUF_INIT;
+	_free_ char *path = NULL;
+	bool changed = false;
+	int rc = find_file(name, &path);
+
+	if (rc == 0)
+		rc = fs_read_file(AT_FDCWD, path, UNIT_MAX, &raw);
+	if (rc == 0)
+		rc = set_path(s, &raw, &text);
+	if (rc == 0)
+		rc = note_unit(s, name, &text);
+	if (rc < 0)
+		return kf_err(err, rc, KF_REASON_IO, "%s of the agent: %m", name);
+	rc = remote_install(s->remote, place, mode, buf_data(&text), buf_len(&text),
+			    &changed, err);
+	if (rc == 0 && changed)
+		told(s, "%s", place);
+	return rc;
+}
+
+/* One line of install.list: init system, file, mode, place. */
+static int put_listed(struct setup *s, char *line, struct kf_error *err)
+{
+	char *word[4];
+	int n = 0;
+
+	for (char *w; n < 4 && (w = strsep(&line, " \t"));)
+		if (*w)
+			word[n++] = w;
+	if (n < 4 || word[0][0] == '#' ||
+	    (strcmp(word[0], "any") && strcmp(word[0], s->init)))
+		return 0;
+	return put_file(s, word[1], word[2], word[3], err);
+}
+
+static int put_files(struct setup *s, struct kf_error *err)
+{
+	_free_ char *path = NULL;
+	_buf_ struct buf list = BUF_INIT;
+	char *rest;
+	int rc = find_file("install.list", &path);
+
+	if (rc == 0)
+		rc = fs_read_file(AT_FDCWD, path, UNIT_MAX, &list);
+	if (rc == 0 && !buf_str(&list))
+		rc = -ENOMEM;
+	if (rc < 0)
+		return kf_err(err, rc, KF_REASON_IO, "install.list of the agent: %m");
+	rest = (char *)buf_str(&list);
+	for (char *line; rc == 0 && (line = strsep(&rest, "\n"));)
+		rc = put_listed(s, line, err);
+	return rc;
+}
+
+/* --- its configuration
+ * ------------------------------------------------------------------------ */
+
+static int conf_text(const struct setup *s, struct buf *b)
+{
+	static const struct {
+		const char *name, *key;
+		bool seconds;
+	} keys[] = {
+		{"board_kind", "board.profile", false},
+		{"chain", "boot.chain", false},
+		{"hook", "boot.hook", false},
+		{"keep", "deploy.keep", false},
+		{"trial_cmdline", "boot.trial_cmdline", false},
+		{"watchdog", "watchdog.device", false},
+		{"watchdog_timeout", "watchdog.timeout", true},
+		{"confirm_timeout", "timeout.confirm", true},
+		{"state_dir", "agent.state_dir", false},
+	};
+	int rc = buf_printf(b, "# Written by `kferry board setup`, which overwrites what "
+			       "is changed here.\n");
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys) && rc == 0; i++) {
+		const char *value = config_get(s->cfg, s->board, keys[i].key);
+
+		if (value && keys[i].seconds)
+			rc = buf_printf(b, "%s = %" PRId64 "\n", keys[i].name,
+					(config_ms(s->cfg, s->board, keys[i].key) + 999) /
+						1000);
+		else if (value)
+			rc = buf_printf(b, "%s = %s\n", keys[i].name, value);
+	}
+	return rc;
+}
+
+static int put_conf(struct setup *s, struct kf_error *err)
+{
+	static const char place[] = "/etc/kferry/agent.conf";
+	_buf_ struct buf text = BUF_INIT;
+	bool changed = false;
+	int rc = conf_text(s, &text);
+
+	if (rc < 0)
+		return kf_err(err, rc, KF_REASON_NO_MEMORY, "%s: %m", place);
+	rc = remote_install(s->remote, place, "644", buf_data(&text), buf_len(&text),
+			    &changed, err);
+	if (rc == 0 && changed)
+		told(s, "%s", place);
+	return rc;
+}
+
+/* --- group and services
+ * ------------------------------------------------------------------------- */
+
+static const char group_script[] =
+	"{ getent group kferry || grep '^kferry:' /etc/group; } >/dev/null 2>&1 || { "
+	"if command -v groupadd; then groupadd -r kferry; "
+	"elif command -v addgroup; then addgroup -S kferry; "
+	"else g=990; while grep -q \":$g:\" /etc/group; do g=$((g - 1)); done; "
+	"echo \"kferry:x:$g:\" >> /etc/group; fi >/dev/null && echo \"group kferry\"; "
+	"} || exit 1; "
+	"test \"$1\" = root && exit 0; "
+	"case \" $(id -nG \"$1\") \" in *' kferry '*) exit 0 ;; esac; "
+	"if command -v usermod; then usermod -aG kferry \"$1\"; "
+	"else addgroup \"$1\" kferry; fi >/dev/null && echo \"$1 is in group kferry\"";
+
+/* $1: yes when something changed; then the units.  What it does it prints. */
+static const char systemd_script[] =
+	"changed=$1; shift; "
+	"if test $changed = yes; then systemctl daemon-reload || exit 1; "
+	"systemd-tmpfiles --create /etc/tmpfiles.d/kferry.conf || :; fi; "
+	"for u; do systemctl -q is-enabled \"$u\" 2>/dev/null || "
+	"{ systemctl -q enable \"$u\" && echo \"$u enabled\"; } || exit 1; done; "
+	"if test $changed = yes || ! systemctl -q is-active kferryd.service; then "
+	"systemctl stop kferryd.service; systemctl restart kferryd.socket || exit 1; "
+	"systemctl start kferryd.service || exit 1; echo 'kferryd started'; fi";
+
+static const char sysv_script[] =
+	"if command -v update-rc.d >/dev/null; then update-rc.d kferryd defaults; "
+	"elif command -v rc-update >/dev/null; then rc-update -q add kferryd default; "
+	"elif ! test -e /etc/init.d/S90kferryd; then "
+	"ln -s kferryd /etc/init.d/S90kferryd; fi >/dev/null || exit 1; "
+	"if test $1 = yes || ! /etc/init.d/kferryd status >/dev/null; then "
+	"/etc/init.d/kferryd restart >/dev/null || /etc/init.d/kferryd start >/dev/null "
+	"|| "
+	"exit 1; echo 'kferryd started'; fi";
+
+/* Run as root a script that prints a line for each change. */
+static int run_telling(struct setup *s, const char *doing, const char *script,
+		       const char *const args[], struct kf_error *err)
+{
+	_buf_ struct buf out = {.max = OUTPUT_MAX};
+	char *rest;
+	int rc = remote_root_sh(s->remote, doing, script, args, &out, err);
+
+	if (rc < 0)
+		return rc;
+	rest = (char *)buf_str(&out);
+	for (char *line; rest && (line = strsep(&rest, "\n"));)
+		if (*line)
+			told(s, "%s", line);
+	return 0;
+}
+
+static int start_services(struct setup *s, struct kf_error *err)
+{
+	const char *args[UNITS_MAX + 2] = {s->changes ? "yes" : "no"};
+
+	for (unsigned i = 0; i < s->unit_count; i++)
+		args[i + 1] = s->units[i];
+	if (!strcmp(s->init, "systemd"))
+		return run_telling(s, "start the agent", systemd_script, args, err);
+	args[1] = NULL;
+	if (!strcmp(s->init, "sysv"))
+		return run_telling(s, "start the agent", sysv_script, args, err);
+	return kf_err(err, -ENOTSUP, KF_REASON_UNSUPPORTED,
+		      "the agent is there, but the board has neither systemd nor "
+		      "/etc/init.d: have its init run `%s early` and `%s serve`",
+		      s->agent_path, s->agent_path);
+}
+
+static int run(struct setup *s, struct kf_error *err)
+{
+	const char *user[] = {s->user, NULL};
+	int rc = look(s, err);
+
+	if (rc == 0)
+		rc = remote_become_root(s->remote, err);
+	if (rc == 0)
+		rc = put_agent(s, err);
+	if (rc == 0)
+		rc = put_conf(s, err);
+	if (rc == 0)
+		rc = put_files(s, err);
+	if (rc == 0)
+		rc = run_telling(s, "make the group kferry", group_script, user, err);
+	return rc < 0 ? rc : start_services(s, err);
+}
+
+int setup_board(const struct config *cfg, struct ui *ui, const char *board,
+		unsigned *ret_changes, struct kf_error *err)
+{
+	struct setup s = {.cfg = cfg, .ui = ui, .board = board};
+	int rc;
+
+	s.agent_path = config_get(cfg, board, "agent.path");
+	if (!s.agent_path || s.agent_path[0] != '/')
+		return kf_err(err, -EINVAL, KF_REASON_CONFIG,
+			      "agent.path must be an absolute path");
+	rc = remote_open(cfg, ui, board, &s.remote, err);
+	if (rc < 0)
+		return rc;
+	rc = run(&s, err);
+	for (unsigned i = 0; i < s.unit_count; i++)
+		free(s.units[i]);
+	remote_close(s.remote);
+	if (rc == 0)
+		*ret_changes = s.changes;
+	return rc;
+}

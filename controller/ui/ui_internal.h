@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of ui share; nobody else includes it. */
+#ifndef KF_UI_INTERNAL_H
+#define KF_UI_INTERNAL_H
+
+#include <pthread.h>
+
+#include "controller/ui/ui.h"
+#include "proto/base/buf.h"
+
+#define UI_LIVE_MAX 16 /* boards shown at once; more have no live line */
+
+/* A step under way. */
+struct ui_live {
+	char stage[24];
+	char board[72];
+	char text[160];
+	uint64_t done, total;
+	int64_t began; /* clock_now_ms() */
+};
+
+struct ui {
+	pthread_mutex_t lock; /* everything below, and the two streams */
+	struct ui_opts opts;
+	int out_error;
+	bool out_tty, err_tty, out_colour, err_colour;
+	struct ui_live live[UI_LIVE_MAX];
+	unsigned live_count;
+	unsigned drawn; /* lines of the live area on the screen now */
+	int64_t drawn_at;
+};
+
+/* All of these want the lock held. */
+
+/* Take the live area off the screen. */
+void ui_live_erase(struct ui *ui);
+/* Put it back (after ui_live_erase() and other output). */
+void ui_live_draw(struct ui *ui);
+/* A step of this board ended. */
+void ui_live_remove(struct ui *ui, const char *board);
+/* Print an event and a newline; takes the reference.  board, text may be NULL. */
+void ui_event(struct ui *ui, const char *event, const char *board, const char *text,
+	      json_t *extra);
+
+/* Escaped for a terminal, as a JSON string; NULL without memory. */
+json_t *ui_json_text(const char *s, size_t n);
+
+#endif
