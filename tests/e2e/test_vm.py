@@ -189,7 +189,8 @@ class Vm(unittest.TestCase):
         for name, where, mode in (("lab-fault", "/usr/local/sbin", "755"),
                                   ("lab-fault.service", "/etc/systemd/system", "644")):
             data = (LAB / "faults" / name).read_bytes()
-            self.on_board("install", "-m", mode, "/dev/stdin", f"{where}/{name}", stdin=data)
+            self.on_board("sh", "-c", f"cat > {where}/{name} && chmod {mode} {where}/{name}",
+                          stdin=data)
         self.on_board("systemctl", "enable", "lab-fault.service")
         done, _ = self.falls_back(cmdline="lab.fault=HARDLOCKUP maxcpus=1")
         self.assertIn("fell back", done.text)
