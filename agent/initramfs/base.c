@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Finding the running kernel's initramfs: the running slot's own, else the one that the
- * boot chain knows it started, else the distribution's for the running release.
+ * Finding an initramfs that suits this board: the running slot's own; for a slot without
+ * one, the foreign kernel's as it was when that ran; for a foreign kernel the one that
+ * the boot chain knows it started, else the distribution's for the running release.
  */
 #include "agent/initramfs/base.h"
 
@@ -11,6 +12,8 @@
 
 #include "proto/base/fs.h"
 #include "proto/reason.h"
+
+#define FOREIGN_INITRD "foreign-initrd" /* in the state directory: a path */
 
 void initramfs_base_close(struct initramfs_base *b)
 {
@@ -81,37 +84,92 @@ static int from_path(const struct agent *a, const char *path, struct initramfs_b
 	return fill(ret, fd, TAKE_PTR(name), 0, err);
 }
 
-int initramfs_base_open(const struct agent *a, const struct boot_chain *chain,
-			struct initramfs_base *ret, struct kf_error *err)
+/* Where the running foreign kernel's initramfs is, below a->root. */
+static int find_foreign(const struct agent *a, const struct boot_chain *chain, char **ret,
+			struct kf_error *err)
 {
 	/* Debian and Ubuntu; Fedora; SUSE. */
 	static const char *const names[] = {"/boot/initrd.img-%s",
 					    "/boot/initramfs-%s.img", "/boot/initrd-%s"};
-	_free_ char *known = NULL;
 	int r;
 
-	if (a->boot.slot[0] != '\0')
-		return from_slot(a, ret, err);
-	r = chain && chain->running_initrd ? chain->running_initrd(a, &known) : -ENOENT;
+	r = chain && chain->running_initrd ? chain->running_initrd(a, ret) : -ENOENT;
 	if (r == 0)
-		return from_path(a, known, ret, err);
+		return 0;
 	if (r != -ENOENT)
 		return kf_err(err, r, KF_REASON_INITRAMFS,
 			      "ask boot chain %s for the running initramfs: %m",
 			      chain->name);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const char *blank = strstr(names[i], "%s");
-		_free_ char *path = NULL;
+		_free_ char *path = NULL, *full = NULL;
 
 		if (asprintf(&path, "%.*s%s%s", (int)(blank - names[i]), names[i],
-			     a->boot.release, blank + 2) < 0)
+			     a->boot.release, blank + 2) < 0 ||
+		    !(full = agent_path(a, path)))
 			return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY,
 				      "find the running initramfs: %m");
-		r = from_path(a, path, ret, err);
-		if (r != -ENOENT)
-			return r;
+		if (fs_exists(AT_FDCWD, full)) {
+			*ret = TAKE_PTR(path);
+			return 0;
+		}
 	}
 	return kf_err(err, -ENOENT, KF_REASON_INITRAMFS,
 		      "the running kernel %s has no initramfs in /boot that is known",
 		      a->boot.release);
+}
+
+/* What initramfs_base_remember() wrote, or why the running slot gives none. */
+static int from_memory(const struct agent *a, struct initramfs_base *ret,
+		       struct kf_error *err)
+{
+	_free_ char *path = NULL;
+	int r = fs_read_line(a->state_fd, FOREIGN_INITRD, &path);
+
+	if (r == 0 && path[0] == '/')
+		r = from_path(a, path, ret, err);
+	if (r == -ENOENT)
+		return kf_err(
+			err, r, KF_REASON_INITRAMFS,
+			"the running slot %s has no initramfs, and none of the board's "
+			"own kernel is known: reboot into that one first",
+			a->boot.slot);
+	return r;
+}
+
+int initramfs_base_open(const struct agent *a, const struct boot_chain *chain,
+			struct initramfs_base *ret, struct kf_error *err)
+{
+	_free_ char *path = NULL;
+	int r;
+
+	if (a->boot.slot[0] != '\0') {
+		r = from_slot(a, ret, err);
+		return r == -ENOENT ? from_memory(a, ret, err) : r;
+	}
+	r = find_foreign(a, chain, &path, err);
+	return r < 0 ? r : from_path(a, path, ret, err);
+}
+
+int initramfs_base_remember(const struct agent *a, const struct boot_chain *chain,
+			    struct kf_error *err)
+{
+	_free_ char *path = NULL, *known = NULL;
+	int r;
+
+	if (a->boot.slot[0] != '\0')
+		return 0;
+	r = find_foreign(a, chain, &path, err);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	if (fs_read_line(a->state_fd, FOREIGN_INITRD, &known) == 0 &&
+	    strcmp(known, path) == 0)
+		return 0;
+	r = fs_replace(a->state_fd, FOREIGN_INITRD, path, strlen(path), 0644);
+	if (r < 0)
+		return kf_err(err, r, r == -ENOSPC ? KF_REASON_SPACE : KF_REASON_IO,
+			      "note where the board's own initramfs is: %m");
+	return 0;
 }

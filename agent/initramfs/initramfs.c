@@ -121,7 +121,7 @@ static int make_distro(const struct agent *a, const struct slot *s,
 	return 0;
 }
 
-/* Does the running system do without one?  An error is for graft to tell. */
+/* Does this board do without one?  An error is for graft to tell. */
 static bool board_has_none(const struct agent *a, const struct boot_chain *chain)
 {
 	_base_ struct initramfs_base base = {.fd = -1};
@@ -194,7 +194,9 @@ int initramfs_make(const struct agent *a, const struct boot_chain *chain,
 	struct initramfs_result result = {.how = NULL};
 	int r;
 
-	r = make(a, chain, s, mode, cancel, &result, err);
+	r = initramfs_base_remember(a, chain, err);
+	if (r == 0)
+		r = make(a, chain, s, mode, cancel, &result, err);
 	if (r == 0 && strcmp(result.how, "none") != 0)
 		r = keep(s, err);
 	if (r < 0) {

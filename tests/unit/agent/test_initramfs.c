@@ -147,6 +147,33 @@ static void plain_where_the_kernel_cannot_zstd(void **state)
 	kernel_fini(&b, &s);
 }
 
+/* A slot of its own, with the manifest of s, that counts as the running one.  initrd may
+ * be NULL: it has none. */
+static void run_slot(struct board *b, struct slot *s, const struct slot_conf *conf,
+		     const struct buf *initrd)
+{
+	_buf_ struct buf manifest = BUF_INIT;
+	_free_ char *rel = NULL;
+	struct kf_error err = {0};
+	_close_ int fd = -1;
+	struct digest d;
+
+	assert_int_equal(manifest_emit(&s->manifest, &manifest, &err), 0);
+	digest_bytes(buf_data(&manifest), buf_len(&manifest), &d);
+	manifest_slot_id(&d, b->a.boot.slot);
+	assert_true(asprintf(&rel, "var/lib/kferry/slots/%s", b->a.boot.slot) > 0);
+	assert_int_equal(fs_mkdirs(b->fd, rel), 0);
+	fd = fs_open_dir(b->fd, rel);
+	assert_int_equal(
+		fs_replace(fd, "manifest", buf_data(&manifest), buf_len(&manifest), 0644),
+		0);
+	if (initrd)
+		assert_int_equal(
+			fs_replace(fd, "initrd", buf_data(initrd), buf_len(initrd), 0600),
+			0);
+	assert_int_equal(slot_conf_save(fd, conf, &err), 0);
+}
+
 static void grafts_on_a_graft(void **state)
 {
 	_free_ char *names = NULL;
@@ -155,9 +182,9 @@ static void grafts_on_a_graft(void **state)
 	struct slot_conf conf = {.chain = (char *)"hook",
 				 .cmdline = (char *)"quiet",
 				 .initramfs = (char *)"graft"};
-	_buf_ struct buf base = BUF_INIT, manifest = BUF_INIT, image = BUF_INIT;
+	_buf_ struct buf base = BUF_INIT;
 	struct board b;
-	struct slot s, running;
+	struct slot s;
 
 	(void)state;
 	kernel_init(&b, &s);
@@ -165,30 +192,7 @@ static void grafts_on_a_graft(void **state)
 	cpio_make(&base, "zstd", base_names);
 	conf.initrd_base = buf_len(&base);
 	cpio_make(&base, "zstd", (const char *const[]){"usr/lib/modules/x/snd.ko", NULL});
-	memset(&running, 0, sizeof(running));
-	put_bytes(&b, "var/lib/kferry/slots/k-00000001/initrd", buf_data(&base),
-		  buf_len(&base));
-	running.manifest = s.manifest;
-	assert_int_equal(manifest_emit(&running.manifest, &manifest, &err), 0);
-	{
-		struct digest d;
-		_free_ char *rel = NULL;
-		_close_ int fd = -1;
-
-		digest_bytes(buf_data(&manifest), buf_len(&manifest), &d);
-		manifest_slot_id(&d, b.a.boot.slot);
-		assert_int_equal(renameat(b.fd, "var/lib/kferry/slots/k-00000001", b.fd,
-					  "var/lib/kferry/slots/running"),
-				 0);
-		assert_true(asprintf(&rel, "var/lib/kferry/slots/%s", b.a.boot.slot) > 0);
-		assert_int_equal(
-			renameat(b.fd, "var/lib/kferry/slots/running", b.fd, rel), 0);
-		fd = fs_open_dir(b.fd, rel);
-		assert_int_equal(fs_replace(fd, "manifest", buf_data(&manifest),
-					    buf_len(&manifest), 0644),
-				 0);
-		assert_int_equal(slot_conf_save(fd, &conf, &err), 0);
-	}
+	run_slot(&b, &s, &conf, &base);
 	assert_int_equal(initramfs_make(&b.a, &boot_hook, &s,
 					KFERRY__INITRAMFS__INITRAMFS_AUTO, NULL, &result,
 					&err),
@@ -198,6 +202,31 @@ static void grafts_on_a_graft(void **state)
 	names = names_in(&b, &s);
 	assert_null(strstr(names, "snd.ko"));
 	assert_non_null(strstr(names, "ext4.ko"));
+	kernel_fini(&b, &s);
+}
+
+static void grafts_on_the_foreign_one_where_the_slot_has_none(void **state)
+{
+	struct slot_conf conf = {.chain = (char *)"hook",
+				 .cmdline = (char *)"quiet",
+				 .initramfs = (char *)"none"};
+	_free_ char *names = NULL;
+	struct kf_error err = {0};
+	struct board b;
+	struct slot s;
+
+	(void)state;
+	kernel_init(&b, &s);
+	put_base(&b, "zstd", base_names);
+	/* Sent while the foreign kernel runs: its initramfs is noted although not used.
+	 */
+	assert_int_equal(make(&b, &s, KFERRY__INITRAMFS__INITRAMFS_NONE, "none", &err),
+			 0);
+	run_slot(&b, &s, &conf, NULL);
+	assert_int_equal(make(&b, &s, KFERRY__INITRAMFS__INITRAMFS_GRAFT, "graft", &err),
+			 0);
+	names = names_in(&b, &s);
+	assert_non_null(strstr(names, NEW "/kernel/fs/ext4/ext4.ko"));
 	kernel_fini(&b, &s);
 }
 
@@ -295,6 +324,7 @@ int main(void)
 		cmocka_unit_test(grafts_what_the_base_has),
 		cmocka_unit_test(plain_where_the_kernel_cannot_zstd),
 		cmocka_unit_test(grafts_on_a_graft),
+		cmocka_unit_test(grafts_on_the_foreign_one_where_the_slot_has_none),
 		cmocka_unit_test(a_base_without_modules_is_copied),
 		cmocka_unit_test(auto_decides),
 		cmocka_unit_test(a_package_keeps_its_own),
