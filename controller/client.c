@@ -40,7 +40,6 @@ struct client {
 	size_t kept_bytes;
 	struct kept *given; /* handed out last */
 	struct wire_arena arena;
-	bool greeted;
 };
 
 static int lost(struct client *c, int rc, struct kf_error *err)
@@ -53,9 +52,6 @@ static int lost(struct client *c, int rc, struct kf_error *err)
 		return kf_err(err, rc, KF_REASON_CANCELLED, "cancelled");
 	if (rc == -ECONNRESET || rc == -EPIPE) {
 		rc = link_failure(c->link, err);
-		/* Nobody ever greeted: then it is not a matter of the connection. */
-		if (err && !c->greeted && err->reason == KF_REASON_CONNECTION)
-			err->reason = KF_REASON_NO_AGENT;
 		kf_err_wrap(err, "%s", link_describe(c->link));
 		return rc;
 	}
@@ -451,7 +447,6 @@ static int greet(struct client *c, deadline_ms deadline, struct kf_error *err)
 		kferry__hello__pack(ev.env->hello, room);
 		c->hello = kferry__hello__unpack(NULL, n, room);
 	}
-	c->greeted = true;
 	return c->hello ? 0 : kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "connect: %m");
 }
 
