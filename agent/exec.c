@@ -2,21 +2,27 @@
 /*
  * A command on the board, with its three streams over the wire.
  *
- * The command leads a process group of its own, which is killed when the connection ends
- * or the time is up.  Output is not read while the connection is full; input is not
- * taken from the connection while the command does not read it.  The operation's memory
- * is released when the process was reaped and every handle is closed.
+ * The command leads a process group of its own, or is a unit of its own outside of the
+ * agent's sandbox (agent/outside.h), with systemd-run as the process here.  The whole of
+ * it is killed when the connection ends or the time is up.  Output is not read while the
+ * connection is full; input is not taken from the connection while the command does not
+ * read it.  The operation's memory is released when the process was reaped and every
+ * handle is closed.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
+#include "agent/outside.h"
 #include "agent/session/session_op.h"
+#include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"
 
 #define OUT_PIECE  (32 * 1024)
 #define INPUT_HIGH (256 * 1024) /* bytes waiting for the command to read them */
 #define KILL_MS	   2000		/* from SIGTERM to SIGKILL */
+#define KILL_TRIES 4		/* of a unit, which may not have begun at the first one */
 #define LINGER_MS  2000 /* for output after the end: another process may hold the pipe */
 
 enum { IN, OUT, ERR };
@@ -28,10 +34,13 @@ struct exec {
 	uv_timer_t timer;
 	uv_shutdown_t shutdown;
 	unsigned handles;
+	struct outside outside;
 	int group; /* 0: not running */
+	int kills; /* signals sent so far */
 	bool paused[3];
 	bool open[3]; /* OUT, ERR: more may come; IN: it may be written */
 	bool exited, finished, killed, timed_out, cancelled;
+	bool lost; /* systemd-run did not run it, or nobody knows how it ended */
 	int64_t status;
 	int signal;
 	size_t input; /* bytes queued for stdin */
@@ -62,6 +71,13 @@ static void answer(struct exec *e)
 		session_send_error(e->s, &err);
 		return;
 	}
+	if (e->lost) {
+		kf_err(&err, -EIO, KF_REASON_EXEC,
+		       "systemd-run did not run the command on the board to its end; "
+		       "what it said is on stderr");
+		session_send_error(e->s, &err);
+		return;
+	}
 	m.signalled = e->signal != 0;
 	m.status = m.signalled ? 128 + (uint32_t)e->signal : (uint32_t)e->status;
 	env.body_case = KFERRY__ENVELOPE__BODY_EXIT;
@@ -77,6 +93,7 @@ static void handle_closed(uv_handle_t *h)
 	if (--e->handles > 0)
 		return;
 	answer(e);
+	outside_fini(&e->outside);
 	free(e->piece);
 	free(e);
 	session_end(s);
@@ -107,9 +124,43 @@ static void finish_if_done(struct exec *e)
 		finish(e);
 }
 
+static void free_handle(uv_handle_t *h)
+{
+	free(h);
+}
+
+static void on_systemctl_end(uv_process_t *p, int64_t status, int sig)
+{
+	(void)status;
+	(void)sig;
+	uv_close((uv_handle_t *)p, free_handle);
+}
+
+/* Without waiting for it; an operation that has ended does not matter to it. */
+static void kill_unit(struct exec *e, int sig)
+{
+	struct outside_kill k;
+	uv_process_options_t opts = {.exit_cb = on_systemctl_end};
+	uv_process_t *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return;
+	outside_kill(&e->outside, sig, &k);
+	opts.file = k.argv[0];
+	opts.args = k.argv;
+	if (uv_spawn(e->s->env->loop, p, &opts) < 0)
+		uv_close((uv_handle_t *)p, free_handle);
+}
+
 static void kill_group(struct exec *e, int sig)
 {
-	if (e->group > 0)
+	if (e->group <= 0)
+		return;
+	e->kills++;
+	if (e->outside.unit)
+		kill_unit(e, sig);
+	/* When not even systemd can be asked, at least systemd-run goes. */
+	if (!e->outside.unit || e->kills > KILL_TRIES)
 		kill(-e->group, sig);
 }
 
@@ -124,7 +175,7 @@ static void end_group(struct exec *e)
 		return;
 	e->killed = true;
 	kill_group(e, SIGTERM);
-	uv_timer_start(&e->timer, on_kill_timer, KILL_MS, 0);
+	uv_timer_start(&e->timer, on_kill_timer, KILL_MS, e->outside.unit ? KILL_MS : 0);
 }
 
 static void on_timeout(uv_timer_t *t)
@@ -140,6 +191,15 @@ static void on_linger(uv_timer_t *t)
 	finish(t->data);
 }
 
+/* What ended was systemd-run. */
+static void take_end(struct exec *e)
+{
+	int status = 0;
+
+	e->lost = outside_end(&e->outside, &status, &e->signal) < 0;
+	e->status = status;
+}
+
 static void on_reaped(uv_process_t *p, int64_t status, int sig)
 {
 	struct exec *e = p->data;
@@ -147,6 +207,8 @@ static void on_reaped(uv_process_t *p, int64_t status, int sig)
 	e->exited = true;
 	e->status = status;
 	e->signal = sig;
+	if (e->outside.unit)
+		take_end(e);
 	/* What it left behind has no master now; after a kill it goes too. */
 	if (e->killed)
 		kill_group(e, SIGKILL);
@@ -322,17 +384,38 @@ static const struct session_op exec_op = {
 	.cancel = on_cancel,
 };
 
-static int spawn(struct exec *e, char **argv, struct kf_error *err)
+/* Inside the sandbox after all; the memory goes to the agent first, so not to it. */
+static void say_shut_in(struct exec *e)
 {
-	static char *env[] = {(char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/"
-				      "usr/bin:/sbin:/bin",
-			      (char *)"LANG=C.UTF-8", (char *)"HOME=/root", NULL};
+	static const char text[] =
+		"kferryd: systemd-run or D-Bus is missing on this board: the command "
+		"runs "
+		"inside the agent's sandbox, without network, on a read-only system\n";
+	_close_ int fd = -1;
+	char path[40];
+
+	session_send_data(e->s, text, sizeof(text) - 1, FRAME_STDERR);
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", e->group);
+	fd = fs_open_beneath(AT_FDCWD, path, O_WRONLY, 0);
+	if (fd < 0 || fs_write_all(fd, "0", 1) < 0)
+		log_warn("exec pid=%d error=\"its oom_score_adj stays\"", e->group);
+}
+
+static char *const environment[] = {
+	(char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	(char *)"LANG=C.UTF-8", (char *)"HOME=/root", NULL};
+
+static int spawn(struct exec *e, char **words, struct kf_error *err)
+{
+	const struct outside_program p = {
+		.kind = "exec",
+		.argv = (const char *const *)words,
+		.env = (const char *const *)environment,
+	};
 	uv_stdio_container_t stdio[3];
 	uv_process_options_t opts = {
 		.exit_cb = on_reaped,
-		.file = argv[0],
-		.args = argv,
-		.env = env,
+		.env = (char **)environment,
 		.cwd = "/",
 		.flags = UV_PROCESS_DETACHED,
 		.stdio_count = 3,
@@ -340,6 +423,12 @@ static int spawn(struct exec *e, char **argv, struct kf_error *err)
 	};
 	int r;
 
+	r = outside_init(&e->outside, e->s->env->agent, &p);
+	if (r < 0)
+		return kf_err(err, r, KF_REASON_NO_MEMORY, "run %s on the board: %m",
+			      words[0]);
+	opts.args = e->outside.argv;
+	opts.file = opts.args[0];
 	for (int i = 0; i < 3; i++) {
 		stdio[i].flags =
 			UV_CREATE_PIPE | (i == IN ? UV_READABLE_PIPE : UV_WRITABLE_PIPE);
@@ -347,10 +436,13 @@ static int spawn(struct exec *e, char **argv, struct kf_error *err)
 	}
 	r = uv_spawn(e->s->env->loop, &e->process, &opts);
 	if (r < 0)
-		return kf_err(err, r, KF_REASON_EXEC, "run %s on the board: %m", argv[0]);
+		return kf_err(err, r, KF_REASON_EXEC, "run %s on the board: %m",
+			      opts.file);
 	e->group = e->process.pid;
 	for (int i = 0; i < 3; i++)
 		e->open[i] = true;
+	if (e->outside.way == OUTSIDE_SHUT)
+		say_shut_in(e);
 	return 0;
 }
 

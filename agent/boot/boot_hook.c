@@ -15,13 +15,15 @@
  *	KFERRY_CMDLINE   (stage) its whole command line
  *
  * Exit status 0 is success; otherwise the last line on stderr says why.  What probe
- *prints on stdout is shown as a note.
+ * prints on stdout is shown as a note.  It runs outside of the agent's sandbox
+ * (agent/outside.h).
  */
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 
 #include "agent/boot/boot.h"
+#include "agent/outside.h"
 #include "proto/base/fs.h"
 #include "proto/base/proc.h"
 #include "proto/reason.h"
@@ -108,11 +110,11 @@ static int run(const struct agent *a, struct call *c, const char *verb, const ch
 	       struct kf_error *err)
 {
 	const struct proc_opts opts = {
-		.env_extra = c->env,
 		.timeout_ms = c->timeout_ms ? c->timeout_ms : TIMEOUT_MS,
 		.on_output = on_output,
 		.arg = c,
 	};
+	struct outside_program p = {.kind = "hook", .env = c->env};
 	_free_ const char **argv = NULL;
 	size_t n = 0;
 	int r, status;
@@ -125,7 +127,8 @@ static int run(const struct agent *a, struct call *c, const char *verb, const ch
 	memcpy(argv, a->conf.hook, n * sizeof(*argv));
 	argv[n] = verb;
 	argv[n + 1] = slot;
-	r = proc_run(argv, &opts, &status);
+	p.argv = argv;
+	r = outside_run(a, &p, &opts, &status);
 	line_end(&c->out);
 	line_end(&c->err);
 	if (r == -ETIMEDOUT)
@@ -133,8 +136,8 @@ static int run(const struct agent *a, struct call *c, const char *verb, const ch
 			      "the boot hook %s did not end %s within %d s", argv[0],
 			      verb, opts.timeout_ms / 1000);
 	if (r < 0)
-		return kf_err(err, r, KF_REASON_EXEC, "run the boot hook %s: %m",
-			      argv[0]);
+		return kf_err(err, r, KF_REASON_EXEC, "run the boot hook %s: %m%s%s",
+			      argv[0], *c->err.text ? ": " : "", c->err.text);
 	if (status != 0)
 		return kf_err(err, -EIO, KF_REASON_BOOT_CHAIN,
 			      "the boot hook %s failed at %s with status %d: %s", argv[0],

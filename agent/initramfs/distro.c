@@ -2,8 +2,10 @@
 /*
  * Running the distribution's initramfs generator.
  *
- * The namespace belongs to a thread: unshare(CLONE_NEWNS) changes only the thread that
- * calls it, and what that thread starts inherits it.
+ * Outside of the agent's sandbox its mount namespace is made by systemd, from properties
+ * of its unit.  Where there is no sandbox the agent makes it; it belongs to a thread
+ * then: unshare(CLONE_NEWNS) changes only the thread that calls it, and what that thread
+ * starts inherits it.
  */
 #include "agent/initramfs/distro.h"
 
@@ -15,6 +17,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "agent/outside.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/base/proc.h"
@@ -152,6 +155,76 @@ static void *generate(void *arg)
 	return NULL;
 }
 
+/* The last line of what it printed says most. */
+static int explain(const struct run *run, int r, int status, struct buf *out)
+{
+	const char *text = buf_str(out), *last;
+	size_t n = text ? strlen(text) : 0;
+
+	while (n > 0 && strchr(" \t\r\n", text[n - 1]))
+		n--;
+	last = text ? text + n : "";
+	while (text && last > text && last[-1] != '\n')
+		last--;
+	n = text ? n - (size_t)(last - text) : 0;
+	if (r == -ETIMEDOUT)
+		return kf_err(run->err, r, KF_REASON_INITRAMFS,
+			      "%s did not end within %d ms", run->argv[0], TIMEOUT_MS);
+	if (r < 0)
+		return kf_err(run->err, r, KF_REASON_INITRAMFS, "run %s: %m%s%.*s",
+			      run->argv[0], n ? ": " : "", (int)n, last);
+	return kf_err(run->err, -EIO, KF_REASON_INITRAMFS,
+		      "%s ended with status %d: %.*s", run->argv[0], status, (int)n,
+		      last);
+}
+
+/* What systemd would take for more than a part of a path in a property. */
+static int check_path(const struct run *run)
+{
+	if (!strpbrk(run->dir, " \t\n\"'\\:%"))
+		return 0;
+	return kf_err(
+		run->err, -EINVAL, KF_REASON_CONFIG,
+		"the path %s has characters that cannot be passed to %s; set another "
+		"state_dir in agent.conf",
+		run->dir, run->g->name);
+}
+
+static int generate_outside(struct run *run)
+{
+	const char *release = run->s->manifest.release;
+	_free_ char *modules = NULL, *config = NULL;
+	_buf_ struct buf out = BUF_INIT;
+	const struct proc_opts opts = {
+		.timeout_ms = TIMEOUT_MS,
+		.cancel = run->cancel,
+		.out = &out,
+	};
+	int r = check_path(run), status;
+
+	if (r < 0)
+		return r;
+	if (asprintf(&modules, "BindPaths=%s/modules/%s:/lib/modules/%s", run->dir,
+		     release, release) < 0)
+		modules = NULL;
+	if (asprintf(&config, "BindReadOnlyPaths=-%s/boot/config:/boot/config-%s",
+		     run->dir, release) < 0)
+		config = NULL;
+	if (!modules || !config)
+		return kf_err(run->err, -ENOMEM, KF_REASON_NO_MEMORY, "run %s: %m",
+			      run->g->name);
+	const char *const props[] = {"TemporaryFileSystem=/lib/modules:mode=755,size=1m",
+				     "TemporaryFileSystem=/boot:mode=755,size=8m",
+				     modules, config, NULL};
+	const struct outside_program p = {
+		.kind = "initramfs", .argv = run->argv, .props = props};
+
+	r = outside_run(run->a, &p, &opts, &status);
+	if (r < 0 || status != 0)
+		return explain(run, r, status, &out);
+	return 0;
+}
+
 /* The path that the slot has now: it may be in staging. */
 static char *slot_path(const struct slot *s)
 {
@@ -182,13 +255,36 @@ static int check(const struct agent *a, const struct slot *s, const struct gener
 	return 0;
 }
 
+static int run_generator(struct run *run)
+{
+	pthread_t thread;
+	int r;
+
+	switch (outside_way(run->a)) {
+	case OUTSIDE_UNIT:
+		return generate_outside(run);
+	case OUTSIDE_SHUT:
+		return kf_err(run->err, -ENOTSUP, KF_REASON_INITRAMFS,
+			      "%s runs outside of the agent's sandbox, and on this board "
+			      "systemd-run or D-Bus, which that takes, is missing: start "
+			      "dbus, or use kernel.initramfs = graft",
+			      run->g->name);
+	default:
+		break;
+	}
+	r = -pthread_create(&thread, NULL, generate, run);
+	if (r < 0)
+		return kf_err(run->err, r, KF_REASON_NO_MEMORY, "start a thread: %m");
+	pthread_join(thread, NULL);
+	return run->result;
+}
+
 int distro_make(const struct agent *a, const struct slot *s, const char *name,
 		const atomic_bool *cancel, struct kf_error *err)
 {
 	const struct generator *g = find(a);
 	struct run run = {.a = a, .s = s, .g = g, .cancel = cancel, .err = err};
 	_free_ char *program = NULL, *dir = NULL, *out = NULL;
-	pthread_t thread;
 	int r;
 
 	r = check(a, s, g, err);
@@ -204,12 +300,9 @@ int distro_make(const struct agent *a, const struct slot *s, const char *name,
 				  : *g->argv[i] == *REL ? s->manifest.release
 							: g->argv[i];
 	log_info("initramfs generator=%s release=%s", g->name, s->manifest.release);
-	r = -pthread_create(&thread, NULL, generate, &run);
+	r = run_generator(&run);
 	if (r < 0)
-		return kf_err(err, r, KF_REASON_NO_MEMORY, "start a thread: %m");
-	pthread_join(thread, NULL);
-	if (run.result < 0)
-		return run.result;
+		return r;
 	if (!fs_exists(s->fd, name))
 		return kf_err(err, -ENOENT, KF_REASON_INITRAMFS,
 			      "%s ended well but wrote nothing", g->name);

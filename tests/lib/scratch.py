@@ -30,6 +30,8 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("KF_BUILD", TOP / "build/check"))
 KFERRY = BUILD / "kferry"
 KFERRYD = BUILD / "kferryd"
+os.environ.setdefault("LSAN_OPTIONS",
+                      f"suppressions={TOP}/tests/lsan.supp:print_suppressions=0")
 SCALE = float(os.environ.get("KF_TEST_SCALE", "1"))
 
 FOREIGN_RELEASE = "6.1.0-foreign"
