@@ -10,6 +10,7 @@ TEST_LIB_OBJ := $(patsubst %.c,$(C)/%.o,$(wildcard tests/lib/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c tests/fuzz/controller/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:%.c=build/fuzz/%)
 FUZZ_SECONDS ?= 60
+JOBS ?= $(shell nproc)
 OURS := $(wildcard proto/*.[ch] proto/base/*.[ch] agent/*.[ch] agent/*/*.[ch] \
 	controller/*.[ch] controller/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 SCRIPTS := $(shell grep -lsE '^\#!(/bin/|/usr/bin/env )(ba|da)?sh' .ci/run $(wildcard tests/* \
@@ -58,11 +59,12 @@ check-fast:
 
 .PHONY: check-run
 check-run: format-check lint
-	$(Q)$(MAKE) --no-print-directory VARIANT=check WERROR=1 check-build
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all agent-static
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) VARIANT=check WERROR=1 check-build
 	$(Q)tests/run $(LEVEL)
 
 fuzz-smoke:
-	$(Q)$(MAKE) --no-print-directory VARIANT=fuzz fuzz-build
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) VARIANT=fuzz fuzz-build
 	$(Q)tests/fuzz/smoke.sh $(FUZZ_SECONDS)
 
 format:

@@ -160,7 +160,7 @@ class Busy(Case):
         slow.write_text(f"#!/bin/sh\nread line < {gate}\n")
         slow.chmod(0o755)
         self.board.write_config(f"health.checks = {slow}\n")
-        link = f"exec:{PROXY} --dribble 512 --delay 20 {KFERRYD} --root {self.board.root} " \
+        link = f"exec:{PROXY} --dribble 2048 --delay 20 {KFERRYD} --root {self.board.root} " \
                "stdio --as alice"
         self.board.write_config(link=link)
         package = self.package(files={"boot/System.map": os.urandom(400000)})
