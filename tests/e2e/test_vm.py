@@ -34,6 +34,7 @@ CACHE = os.environ.get("KFERRY_CACHE") or os.path.join(
 RELEASE_GOOD = "-e2e-good"
 RELEASE_BAD = "-e2e-bad"
 NAME = "e2e"
+EXPOSURE_MAX = 2.5  # of 10, by systemd-analyze security
 
 
 def lab_kernel(what):
@@ -161,6 +162,22 @@ class Vm(unittest.TestCase):
         directory, result = self.last_run()
         self.assertEqual(result["verdict"], "FAIL")
         return done, directory
+
+    def test_0_the_agent_is_in_a_sandbox_and_commands_are_not(self):
+        out = self.on_board("systemd-analyze", "security", "--no-pager", "kferryd.service").out
+        exposure = re.search(r"exposure level for kferryd.service: ([0-9.]+)", out)
+        self.assertLessEqual(float(exposure.group(1)), EXPOSURE_MAX)
+        self.on_board("modprobe", "dummy")
+        self.on_board("sh", "-c", "touch /root/x /tmp/x && rm /root/x /tmp/x")
+        self.assertEqual(self.on_board("cat", "/proc/self/oom_score_adj").out, "0\n")
+        self.assertEqual(self.on_board("echo", "$HOME ${A} $$ %n").out, "$HOME ${A} $$ %n\n")
+        self.assertEqual(self.on_board("sh", "-c", "echo $HOME").out, "/root\n")
+        for script, status in (("exit 3", 3), ("kill -TERM $$", 143), ("kill -SEGV $$", 139)):
+            self.kferry("exec", "--", "sh", "-c", script, check=status)
+        data = random.randbytes(1_000_000)
+        self.assertEqual(self.on_board("cat", stdin=data).stdout, data)
+        self.kferry("exec", "--timeout", "3s", "--", "sh", "-c", "sleep 4711 & sleep 4711", check=2)
+        self.kferry("exec", "--", "pgrep", "-f", "^sleep 4711", check=1)
 
     def test_1_bd_of_a_kernel_from_source_passes(self):
         self.set("build.extra", f"LOCALVERSION={RELEASE_GOOD}")
