@@ -55,6 +55,10 @@ struct input {
 	uint8_t data[];
 };
 
+static char *const environment[] = {
+	(char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	(char *)"LANG=C.UTF-8", (char *)"HOME=/root", NULL};
+
 /* --- the end -------------------------------------------------------------------- */
 
 static void answer(struct exec *e)
@@ -140,7 +144,9 @@ static void on_systemctl_end(uv_process_t *p, int64_t status, int sig)
 static void kill_unit(struct exec *e, int sig)
 {
 	struct outside_kill k;
-	uv_process_options_t opts = {.exit_cb = on_systemctl_end};
+	/* Not the agent's environment: it names the socket to notify systemd at. */
+	uv_process_options_t opts = {.exit_cb = on_systemctl_end,
+				     .env = (char **)environment};
 	uv_process_t *p = calloc(1, sizeof(*p));
 
 	if (!p)
@@ -400,10 +406,6 @@ static void say_shut_in(struct exec *e)
 	if (fd < 0 || fs_write_all(fd, "0", 1) < 0)
 		log_warn("exec pid=%d error=\"its oom_score_adj stays\"", e->group);
 }
-
-static char *const environment[] = {
-	(char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-	(char *)"LANG=C.UTF-8", (char *)"HOME=/root", NULL};
 
 static int spawn(struct exec *e, char **words, struct kf_error *err)
 {
