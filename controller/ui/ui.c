@@ -16,7 +16,8 @@
 #define BOLD	   "\033[1m"
 #define RESET	   "\033[0m"
 
-#define LINE_WIDTH 72 /* the column in which a step's time ends */
+#define LINE_WIDTH 72 /* the column behind which a step's time stands */
+#define TOOK_WIDTH 8  /* of that time, and the blanks before it */
 
 int ui_new(const struct ui_opts *opts, struct ui **ret)
 {
@@ -40,11 +41,10 @@ void ui_free(struct ui *ui)
 {
 	if (!ui)
 		return;
-	pthread_mutex_lock(&ui->lock);
+	ui_live_stop(ui);
 	ui_live_erase(ui);
 	fflush(stdout);
 	fflush(stderr);
-	pthread_mutex_unlock(&ui->lock);
 	pthread_mutex_destroy(&ui->lock);
 	free(ui);
 }
@@ -113,17 +113,27 @@ static int width_of(const char *s)
 	return n;
 }
 
+/* What was written is out, or ui_out_error() tells. */
+static void flush(struct ui *ui, FILE *to)
+{
+	if (fflush(to) && to == stdout && !ui->out_error)
+		ui->out_error = errno ? -errno : -EIO;
+}
+
 static void print_step(struct ui *ui, const char *stage, const char *board,
 		       int64_t took_ms, const char *text)
 {
 	bool verdict = !strcmp(stage, "verdict");
 	FILE *to = verdict ? stdout : stderr;
 	bool colour = verdict ? ui->out_colour : ui->err_colour;
-	int width = 11 + 2 + width_of(text);
+	int width = 11 + 2 + width_of(text), line = LINE_WIDTH;
 	char took[16];
 
 	if (ui->opts.quiet && !verdict)
 		return;
+	/* Blanks that are wrapped into the next line say nothing. */
+	if (ui->err_tty && (int)ui_columns() < LINE_WIDTH + TOOK_WIDTH)
+		line = (int)ui_columns() - TOOK_WIDTH;
 	ui_live_erase(ui);
 	fflush(stderr);
 	fprintf(to, "  %-8s ", stage);
@@ -135,11 +145,10 @@ static void print_step(struct ui *ui, const char *stage, const char *board,
 	put(to, colour, verdict ? verdict_colour(text) : NULL, text);
 	if (took_ms >= 0) {
 		text_duration(took_ms, took);
-		fprintf(to, "%*s  %s", width < LINE_WIDTH ? LINE_WIDTH - width : 0, "",
-			took);
+		fprintf(to, "%*s  %s", width < line ? line - width : 0, "", took);
 	}
 	fputc('\n', to);
-	fflush(to);
+	flush(ui, to);
 	ui_live_draw(ui);
 }
 
@@ -174,8 +183,7 @@ static void put_out(struct ui *ui, FILE *to, const char *data, size_t n)
 	ui_live_erase(ui);
 	fflush(stderr);
 	fwrite(data, 1, n, to);
-	if (fflush(to) && to == stdout && !ui->out_error)
-		ui->out_error = errno ? -errno : -EIO;
+	flush(ui, to);
 	ui_live_draw(ui);
 	pthread_mutex_unlock(&ui->lock);
 }
@@ -373,6 +381,8 @@ void ui_error(struct ui *ui, const char *board, const struct kf_error *err)
 			json_object_set_new(fields, "hint", json_string(what_to_do));
 		ui_event(ui, "error", name, text, fields);
 	} else {
+		ui_live_erase(ui);
+		ui_live_remove(ui, name);
 		print_error(ui, name, text, what_to_do);
 	}
 	pthread_mutex_unlock(&ui->lock);

@@ -37,10 +37,13 @@ int ui_verbose(const struct ui *ui);
  */
 void ui_step(struct ui *ui, const char *stage, const char *board, int64_t took_ms,
 	     json_t *extra, const char *fmt, ...) _printf_(6, 7);
-/* A step under way: total 0 shows elapsed time only.  Redrawn at most ten times a second;
- * with no terminal nothing is shown before the step's end. text may be NULL. */
+/* A step under way: total 0 shows elapsed time only.  Redrawn at most ten times a second
+ * and at least once a second; with no terminal nothing is shown before the step's end.
+ * text may be NULL. */
 void ui_progress(struct ui *ui, const char *stage, const char *board, uint64_t done,
 		 uint64_t total, const char *text);
+/* What was under way on this board (may be NULL) ended, and its step is not told. */
+void ui_progress_end(struct ui *ui, const char *board);
 /* Result text on stdout: exactly what the command was asked for.  Escaped, lines kept.
  * Nothing with --json: there ui_json() tells the result. */
 void ui_out(struct ui *ui, const char *fmt, ...) _printf_(2, 3);

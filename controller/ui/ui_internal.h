@@ -28,6 +28,9 @@ struct ui {
 	unsigned live_count;
 	unsigned drawn; /* lines of the live area on the screen now */
 	int64_t drawn_at;
+	pthread_t clock; /* runs from the first progress on */
+	pthread_cond_t clock_wake;
+	bool clock_runs, clock_ends;
 };
 
 /* All of these want the lock held. */
@@ -36,11 +39,16 @@ struct ui {
 void ui_live_erase(struct ui *ui);
 /* Put it back (after ui_live_erase() and other output). */
 void ui_live_draw(struct ui *ui);
+/* Columns of the terminal that stderr is; 80 if it is none. */
+unsigned ui_columns(void);
 /* A step of this board ended. */
 void ui_live_remove(struct ui *ui, const char *board);
 /* Print an event and a newline; takes the reference.  board, text may be NULL. */
 void ui_event(struct ui *ui, const char *event, const char *board, const char *text,
 	      json_t *extra);
+
+/* End the clock's thread; wants the lock free. */
+void ui_live_stop(struct ui *ui);
 
 /* Escaped for a terminal, as a JSON string; NULL without memory. */
 json_t *ui_json_text(const char *s, size_t n);

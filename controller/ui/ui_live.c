@@ -2,64 +2,102 @@
 /*
  * The live area: the last lines of a terminal, one per step under way, redrawn in place.
  * Other output erases it first and draws it again below.  The cursor always stands at the
- * beginning of the line after the area.
+ * beginning of the line after the area.  A thread draws it once a second, so that times
+ * go on while nobody reports progress.
  */
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include "controller/ui/ui_internal.h"
 #include "proto/base/clock.h"
 #include "proto/text.h"
 
 #define REDRAW_MS 100
+#define RATE_MS	  500
 #define BAR_WIDTH 20
+#define LIVE_LINE 320
 
 void ui_live_erase(struct ui *ui)
 {
+	/* A key that was pressed, as ^C, may have been echoed: the column is not known.
+	 */
 	if (ui->drawn)
-		fprintf(stderr, "\033[%uA\033[J", ui->drawn);
+		fprintf(stderr, "\r\033[%uA\033[J", ui->drawn);
 	ui->drawn = 0;
 }
 
-/* "[=====>    ]  43%  12.3 MiB  4.1 MiB/s  9s left" */
-static void describe(const struct ui_live *l, int64_t now, char *dst, size_t size)
+/* Append another column, if it still has room. */
+static void add(char *dst, size_t room, const char *what)
 {
-	int64_t took = now - l->began;
-	char bar[BAR_WIDTH + 1], bytes[16], rate[16], left[16];
-	uint64_t done = l->done < l->total ? l->done : l->total;
-	unsigned part;
-	double share;
+	size_t n = strlen(dst);
 
-	if (!l->total) {
-		snprintf(dst, size, "%s%s%s", l->text, l->text[0] ? "  " : "",
-			 text_duration(took / 1000 * 1000, left));
-		return;
-	}
-	share = (double)done / (double)l->total;
-	part = (unsigned)(share * BAR_WIDTH);
-	for (unsigned i = 0; i < BAR_WIDTH; i++)
-		bar[i] = i < part ? '=' : i == part ? '>' : ' ';
-	bar[BAR_WIDTH] = '\0';
-	snprintf(dst, size, "[%s] %3u%%  %s", bar, (unsigned)(share * 100),
-		 text_bytes(done, bytes));
-	/* A rate of the first moments would only be noise. */
-	if (took >= 500 && done) {
-		double per_ms = (double)done / (double)took;
-		size_t n = strlen(dst);
-
-		snprintf(dst + n, size - n, "  %s/s  %s left",
-			 text_bytes((uint64_t)(per_ms * 1000), rate),
-			 text_duration((int64_t)((double)(l->total - done) / per_ms),
-				       left));
-	}
-	if (l->text[0]) {
-		size_t n = strlen(dst);
-
-		snprintf(dst + n, size - n, "  %s", l->text);
-	}
+	if (*what && n + 2 + strlen(what) <= room)
+		snprintf(dst + n, room - n + 1, "%s%s", n ? "  " : "", what);
 }
 
-static unsigned columns(void)
+static void make_bar(char dst[static BAR_WIDTH + 3], double share)
+{
+	unsigned part = (unsigned)(share * BAR_WIDTH);
+
+	dst[0] = '[';
+	for (unsigned i = 0; i < BAR_WIDTH; i++)
+		dst[i + 1] = i < part ? '=' : i == part ? '>' : ' ';
+	dst[BAR_WIDTH + 1] = ']';
+	dst[BAR_WIDTH + 2] = '\0';
+}
+
+/* "[=====>    ]  43%  9s left  4.1 MiB/s  12.3 MiB  text": what finds no room in the
+ * line is left out, the bar before the numbers. */
+static void describe_share(const struct ui_live *l, int64_t took, char *dst, size_t room)
+{
+	char bar[BAR_WIDTH + 3], numbers[80], word[32], text[16];
+	uint64_t done = l->done < l->total ? l->done : l->total;
+	double share = (double)done / (double)l->total;
+
+	snprintf(numbers, sizeof(numbers), "%2u%%", (unsigned)(share * 100));
+	/* A rate of the first moments would only be noise. */
+	if (took >= RATE_MS && done) {
+		double per_ms = (double)done / (double)took;
+		double left = (double)(l->total - done) / per_ms;
+
+		snprintf(word, sizeof(word), "%s left",
+			 text_duration(left < 1e15 ? (int64_t)left : INT64_MAX, text));
+		if (done < l->total)
+			add(numbers, room < sizeof(numbers) ? room : sizeof(numbers) - 1,
+			    word);
+		snprintf(word, sizeof(word), "%s/s",
+			 text_bytes((uint64_t)(per_ms * 1000), text));
+		add(numbers, room < sizeof(numbers) ? room : sizeof(numbers) - 1, word);
+	}
+	dst[0] = '\0';
+	make_bar(bar, share);
+	if (strlen(bar) + 2 + strlen(numbers) <= room)
+		add(dst, room, bar);
+	if (!*dst)
+		snprintf(dst, room + 1, "%s", numbers);
+	else
+		add(dst, room, numbers);
+	add(dst, room, text_bytes(done, text));
+	add(dst, room, l->text);
+}
+
+/* dst takes room bytes and the NUL. */
+static void describe(const struct ui_live *l, int64_t now, char *dst, size_t room)
+{
+	int64_t took = now - l->began;
+	char text[16];
+
+	if (l->total)
+		describe_share(l, took, dst, room);
+	else
+		snprintf(dst, room + 1, "%s%s%s",
+			 text_duration(took < 9500 ? took / 1000 * 1000 : took, text),
+			 l->text[0] ? "  " : "", l->text);
+}
+
+unsigned ui_columns(void)
 {
 	struct winsize ws;
 
@@ -86,16 +124,24 @@ static void put_cut(const char *s, unsigned max)
 void ui_live_draw(struct ui *ui)
 {
 	int64_t now = clock_now_ms();
-	unsigned width = columns();
-	char line[512], what[320];
+	unsigned width = ui_columns();
+	char line[LIVE_LINE], what[LIVE_LINE];
+	size_t room;
 
 	if (!ui->err_tty || ui->opts.quiet || ui->opts.json)
 		return;
 	for (unsigned i = 0; i < ui->live_count; i++) {
 		const struct ui_live *l = &ui->live[i];
 
-		describe(l, now, what, sizeof(what));
-		snprintf(line, sizeof(line), "  %-8s %s  %s", l->stage, l->board, what);
+		int n = snprintf(line, sizeof(line), "  %-8s %s%s", l->stage, l->board,
+				 l->board[0] ? "  " : "");
+		size_t at = (size_t)n;
+
+		room = width - 1 > at + 4 ? width - 1 - at : 4;
+		if (room > sizeof(what) - 1)
+			room = sizeof(what) - 1;
+		describe(l, now, what, room);
+		snprintf(line + at, sizeof(line) - at, "%s", what);
 		put_cut(line, width - 1);
 		fputc('\n', stderr);
 	}
@@ -137,6 +183,57 @@ begin:
 	return l;
 }
 
+/* Redraw while whoever shows progress waits for something else. */
+static void *run_clock(void *arg)
+{
+	struct ui *ui = arg;
+
+	pthread_mutex_lock(&ui->lock);
+	while (!ui->clock_ends) {
+		struct timespec at;
+
+		clock_gettime(CLOCK_MONOTONIC, &at);
+		at.tv_sec++;
+		pthread_cond_timedwait(&ui->clock_wake, &ui->lock, &at);
+		if (ui->clock_ends || !ui->live_count)
+			continue;
+		ui_live_erase(ui);
+		ui_live_draw(ui);
+	}
+	pthread_mutex_unlock(&ui->lock);
+	return NULL;
+}
+
+/* Signals are the other threads' affair.  Without a thread the time stands still. */
+static void start_clock(struct ui *ui)
+{
+	pthread_condattr_t attr;
+	sigset_t all, old;
+
+	if (ui->clock_runs)
+		return;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&ui->clock_wake, &attr);
+	pthread_condattr_destroy(&attr);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	ui->clock_runs = pthread_create(&ui->clock, NULL, run_clock, ui) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+void ui_live_stop(struct ui *ui)
+{
+	if (!ui->clock_runs)
+		return;
+	pthread_mutex_lock(&ui->lock);
+	ui->clock_ends = true;
+	pthread_cond_signal(&ui->clock_wake);
+	pthread_mutex_unlock(&ui->lock);
+	pthread_join(ui->clock, NULL);
+	pthread_cond_destroy(&ui->clock_wake);
+}
+
 void ui_progress(struct ui *ui, const char *stage, const char *board, uint64_t done,
 		 uint64_t total, const char *text)
 {
@@ -162,5 +259,15 @@ void ui_progress(struct ui *ui, const char *stage, const char *board, uint64_t d
 		ui_live_erase(ui);
 		ui_live_draw(ui);
 	}
+	start_clock(ui);
+	pthread_mutex_unlock(&ui->lock);
+}
+
+void ui_progress_end(struct ui *ui, const char *board)
+{
+	pthread_mutex_lock(&ui->lock);
+	ui_live_erase(ui);
+	ui_live_remove(ui, board);
+	ui_live_draw(ui);
 	pthread_mutex_unlock(&ui->lock);
 }

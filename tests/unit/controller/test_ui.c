@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is printed where: plain, quiet, JSON, on a terminal; nothing hostile gets through.
  */
+#include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <pty.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -9,7 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -233,6 +237,110 @@ static void nothing_is_wider_than_the_terminal(void **state)
 	assert_true(strcspn(line, "\r\n") <= 59);
 }
 
+/* The last line drawn, as a terminal shows it; its end is cut from c. */
+static const char *last_line(struct capture *c)
+{
+	char *end = strstr(c->err, "\r\033["), *line;
+
+	for (char *at = end; at; at = strstr(at + 1, "\r\033["))
+		end = at;
+	assert_non_null(end);
+	while (end > c->err && strchr("\r\n", end[-1]))
+		end--;
+	*end = '\0';
+	line = strrchr(c->err, '\n');
+	return line ? line + 1 : c->err;
+}
+
+static void a_narrow_terminal_keeps_the_time_left(void **state)
+{
+	struct winsize size = {.ws_row = 24, .ws_col = 40};
+	struct capture c;
+	const char *line;
+
+	(void)state;
+	setenv("TERM", "xterm", 1);
+	begin(&c, (struct ui_opts){0}, true);
+	assert_int_equal(ioctl(STDERR_FILENO, TIOCSWINSZ, &size), 0);
+	ui_progress(c.ui, "push", "rpi4", 0, 1000, "5 files");
+	usleep(600000); /* a rate takes its time to be one */
+	ui_progress(c.ui, "push", "rpi4", 500, 1000, "5 files");
+	end(&c);
+	line = last_line(&c);
+	assert_non_null(strstr(line, "50%"));
+	assert_non_null(strstr(line, " left"));
+	assert_true(strlen(line) < 40);
+}
+
+static void an_echoed_key_does_not_shift_the_lines(void **state)
+{
+	struct capture c;
+
+	(void)state;
+	setenv("TERM", "xterm", 1);
+	begin(&c, (struct ui_opts){0}, true);
+	ui_progress(c.ui, "push", "rpi4", 0, 0, NULL);
+	fputs("^C", stderr);
+	fflush(stderr);
+	ui_note(c.ui, "cancelled");
+	end(&c);
+	assert_non_null(strstr(c.err, "^C\r\033[1A\033[J"));
+}
+
+static void an_error_ends_the_boards_line(void **state)
+{
+	struct kf_error err = {0};
+	struct capture c;
+
+	(void)state;
+	setenv("TERM", "xterm", 1);
+	begin(&c, (struct ui_opts){0}, true);
+	ui_progress(c.ui, "push", "rpi4", 0, 0, NULL);
+	kf_err(&err, -EIO, KF_REASON_IO, "failed");
+	ui_error(c.ui, "rpi4", &err);
+	ui_progress(c.ui, "pack", NULL, 0, 0, "unpacking");
+	ui_progress_end(c.ui, NULL);
+	ui_note(c.ui, "the end");
+	end(&c);
+	assert_null(strstr(strstr(c.err, "failed"), "push"));
+	assert_null(strstr(strstr(c.err, "the end"), "pack"));
+}
+
+static void time_goes_on_while_nobody_reports(void **state)
+{
+	struct capture c;
+	char got[512] = "";
+	size_t at = 0;
+
+	(void)state;
+	setenv("TERM", "xterm", 1);
+	begin(&c, (struct ui_opts){0}, true);
+	ui_progress(c.ui, "reboot", "rpi4", 0, 0, NULL);
+	while (!strstr(got, "1.0s") && at < sizeof(got) - 1) {
+		struct pollfd fd = {.fd = c.pty, .events = POLLIN};
+
+		assert_int_equal(poll(&fd, 1, 10000), 1);
+		at += (size_t)read(c.pty, got + at, sizeof(got) - 1 - at);
+	}
+	assert_non_null(strstr(got, "0.0s"));
+	assert_non_null(strstr(got, "1.0s"));
+	end(&c);
+}
+
+static void a_verdict_that_cannot_be_written_is_noticed(void **state)
+{
+	struct capture c;
+	int full = open("/dev/full", O_WRONLY);
+
+	(void)state;
+	begin(&c, (struct ui_opts){0}, false);
+	dup2(full, 1);
+	close(full);
+	ui_step(c.ui, "verdict", "rpi4", -1, NULL, "PASS  no findings");
+	assert_int_equal(ui_out_error(c.ui), -ENOSPC);
+	end(&c);
+}
+
 static void a_reader_that_left_is_noticed(void **state)
 {
 	struct capture c;
@@ -261,6 +369,11 @@ int main(void)
 		cmocka_unit_test(json_is_one_object_per_line),
 		cmocka_unit_test(a_terminal_gets_a_bar_that_goes_away),
 		cmocka_unit_test(nothing_is_wider_than_the_terminal),
+		cmocka_unit_test(a_narrow_terminal_keeps_the_time_left),
+		cmocka_unit_test(an_echoed_key_does_not_shift_the_lines),
+		cmocka_unit_test(an_error_ends_the_boards_line),
+		cmocka_unit_test(time_goes_on_while_nobody_reports),
+		cmocka_unit_test(a_verdict_that_cannot_be_written_is_noticed),
 		cmocka_unit_test(a_reader_that_left_is_noticed),
 	};
 
