@@ -249,7 +249,8 @@ static const char *last_line(struct capture *c)
 		end--;
 	*end = '\0';
 	line = strrchr(c->err, '\n');
-	return line ? line + 1 : c->err;
+	line = line ? line + 1 : c->err;
+	return strrchr(line, '\033') ? strrchr(line, '\033') + strlen("\033[J") : line;
 }
 
 static void a_narrow_terminal_keeps_the_time_left(void **state)
