@@ -147,6 +147,8 @@ char **outside_argv(const char *unit, const char *with, const char *end,
 	for (size_t i = 0; i < ARRAY_SIZE(head); i++)
 		addf(&w, "%s", head[i]);
 	addf(&w, "--unit=%s", unit);
+	/* Else it is the whole command, in the journal. */
+	addf(&w, "--description=kferry %s", p->kind);
 	add_properties(&w, with, end);
 	for (size_t i = 0; p->props && p->props[i]; i++)
 		addf(&w, "--property=%s", p->props[i]);

@@ -29,7 +29,7 @@ static int count(char **argv, const char *head)
 
 static void the_command_comes_last_and_is_not_expanded(void **state)
 {
-	const struct outside_program p = {.argv = command};
+	const struct outside_program p = {.kind = "exec", .argv = command};
 	char **argv = outside_argv("u", NULL, "/run/kferry/u.end", &p);
 	int at;
 
@@ -53,7 +53,7 @@ static void the_command_comes_last_and_is_not_expanded(void **state)
 
 static void the_unit_is_waited_for_and_says_how_it_ended(void **state)
 {
-	const struct outside_program p = {.argv = command};
+	const struct outside_program p = {.kind = "exec", .argv = command};
 	char **argv = outside_argv("kferry-exec-1-2", "kferryd.service",
 				   "/run/kferry/x.end", &p);
 	int end = find(argv, "--");
@@ -65,6 +65,7 @@ static void the_unit_is_waited_for_and_says_how_it_ended(void **state)
 		"--wait",
 		"--collect",
 		"--unit=kferry-exec-1-2",
+		"--description=kferry exec",
 		"--property=OOMScoreAdjust=0",
 		"--property=IgnoreSIGPIPE=no",
 		"--property=BindsTo=kferryd.service",
@@ -87,7 +88,8 @@ static void environment_and_properties_are_passed_as_they_are(void **state)
 {
 	static const char *const env[] = {"A=1 $HOME %h", "B=", NULL};
 	static const char *const props[] = {"BindPaths=/a:/b", NULL};
-	const struct outside_program p = {.argv = command, .env = env, .props = props};
+	const struct outside_program p = {
+		.kind = "exec", .argv = command, .env = env, .props = props};
 	char **argv = outside_argv("u", NULL, "/e", &p);
 
 	(void)state;
@@ -104,7 +106,7 @@ static void environment_and_properties_are_passed_as_they_are(void **state)
 static void many_words_fit(void **state)
 {
 	const char *words[1001];
-	const struct outside_program p = {.argv = words};
+	const struct outside_program p = {.kind = "exec", .argv = words};
 	char **argv;
 	int at;
 
