@@ -22,7 +22,7 @@ int cmd_build(struct cmd_env *env, int argc, char *argv[])
 	if (getopt_long(argc, argv, ":", options, NULL) != -1)
 		return cmd_bad_option(env, argv[0], argv);
 	if (!cmd_build_board(env, argv[0], &board))
-		return STATUS_ERROR;
+		return STATUS_USAGE;
 	if (kernel_build(env->cfg, env->ui, board, (const char *const *)argv + optind,
 			 &result, &err) < 0)
 		return cmd_fail(env, NULL, &err);

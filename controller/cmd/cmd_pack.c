@@ -111,7 +111,7 @@ int cmd_pack(struct cmd_env *env, int argc, char *argv[])
 	if (!out)
 		return cmd_usage(env, argv[0], "into which file? -o FILE");
 	if (!cmd_build_board(env, argv[0], &board))
-		return STATUS_ERROR;
+		return STATUS_USAGE;
 	return pack(env, board, from, out, &err) < 0 ? cmd_fail(env, NULL, &err)
 						     : STATUS_PASS;
 }

@@ -31,7 +31,7 @@ static int take_boards(struct cmd_env *env, int argc, char *argv[], struct deplo
 		const char *board = cmd_board_arg(env, argv[0], name);
 
 		if (!board)
-			return STATUS_ERROR;
+			return STATUS_USAGE;
 		for (size_t j = 0; j < a->n_boards; j++) {
 			if (strcmp(a->boards[j], board) == 0)
 				return cmd_usage(env, argv[0], "%s is named twice",
@@ -128,6 +128,7 @@ static int make_kernel(struct cmd_env *env, const struct deploy_args *a,
 		if (r == 0)
 			r = kernel_from_tree(env->cfg, env->ui, board, ret, &err);
 	}
+	ui_progress_end(env->ui, NULL);
 	return r < 0 ? cmd_fail(env, NULL, &err) : STATUS_PASS;
 }
 
@@ -155,8 +156,11 @@ int deploy_args_run(struct cmd_env *env, const struct deploy_args *a)
 		const char *board = a->boards[i];
 		int status = STATUS_PASS;
 
-		if (atomic_load(cancel_flag()))
+		/* What was not tried has not passed. */
+		if (atomic_load(cancel_flag())) {
+			worst = deploy_worse(worst, STATUS_ERROR);
 			break;
+		}
 		if (k && !a->from && !same_kernel(env->cfg, a->boards[i - 1], board)) {
 			kernel_free(k);
 			k = NULL;

@@ -109,7 +109,7 @@ static int add_image(struct pack *p, struct kf_error *err)
 		return r;
 	if (strcmp(image.release, m->release) != 0 && image.release[0])
 		return kf_err(
-			err, -ESTALE, KF_REASON_BUILD,
+			err, -ESTALE, KF_REASON_NOT_FOUND,
 			"%s is of %s, and the tree is %s now: build it again (kferry "
 			"build)",
 			path, image.release, m->release);
@@ -251,7 +251,7 @@ static int add_dtbs(struct pack *p, struct kf_error *err)
 	if (r == 0)
 		r = move_dtbs(p, &found, which, &n, err);
 	if (r == 0 && n == 0)
-		return kf_err(err, -ENOENT, KF_REASON_BUILD,
+		return kf_err(err, -ENOENT, KF_REASON_CONFIG,
 			      "no device tree that was built matches build.dtbs = %s",
 			      which);
 	return r;

@@ -132,7 +132,7 @@ static int find_dirs(struct tree *t, const struct config *cfg, const char *board
 
 	if (r < 0)
 		return kf_err(
-			err, r, KF_REASON_BUILD,
+			err, r, KF_REASON_CONFIG,
 			"%s is not in a kernel source tree: go into one, or into an "
 			"object tree that was made from one",
 			*dir ? dir : "this directory");
@@ -144,12 +144,12 @@ static int find_dirs(struct tree *t, const struct config *cfg, const char *board
 		return no_memory(err);
 	r = fs_mkdirs(AT_FDCWD, full);
 	if (r < 0)
-		return kf_err(err, r, KF_REASON_BUILD,
+		return kf_err(err, r, KF_REASON_CONFIG,
 			      "make the object directory %s (build.output): %m", full);
 	free(t->obj);
 	t->obj = realpath(full, NULL);
 	if (!t->obj)
-		return kf_err(err, -errno, KF_REASON_BUILD, "object directory %s: %m",
+		return kf_err(err, -errno, KF_REASON_CONFIG, "object directory %s: %m",
 			      full);
 	return 0;
 }
@@ -236,7 +236,7 @@ static int find_arch(struct tree *t, const struct config *cfg, const char *board
 			want = "x86_64";
 		if (configured &&
 		    strcmp(tree_make_arch(configured), tree_make_arch(want)) != 0)
-			return kf_err(err, -EINVAL, KF_REASON_BUILD,
+			return kf_err(err, -EINVAL, KF_REASON_CONFIG,
 				      "%s/.config is for %s, and build.arch is %s: use "
 				      "another object directory (build.output) for each "
 				      "architecture",

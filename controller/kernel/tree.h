@@ -22,7 +22,7 @@ struct tree {
 	char **extra; /* further words of every make (build.extra), NULL: none */
 };
 
-/* Errors: KF_REASON_BUILD, saying what is not there and what to do. */
+/* Errors: KF_REASON_CONFIG, saying what is not there and what to do. */
 int tree_open(const struct config *cfg, const char *board, struct tree **ret,
 	      struct kf_error *err) _must_check_;
 void tree_free(struct tree *t);
@@ -45,7 +45,7 @@ extern const char *const tree_env[];
 int tree_make(const struct tree *t, const char *const words[], int timeout_ms,
 	      struct buf *out, struct kf_error *err) _must_check_;
 
-/* -ENOENT when it is not configured: KF_REASON_BUILD. */
+/* -ENOENT when it is not configured: KF_REASON_CONFIG. */
 int tree_check_config(const struct tree *t, struct kf_error *err) _must_check_;
 bool tree_config_is_set(const struct tree *t, const char *symbol); /* =y or =m */
 /* `make kernelrelease`; checked to be a release. */

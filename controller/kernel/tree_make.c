@@ -77,8 +77,12 @@ int tree_make(const struct tree *t, const char *const words[], int timeout_ms,
 	if (!argv)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	r = proc_check((const char *const *)argv, &opts, err);
+	/* Only what make itself says is the kernel's fault. */
 	if (r < 0 && err)
-		err->reason = r == -ECANCELED ? KF_REASON_CANCELLED : KF_REASON_BUILD;
+		err->reason = r == -ECANCELED	? KF_REASON_CANCELLED
+			      : r == -ETIMEDOUT ? KF_REASON_TIMEOUT
+			      : r == -ENOENT	? KF_REASON_EXEC
+						: KF_REASON_BUILD;
 	return r;
 }
 
@@ -91,7 +95,7 @@ int tree_check_config(const struct tree *t, struct kf_error *err)
 	if (fs_exists(AT_FDCWD, config))
 		return 0;
 	return kf_err(
-		err, -ENOENT, KF_REASON_BUILD,
+		err, -ENOENT, KF_REASON_CONFIG,
 		"%s is not there: configure the kernel first (for example `make%s%s "
 		"ARCH=%s defconfig` in %s), or set build.output to where its objects "
 		"are",
@@ -161,7 +165,7 @@ int tree_image(const struct tree *t, const struct config *cfg, const char *board
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	if (!fs_exists(AT_FDCWD, path))
 		return kf_err(
-			err, -ENOENT, KF_REASON_BUILD,
+			err, -ENOENT, KF_REASON_NOT_FOUND,
 			"there is no kernel image %s: build it first (kferry build)",
 			path);
 	*ret = TAKE_PTR(path);

@@ -104,7 +104,7 @@ class BadPackages(Case):
 
 class Names(Case):
     def test_unknown_board_names_the_nearest(self):
-        self.refused("deploy", "scratsh", "--from", "x", says=("scratsh", "scratch"))
+        self.refused("deploy", "scratsh", "--from", "x", status=64, says=("scratsh", "scratch"))
 
     def test_board_name_with_slash_or_control(self):
         for name in ("a/b", "../x", "a\x1b[2Jb"):

@@ -155,6 +155,8 @@ class Board:
         self.boot_log = []
         self.on_boot = None  # called with the slot that boots; may return "panic"
         self.agent = None
+        self.wrap = []  # argv in front of `kferryd serve`
+        self.reset_lock = threading.Lock()  # held while the board is off
         self.stopping = False
         for sub in ("proc/sys/kernel/random", "sys/kernel", "etc/kferry", "var/lib", "run/kferry",
                     "lib/modules", "dev", "firmware", "boot", "sys/fs/pstore"):
@@ -239,8 +241,8 @@ class Board:
                                check=False)
         if early.returncode:
             raise AssertionError(f"kferryd early: {early.returncode}")
-        self.agent = subprocess.Popen([KFERRYD, "--root", self.root, "serve"], stderr=log,
-                                      stdout=log)
+        self.agent = subprocess.Popen([*self.wrap, KFERRYD, "--root", self.root, "serve"],
+                                      stderr=log, stdout=log)
         sock = self.root / "run/kferry/agent.sock"
 
         def answers():
@@ -261,14 +263,15 @@ class Board:
     def _keep(self):
         reset = self.firmware / "reset"
         while not self.stopping:
-            if reset.exists():
-                reset.unlink()
-                self.kill_agent()
-                try:
-                    self.power_on(self._next_slot())
-                except AssertionError as error:
-                    print(f"# {error}", file=sys.stderr)
-                    return
+            with self.reset_lock:
+                if reset.exists():
+                    reset.unlink()
+                    self.kill_agent()
+                    try:
+                        self.power_on(self._next_slot())
+                    except AssertionError as error:
+                        print(f"# {error}", file=sys.stderr)
+                        return
             time.sleep(0.02)
 
     def close(self):
@@ -293,15 +296,17 @@ class Board:
         where = self.state_dir() / "slots"
         return sorted(p.name for p in where.iterdir()) if where.exists() else []
 
-    def kferry(self, *args, check=None, env=None, timeout=120, stdin=None, cwd=None):
+    def kferry(self, *args, check=None, env=None, timeout=120, stdin=None, cwd=None,
+               stdout=subprocess.PIPE):
         """Run kferry; the finished process.  check: the exit status it must have."""
         full = dict(os.environ, HOME=str(self.home), XDG_CONFIG_HOME=str(self.home / ".config"),
                     KFERRY_CACHE=str(self.dir / "cache"), KF_PROFILE_PATH=str(TOP / "boards"),
                     **(env or {}))
         full.pop("XDG_DATA_HOME", None)
         done = subprocess.run([KFERRY, *map(str, args)], env=full, cwd=cwd or self.dir,
-                              capture_output=True, timeout=timeout * SCALE, input=stdin)
-        done.out = done.stdout.decode(errors="replace")
+                              stdout=stdout, stderr=subprocess.PIPE, timeout=timeout * SCALE,
+                              input=stdin)
+        done.out = (done.stdout or b"").decode(errors="replace")
         done.err = done.stderr.decode(errors="replace")
         done.text = done.out + done.err
         if check is not None and done.returncode != check:

@@ -132,7 +132,7 @@ static void test_not_configured_says_what_to_do(void **state)
 
 	assert_non_null(t);
 	assert_true(tree_check_config(t, &err) < 0);
-	assert_int_equal(err.reason, KF_REASON_BUILD);
+	assert_int_equal(err.reason, KF_REASON_CONFIG);
 	assert_non_null(strstr(err.msg, ".config"));
 	assert_non_null(strstr(err.msg, "defconfig"));
 	tree_free(t);
@@ -176,7 +176,7 @@ static void test_another_architectures_config_is_refused(void **state)
 	struct kf_error err = {0};
 
 	assert_null(open_tree(p, p->src, keys, &err));
-	assert_int_equal(err.reason, KF_REASON_BUILD);
+	assert_int_equal(err.reason, KF_REASON_CONFIG);
 	assert_non_null(strstr(err.msg, "x86_64"));
 	assert_non_null(strstr(err.msg, "arm64"));
 }
