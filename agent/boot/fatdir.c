@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * FAT file systems among the mounts.
+ *
+ * While a FAT is mounted for writing its dirty bit is set in any case, so whether it was
+ * clean before can only be learnt from what the kernel said when it mounted it.
+ */
+#include "agent/boot/fatdir.h"
+
+#include <fcntl.h>
+#include <mntent.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "proto/base/fs.h"
+#include "proto/reason.h"
+
+#define KMSG_STEP (64u * 1024)
+#define KMSG_MAX  (1u << 14) /* records; more than any ring buffer holds */
+
+static bool is_fat(const char *type)
+{
+	return strcmp(type, "vfat") == 0 || strcmp(type, "msdos") == 0;
+}
+
+static int set(const struct agent *a, const char *path, struct fatdir *ret)
+{
+	_free_ char *full = agent_path(a, path), *copy = strdup(path);
+	struct statvfs st;
+	size_t n = strlen(path);
+
+	if (!full || !copy)
+		return -ENOMEM;
+	while (n > 1 && copy[n - 1] == '/')
+		copy[--n] = '\0';
+	ret->fd = fs_open_dir(AT_FDCWD, full);
+	if (ret->fd < 0)
+		return ret->fd;
+	ret->path = TAKE_PTR(copy);
+	/* An error on it makes the kernel turn the whole file system read-only. */
+	ret->read_only = fstatvfs(ret->fd, &st) == 0 && st.f_flag & ST_RDONLY;
+	return 0;
+}
+
+static int take(const struct agent *a, const struct mntent *m, fatdir_is is,
+		struct fatdir *ret)
+{
+	_fatdir_ struct fatdir d = {.fd = -1};
+	int r;
+
+	r = set(a, m->mnt_dir, &d);
+	if (r == -ENOENT || r == -EACCES)
+		return 0;
+	if (r < 0)
+		return r;
+	if (is && !is(d.fd))
+		return 0;
+	d.device = strdup(m->mnt_fsname);
+	if (!d.device)
+		return -ENOMEM;
+	d.read_only = d.read_only || hasmntopt(m, "ro");
+	fatdir_fini(ret);
+	*ret = d;
+	d = (struct fatdir){.fd = -1};
+	return 1;
+}
+
+/* The first that fits; with want (a place) whatever is mounted there last. */
+static int search(const struct agent *a, FILE *mounts, const char *want, fatdir_is is,
+		  struct fatdir *ret)
+{
+	char line[4096];
+	struct mntent m;
+	int r = 0;
+
+	while (getmntent_r(mounts, &m, line, sizeof(line))) {
+		if (want ? strcmp(m.mnt_dir, want) != 0 : !is_fat(m.mnt_type))
+			continue;
+		r = take(a, &m, is, ret);
+		if (r < 0 || (r > 0 && !want))
+			return r;
+	}
+	return 0;
+}
+
+int fatdir_find(const struct agent *a, fatdir_is is, struct fatdir *ret)
+{
+	_fatdir_ struct fatdir d = {.fd = -1};
+	_free_ char *path = agent_path(a, "/proc/mounts");
+	_fclose_ FILE *mounts = NULL;
+	int r, fd;
+
+	if (!path)
+		return -ENOMEM;
+	fd = fs_open_beneath(AT_FDCWD, path, O_RDONLY, 0);
+	if (fd < 0)
+		return fd;
+	mounts = fdopen(fd, "re");
+	if (!mounts) {
+		close(fd);
+		return -ENOMEM;
+	}
+	if (a->conf.boot_dir) {
+		r = set(a, a->conf.boot_dir, &d);
+		if (r == 0)
+			r = search(a, mounts, d.path, NULL, &d);
+		if (r >= 0 && is && !is(d.fd))
+			r = -ENOENT;
+	} else {
+		r = search(a, mounts, NULL, is, &d);
+	}
+	if (r < 0)
+		return r;
+	if (d.fd < 0)
+		return -ENOENT;
+	*ret = d;
+	d = (struct fatdir){.fd = -1};
+	return 0;
+}
+
+void fatdir_fini(struct fatdir *d)
+{
+	free(TAKE_PTR(d->path));
+	free(TAKE_PTR(d->device));
+	cleanup_close(&d->fd);
+	d->fd = -1;
+}
+
+/* Did the kernel, in this boot, find the device's file system dirty? */
+static bool was_dirty(const struct agent *a, const char *device)
+{
+	_free_ char *path = agent_path(a, "/dev/kmsg"), *text = NULL;
+	_free_ char *step = malloc(KMSG_STEP);
+	const char *name = strrchr(device, '/');
+	_close_ int fd = -1;
+	int n;
+
+	n = asprintf(&text, "FAT-fs (%s): Volume was not properly unmounted",
+		     name ? name + 1 : device);
+	if (!path || !step || n < 0) {
+		if (n < 0)
+			text = NULL;
+		return false;
+	}
+	fd = fs_open_beneath(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
+	for (unsigned i = 0; fd >= 0 && i < KMSG_MAX; i++) {
+		ssize_t got = read(fd, step, KMSG_STEP);
+
+		if (got < 0 && (errno == EPIPE || errno == EINTR))
+			continue;
+		if (got <= 0)
+			break;
+		if (memmem(step, (size_t)got, text, (size_t)n))
+			return true;
+	}
+	return false;
+}
+
+int fatdir_check(const struct agent *a, const struct fatdir *d, struct kf_error *err)
+{
+	uint64_t left = 0;
+	int r;
+
+	if (d->read_only)
+		return kf_err(err, -EROFS, KF_REASON_READ_ONLY,
+			      "%s is mounted read-only: after checking why, mount -o "
+			      "remount,rw %s",
+			      d->path, d->path);
+	if (d->device && was_dirty(a, d->device))
+		return kf_err(err, -EUCLEAN, KF_REASON_IO,
+			      "%s (%s) was not properly unmounted before this boot and "
+			      "nothing has repaired it: let fsck.vfat (dosfstools) check "
+			      "it at boot, or run it by hand while it is unmounted, and "
+			      "reboot",
+			      d->path, d->device);
+	r = fs_free_bytes(d->fd, &left);
+	if (r < 0)
+		return kf_err(err, r, KF_REASON_IO, "ask %s for its free space: %m",
+			      d->path);
+	if (left < FATDIR_ROOM)
+		return kf_err(
+			err, -ENOSPC, KF_REASON_SPACE,
+			"%s is full: remove what is not needed there, or slots with "
+			"`kferry kernels rm`",
+			d->path);
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The mounted FAT file system that a boot stage reads: finding it, and whether it is fit
+ * to be written to.
+ */
+#ifndef KF_FATDIR_H
+#define KF_FATDIR_H
+
+#include <stdbool.h>
+
+#include "agent/agent.h"
+
+#define FATDIR_ROOM (64u * 1024) /* bytes that pointer files may need */
+
+struct fatdir {
+	char *path;   /* below a->root, absolute, without trailing slash */
+	char *device; /* "/dev/mmcblk0p1"; NULL: not in /proc/mounts */
+	int fd;
+	bool read_only;
+};
+
+/* Is the directory the one that is looked for? */
+typedef bool (*fatdir_is)(int fd);
+
+/* conf.boot_dir, else the first vfat of /proc/mounts for which is() holds.  -ENOENT,
+ * without an error text: the caller knows what was looked for. */
+int fatdir_find(const struct agent *a, fatdir_is is, struct fatdir *ret) _must_check_;
+void fatdir_fini(struct fatdir *d);
+#define _fatdir_ _cleanup_(fatdir_fini)
+
+/* -EROFS, -EUCLEAN (the kernel found it dirty when it was mounted) or -ENOSPC. */
+int fatdir_check(const struct agent *a, const struct fatdir *d,
+		 struct kf_error *err) _must_check_;
+
+#endif
