@@ -7,7 +7,9 @@
 #include "proto/reason.h"
 
 /* A hook comes first because somebody configured it for this board. */
-const struct boot_chain *const boot_chains[] = {&boot_hook, &boot_systemd, NULL};
+const struct boot_chain *const boot_chains[] = {
+	&boot_hook, &boot_systemd, &boot_rpi, &boot_uboot, NULL,
+};
 
 const struct boot_chain *boot_find(const char *name)
 {

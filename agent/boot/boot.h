@@ -49,6 +49,10 @@ struct boot_chain {
 
 extern const struct boot_chain boot_hook; /* first: somebody configured it */
 extern const struct boot_chain boot_systemd;
+extern const struct boot_chain boot_grub;
+extern const struct boot_chain boot_efi; /* last: works below any boot loader */
+extern const struct boot_chain boot_rpi;
+extern const struct boot_chain boot_uboot;
 
 /* All chains, in the order they are tried; ends with NULL. */
 extern const struct boot_chain *const boot_chains[];
