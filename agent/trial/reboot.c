@@ -107,15 +107,21 @@ static int reset(struct kf_error *err)
 /* The init system's ways, best first; 0 when one of them took it on. */
 static int ask_init(struct kf_error *err)
 {
-	static const char *const systemd[] = {"systemctl", "--no-block", "reboot", NULL};
+	const char *systemd[] = {"systemctl", "--no-block", "reboot", NULL, NULL};
 	static const char *const other[][3] = {
 		{"/sbin/reboot", NULL, NULL},
 		{"/sbin/init", "6", NULL},
 		{"/bin/busybox", "reboot", NULL},
 	};
 	const struct proc_opts opts = {.timeout_ms = PROGRAM_MS};
+	_free_ char *line = NULL, *word = NULL;
 	int rc = -ENOENT;
 
+	/* Some versions of systemctl delete an argument that somebody (the boot chain of
+	 * the Raspberry Pi) left there for the kernel, unless they are given it. */
+	if (fs_read_line(AT_FDCWD, "/run/systemd/reboot-param", &line) == 0 && *line &&
+	    asprintf(&word, "--reboot-argument=%s", line) > 0)
+		systemd[3] = word;
 	if (fs_exists(AT_FDCWD, "/run/systemd/system"))
 		rc = proc_check(systemd, &opts, err);
 	for (size_t i = 0; rc < 0 && i < ARRAY_SIZE(other); i++)
