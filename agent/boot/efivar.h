@@ -18,6 +18,8 @@
 
 /* The Boot Loader Interface's vendor, from systemd's BOOT_LOADER_INTERFACE document. */
 #define EFIVAR_LOADER(name) name "-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+/* EFI_GLOBAL_VARIABLE (UEFI 2.10, 3.3): BootNext, BootOrder, Boot0001, SecureBoot */
+#define EFIVAR_GLOBAL(name) name "-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 /* EFI_VARIABLE_NON_VOLATILE | BOOTSERVICE_ACCESS | RUNTIME_ACCESS (UEFI 2.10, 8.2) */
 #define EFIVAR_NV_BS_RT 7u
 /* More than any variable that is read or written here has. */

@@ -7,55 +7,20 @@
 
 #include <fcntl.h>
 #include <fnmatch.h>
-#include <linux/magic.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/statvfs.h>
-#include <sys/vfs.h>
 
 #include "agent/boot/bls.h"
+#include "agent/boot/efidir.h"
 #include "agent/boot/efivar.h"
 #include "agent/boot/sdentry.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 
-#define EFI_DIR	 "/sys/firmware/efi"
-#define VARS_DIR EFI_DIR "/efivars"
 /* EFI_LOADER_FEATURE_ENTRY_ONESHOT in systemd's src/fundamental/efivars-fundamental.h */
 #define FEATURE_ONESHOT	 (UINT64_C(1) << 3)
 #define LOADER_CONF_MAX	 (64u * 1024)
 #define VAR_DEFAULT_NAME EFIVAR_LOADER("LoaderEntryDefault")
-
-static int open_vars(const struct agent *a, int *ret, struct kf_error *err)
-{
-	_free_ char *efi = agent_path(a, EFI_DIR), *vars = agent_path(a, VARS_DIR);
-	_close_ int fd = -1;
-	struct statvfs st;
-	struct statfs sf;
-	bool ro = false;
-
-	if (!efi || !vars)
-		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "open " VARS_DIR ": %m");
-	if (!fs_exists(AT_FDCWD, efi))
-		return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
-			      "this board was not started by UEFI firmware (no " EFI_DIR
-			      ")");
-	fd = fs_open_dir(AT_FDCWD, vars);
-	/* Of a scratch root nobody expects a mounted efivarfs. */
-	if (fd < 0 || (!a->scratch &&
-		       (fstatfs(fd, &sf) < 0 || (uint32_t)sf.f_type != EFIVARFS_MAGIC)))
-		return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
-			      "the EFI variables are not there: mount -t efivarfs "
-			      "efivarfs " VARS_DIR);
-	if (bootdir_mount(a, VARS_DIR, NULL, &ro) < 0)
-		ro = false;
-	if (ro || (fstatvfs(fd, &st) == 0 && (st.f_flag & ST_RDONLY)))
-		return kf_err(err, -EROFS, KF_REASON_READ_ONLY,
-			      "the EFI variables are read-only: mount -o remount,rw "
-			      "" VARS_DIR);
-	*ret = TAKE_FD(fd);
-	return 0;
-}
 
 static int check_info(const char *info, struct kf_error *err)
 {
@@ -101,7 +66,7 @@ int sdloader_open(const struct agent *a, int *ret_vars, char **ret_info,
 	_close_ int vars = -1;
 	int r;
 
-	r = open_vars(a, &vars, err);
+	r = efidir_open(a, &vars, err);
 	if (r < 0)
 		return r;
 	r = efivar_read_string(vars, EFIVAR_LOADER("LoaderInfo"), &info);
