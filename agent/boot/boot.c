@@ -6,9 +6,10 @@
 
 #include "proto/reason.h"
 
-/* A hook comes first because somebody configured it for this board. */
+/* A hook comes first because somebody configured it for this board; BootNext last, which
+ * every UEFI board has below its boot loader. */
 const struct boot_chain *const boot_chains[] = {
-	&boot_hook, &boot_systemd, &boot_rpi, &boot_uboot, NULL,
+	&boot_hook, &boot_systemd, &boot_grub, &boot_rpi, &boot_uboot, &boot_efi, NULL,
 };
 
 const struct boot_chain *boot_find(const char *name)

@@ -100,10 +100,15 @@ static int take(const struct line *l, struct mountinfo *ret)
 		.read_only = mountinfo_has_option(l->first[OPTIONS], "ro") ||
 			     mountinfo_has_option(l->last[SUPER], "ro"),
 	};
+	char *end;
 
 	if (!m.point || !m.type || !m.source || !m.options)
 		return -ENOMEM;
-	if (sscanf(l->first[DEVICE], "%u:%u", &m.major, &m.minor) != 2)
+	m.major = (unsigned)strtoul(l->first[DEVICE], &end, 10);
+	if (*end != ':')
+		return -EBADMSG;
+	m.minor = (unsigned)strtoul(end + 1, &end, 10);
+	if (*end != '\0')
 		return -EBADMSG;
 	*ret = m;
 	memset(&m, 0, sizeof(m));
