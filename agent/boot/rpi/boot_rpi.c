@@ -10,7 +10,6 @@
  */
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/boot/boot.h"
 #include "agent/boot/fatslot.h"
@@ -30,9 +29,7 @@ static int rpi_probe(const struct agent *a, char note[256], struct kf_error *err
 {
 	_rpiboard_ struct rpiboard b = {.fat.fd = -1, .vcio.fd = -1};
 	const char *owner = rpiboard_config_owner(a);
-	char date[16] = "";
-	struct tm tm;
-	time_t t;
+	char date[16];
 	int r;
 
 	r = rpiboard_open(a, &b, err);
@@ -40,9 +37,7 @@ static int rpi_probe(const struct agent *a, char note[256], struct kf_error *err
 		r = rpiboard_check(a, &b, err);
 	if (r < 0)
 		return r;
-	t = (time_t)b.loader_time;
-	if (gmtime_r(&t, &tm))
-		strftime(date, sizeof(date), "%Y-%m-%d", &tm);
+	rpiboard_loader_date(&b, date);
 	snprintf(note, 256, "tryboot through %s, boot loader of %s, files in %s%s%s",
 		 b.arm == RPI_ARM_VCIO ? "/dev/vcio" : "the reboot's argument", date,
 		 b.fat.path,

@@ -9,7 +9,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/boot/rpi/rpicfg.h"
 #include "agent/outside.h"
@@ -205,15 +204,34 @@ static bool any_is(const struct rpiboard *b, const char *key, const char *want)
 	       strcmp(value, want) == 0;
 }
 
+void rpiboard_loader_date(const struct rpiboard *b, char dst[static 16])
+{
+	static const unsigned char days[] = {31, 28, 31, 30, 31, 30,
+					     31, 31, 30, 31, 30, 31};
+	unsigned day = (unsigned)(b->loader_time / 86400), year = 1970, month = 0;
+
+	/* gmtime_r() would bring 20 KiB of time zones into the static agent.  32 bits of
+	 * seconds end in 2106, and 2100 is the one year that this takes for a leap year.
+	 */
+	for (; day >= (year % 4 == 0 ? 366u : 365u); year++)
+		day -= year % 4 == 0 ? 366 : 365;
+	for (; month < 11; month++) {
+		unsigned n = days[month] + (month == 1 && year % 4 == 0);
+
+		if (day < n)
+			break;
+		day -= n;
+	}
+	snprintf(dst, 16, "%u-%02u-%02u", year % 10000, month + 1, day % 31 + 1);
+}
+
 static int check_loader(const struct agent *a, const struct rpiboard *b,
 			struct kf_error *err)
 {
-	const time_t t = (time_t)b->loader_time;
 	/* New-style codes: bits 4-11 are the model (0x11: 4B), 0-3 the board's revision
 	 */
 	const uint32_t code = read_cell(a, "system/linux,revision");
-	char date[16] = "";
-	struct tm tm;
+	char date[16];
 
 	if (b->loader_time == 0)
 		return refuse(
@@ -221,8 +239,7 @@ static int check_loader(const struct agent *a, const struct rpiboard *b,
 			     "(/proc/device-tree/chosen/bootloader), so it is too old to "
 			     "tryboot: sudo rpi-eeprom-update -a, and reboot");
 	if (b->loader_time < LOADER_TIME_MIN) {
-		if (gmtime_r(&t, &tm))
-			strftime(date, sizeof(date), "%Y-%m-%d", &tm);
+		rpiboard_loader_date(b, date);
 		return refuse(
 			err,
 			"the boot loader is of %s, and tryboot needs one of "

@@ -46,6 +46,8 @@ int rpiboard_armed(const struct agent *a, const struct rpiboard *b) _must_check_
 int rpiboard_disarm(const struct agent *a, const struct rpiboard *b,
 		    struct kf_error *err) _must_check_;
 
+/* When the boot loader was built: "2024-04-15". */
+void rpiboard_loader_date(const struct rpiboard *b, char dst[static 16]);
 /* Does a distribution's package write config.txt?  Its name, or NULL. */
 const char *rpiboard_config_owner(const struct agent *a);
 /* Does the firmware of this board know kernel_watchdog_timeout? */
