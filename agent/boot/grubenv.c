@@ -67,8 +67,6 @@ static size_t used(const struct grubenv *e)
 
 	while (n > SIGNATURE && e->block[n - 1] == '#')
 		n--;
-	/* A last line that has no end is somebody's damage; it is left alone, and so is a
-	 * comment's own '#'. */
 	return n;
 }
 
@@ -127,6 +125,7 @@ int grubenv_set(struct grubenv *e, const char *name, const char *value)
 	struct grubenv changed = *e;
 	char line[GRUBENV_SIZE];
 	size_t n = strlen(name), at;
+	const char *end;
 
 	if (n == 0 || n > GRUBENV_SIZE / 2 || strpbrk(name, "=#\n\\"))
 		return -EINVAL;
@@ -143,6 +142,9 @@ int grubenv_set(struct grubenv *e, const char *name, const char *value)
 	if (n > GRUBENV_SIZE - at)
 		return -ENOSPC;
 	memcpy(changed.block + at, line, n);
+	/* Behind a line break that is part of a value it would be part of it, too. */
+	if (find_line(&changed, name, &end) != changed.block + at)
+		return -EBADMSG;
 	*e = changed;
 	return 0;
 }

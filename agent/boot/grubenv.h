@@ -25,7 +25,8 @@ void grubenv_init(struct grubenv *e);
 int grubenv_load(const void *data, size_t n, struct grubenv *ret) _must_check_;
 /* The value, the caller's; -ENOENT. */
 int grubenv_get(const struct grubenv *e, const char *name, char **ret) _must_check_;
-/* -ENOSPC: no room, -EINVAL: no name; nothing has changed then. */
+/* -ENOSPC: no room, -EINVAL: no name, -EBADMSG: its last line has no end; nothing has
+ * changed then. */
 int grubenv_set(struct grubenv *e, const char *name, const char *value) _must_check_;
 /* Not being there is fine. */
 void grubenv_unset(struct grubenv *e, const char *name);

@@ -2,6 +2,7 @@
 /* GRUB's environment block: what is set is there, what was unset is not, and all else
  * stays. */
 #include <assert.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "agent/boot/grubenv.h"

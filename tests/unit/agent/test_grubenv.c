@@ -78,6 +78,8 @@ static void reads_what_others_wrote(void **state)
 	assert_value(&e, "a", "1");
 	assert_value(&e, "b", NULL);
 	assert_int_equal(grubenv_set(&e, "c", "3"), -EBADMSG);
+	load(&e, "a=1\\\n");
+	assert_int_equal(grubenv_set(&e, "c", "3"), -EBADMSG);
 }
 
 static void escapes(void **state)
