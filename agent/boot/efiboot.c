@@ -13,13 +13,13 @@
 
 #define VAR_ORDER EFIVAR_GLOBAL("BootOrder")
 #define VAR_NEXT  EFIVAR_GLOBAL("BootNext")
-#define ENTRY	  EFIVAR_GLOBAL("Boot0000")
+#define VENDOR	  EFIVAR_GLOBAL("")
 #define OURS_DOS  "\\EFI\\kferry\\"
 #define IMAGE_DOS "\\" EFIBOOT_IMAGE
 
 void efiboot_var(uint16_t number, char dst[static EFIBOOT_VAR])
 {
-	snprintf(dst, EFIBOOT_VAR, "Boot%04X%s", number, ENTRY + 8);
+	snprintf(dst, EFIBOOT_VAR, "Boot%04X%s", number, VENDOR);
 }
 
 /* "Boot00A1-8be4df61-...": its number, -1 for other names. */
@@ -27,8 +27,8 @@ static int entry_number(const char *name)
 {
 	int number = 0;
 
-	if (strlen(name) != sizeof(ENTRY) - 1 || strncmp(name, ENTRY, 4) != 0 ||
-	    strcasecmp(name + 8, ENTRY + 8) != 0)
+	if (strlen(name) < 8 || strncmp(name, "Boot", 4) != 0 ||
+	    strcasecmp(name + 8, VENDOR) != 0)
 		return -1;
 	for (int i = 4; i < 8; i++) {
 		if (!isdigit((unsigned char)name[i]) && (name[i] < 'A' || name[i] > 'F'))
