@@ -19,7 +19,7 @@ kernel='flex bison bc libelf-dev libssl-dev cpio kmod rsync python3 xz-utils zst
 board='qemu-system-x86 qemu-utils ovmf mmdebstrap debian-archive-keyring gdisk dosfstools
 	mtools e2fsprogs fakeroot uidmap openssh-client'
 tests='libcmocka-dev clang clang-format libclang-rt-14-dev shellcheck strace
-	systemd-boot-efi openssh-server file git tmux busybox-static'
+	systemd-boot-efi openssh-server file git tmux busybox-static grub-common'
 
 say() { printf 'deps.sh: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
