@@ -5,7 +5,7 @@
 # registers are linked in.
 
 S := build/static
-STATIC_CFLAGS := -Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+STATIC_CFLAGS := -Os -DKF_STATIC -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 STATIC_LDLIBS := -Wl,--start-group -luv_a -lprotobuf-c -larchive -lzstd -lsodium -lz -llzma \
 	-llz4 -lacl -Wl,--end-group -lpthread -ldl -lrt
 
