@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a user meets: exit statuses, interrupts, messages; on a scratch board."""
 
+import json
 import os
 import pathlib
 import signal
@@ -139,6 +140,35 @@ class Verdicts(Case):
         self.board.on_boot = lambda slot: "panic" if slot == bad.slot() else None
         done = self.board.kferry("deploy", "--from", bad.file, check=1)
         self.assertIn(f"fell back to {first.release} ({first.slot()}) after", done.err)
+
+
+class Lists(Case):
+    def test_kernels_have_a_head_and_fit_eighty_columns(self):
+        release = "6.18.0-rc3-00012-g1f2e3d4"
+        package = self.package(release=release)
+        self.board.kferry("deploy", "--once", "--from", package.file, check=0)
+        lines = self.board.kferry("kernels", check=0).out.splitlines()
+        self.assertEqual(lines[0].split(), ["SLOT", "STATE", "IS", "RELEASE", "SIZE"])
+        self.assertEqual(lines[1].split()[:4], ["foreign", "-", "default", "known-good"])
+        self.assertEqual(lines[2].split()[:4], [package.slot(), "good", "running", release])
+        for line in lines:
+            self.assertLessEqual(len(line), 80)
+
+    def test_boots_are_listed(self):
+        package = self.package()
+        self.board.on_boot = lambda slot: "panic" if slot else None
+        self.board.kferry("deploy", "--from", package.file, check=1)
+        lines = self.board.kferry("dmesg", "--list", check=0).out.splitlines()
+        self.assertEqual(lines[0].split(), ["BOOT", "SLOT", "END", "LOG", "PSTORE", "RELEASE"])
+        self.assertEqual(lines[1].split()[:3], ["0", "foreign", "runs"])
+        self.assertIn("crash", "".join(lines))
+        event = json.loads(self.board.kferry("--json", "dmesg", "--list", check=0).out)
+        self.assertEqual((event["event"], event["boots"][0]["boot"]), ("boots", 0))
+        self.assertEqual(len(event["boots"]), len(lines) - 1)
+        for boot in event["boots"]:
+            if boot["log"]:
+                self.board.kferry("dmesg", "--boot", boot["boot"], check=0)
+        self.board.kferry("dmesg", "--list", "-f", check=USAGE)
 
 
 class Interrupts(Case):
