@@ -114,8 +114,7 @@ static int wider(int width, const char *text)
 
 static void show(struct ui *ui, const struct table *t)
 {
-	static const struct row head = {"SLOT", "STATE",  "IS", "RELEASE",
-					"SIZE", "COMMIT", false};
+	struct row head = {"SLOT", "STATE", "IS", "RELEASE", "SIZE", "", false};
 	int state = 5, is = 2, release = 7;
 
 	for (size_t i = 0; i < t->n; i++) {
