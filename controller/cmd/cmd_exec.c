@@ -57,11 +57,15 @@ static int converse(struct exec *x, int *ret_status, struct kf_error *err)
 			return rc;
 		if (ev.type == PEER_DATA)
 			show(x, &ev);
-		if (ui_out_error(x->env->ui)) {
+		rc = ui_out_error(x->env->ui);
+		if (rc == -EPIPE) {
 			/* Nobody reads the output: as a pipe's writer would end. */
 			*ret_status = 128 + 13;
 			return 0;
 		}
+		if (rc < 0)
+			return kf_err(err, rc, KF_REASON_IO, "standard output: %s",
+				      strerror(-rc));
 		if (ev.type != PEER_ENVELOPE ||
 		    ev.env->body_case != KFERRY__ENVELOPE__BODY_EXIT)
 			continue;
@@ -149,7 +153,7 @@ int cmd_exec(struct cmd_env *env, int argc, char *argv[])
 					 optarg);
 	}
 	if (optind == argc)
-		return cmd_usage(env, "exec", "which program?");
+		return cmd_usage(env, "exec", "which program? It stands after --");
 	if (argc - optind > LIMIT_ARGV)
 		return cmd_usage(env, "exec", "more than %d words", LIMIT_ARGV);
 	board = cmd_board_arg(env, "exec", board);

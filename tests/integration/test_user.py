@@ -58,6 +58,52 @@ class Statuses(Case):
         self.assertIn("No space left", done.err)
 
 
+class Usage(Case):
+    def usage(self, *args, says=""):
+        done = self.board.kferry(*args, check=USAGE)
+        self.assertIn(says, done.err)
+
+    def test_values_that_a_key_does_not_take(self):
+        before = self.board.config_file.read_text()
+        self.usage("config", "set", "timeout.reboot", "banana", says="a time")
+        self.usage("config", "set", "timeout.reboot", "99999999999999m", says="a time")
+        self.usage("config", "set", "-b", "scratch", "board.port", "65536", says="65535")
+        self.usage("config", "set", "kernel.initramfs", "magic", says="graft")
+        self.usage("-o", "timeout.reboot=banana", "kernels", says="a time")
+        self.assertEqual(self.board.config_file.read_text(), before)
+
+    def test_board_that_cannot_be_one_is_not_added(self):
+        before = self.board.config_file.read_text()
+        self.usage("board", "add", "x", "--link", "foo:bar", says="exec:PROGRAM")
+        self.usage("board", "add", "x", "host:99999", says="65535")
+        self.usage("board", "add", "-p", "nope", "x", "host", says="no profile")
+        self.assertEqual(self.board.config_file.read_text(), before)
+
+    def test_key_before_any_section(self):
+        self.board.config_file.write_text("link = ssh\n")
+        done = self.board.kferry("board", "list", check=2)
+        self.assertIn("config.ini:1: link stands before any [section]", done.err)
+
+    def test_vm(self):
+        for words in ("vm", "vm fly", "vm up", "vm list x", "vm create --bad x", "vm create -m"):
+            self.usage(*words.split(), says="kferry help vm")
+        self.usage("vm", "create", "--bad", "x", says="--bad")
+
+    def test_quiet_verbose_and_board_count_behind_the_command(self):
+        package = self.package()
+        done = self.board.kferry("deploy", "-q", "-b", "scratch", "--no-reboot", "--from",
+                                 package.file, check=0)
+        self.assertEqual(done.text, "")
+        self.usage("build", "-b", "nope", says="no board")
+        done = self.board.kferry("exec", "--", "echo", "-q", "-v", check=0)
+        self.assertEqual(done.out, "-q -v\n")
+
+    def test_full_disk_is_told_by_exec(self):
+        with open("/dev/full", "w") as full:
+            done = self.board.kferry("exec", "--", "echo", "lost", stdout=full, check=2)
+        self.assertIn("No space left", done.err)
+
+
 class Lies(Case):
     """P9: exit status 0 means that the new kernel was seen running and healthy."""
 
