@@ -11,6 +11,7 @@
 #include "proto/reason.h"
 
 #define STALL_MS 60000 /* a log that is not followed must go on coming */
+#define WATCH_MS 15000 /* one that is followed may be silent, its board not */
 
 struct args {
 	const char *board;
@@ -113,6 +114,7 @@ static int run(struct cmd_env *env, const struct args *a, struct kf_error *err)
 	if (rc < 0)
 		return rc;
 	rc = client_request(c, &request, cmd_connect_deadline(env, a->board), err);
+	client_watch(c, a->follow ? WATCH_MS : 0);
 	if (rc == 0)
 		rc = receive(env, a, c, err);
 	client_close(c);
