@@ -167,6 +167,10 @@ static int drive(struct deploy *d, char text[static 256], struct kf_error *err)
 		r = deploy_status(d, &st, err);
 	if (r < 0)
 		return r;
+	ui_debug(d->ui, "%s: %s, %s; it runs %s (%s), boot chain %s", d->board,
+		 client_describe(d->client), client_hello(d->client)->software,
+		 st->release, *st->running_slot ? st->running_slot : "its own kernel",
+		 *st->chain ? st->chain : "none");
 	snprintf(d->old_boot, sizeof(d->old_boot), "%s", st->boot_id);
 	runs = strcmp(st->running_slot, d->k->slot) == 0;
 	if (runs && !d->opts->force && !d->opts->no_reboot) {
@@ -280,6 +284,7 @@ int deploy_run(const struct config *cfg, struct ui *ui, const char *board,
 	char text[256] = "";
 	int status, r;
 
+	ui_debug(ui, "%s: all of this run is kept in %s", board, run_dir(run));
 	describe(&d);
 	if (findings_new(&d.findings) < 0)
 		r = kf_err(&err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
@@ -288,6 +293,9 @@ int deploy_run(const struct config *cfg, struct ui *ui, const char *board,
 	if (r < 0 && err.reason == KF_REASON_CANCELLED)
 		say_interrupted(&d, &err);
 	status = conclude(&d, r, text, &err);
+	if (run_error(run))
+		ui_warn(ui, "%s: what is in %s is not all: %s", board, run_dir(run),
+			strerror(-run_error(run)));
 	client_close(d.client);
 	findings_free(d.findings);
 	free(d.log);

@@ -81,6 +81,7 @@ static void say_reboot(struct deploy *d, const struct running *now, int64_t took
 	fields = json_pack("{s:s, s:s, s:b}", "release", now->release, "slot", now->slot,
 			   "matches", now->matched != NULL);
 	run_step(d->run, "reboot", took_ms, json_incref(fields));
+	json_object_set_new(fields, "took_ms", json_integer(took_ms));
 	text_duration(took_ms, took);
 	if (now->matched)
 		ui_step(d->ui, "reboot", d->board, -1, fields,

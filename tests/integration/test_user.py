@@ -217,12 +217,34 @@ class Lists(Case):
         self.board.kferry("dmesg", "--list", "-f", check=USAGE)
 
 
+class Runs(Case):
+    def test_verbose_names_board_and_run(self):
+        done = self.board.kferry("-v", "deploy", "--no-reboot", "--from", self.package().file,
+                                 check=0)
+        self.assertIn("6.1.0-foreign (its own kernel), boot chain hook", done.err)
+        self.assertIn(str(self.board.last_run_dir()), done.err)
+
+    def test_reboot_has_its_time_in_json(self):
+        done = self.board.kferry("--json", "deploy", "--from", self.package().file, check=0)
+        events = [json.loads(line) for line in done.out.splitlines()]
+        took = [e["took_ms"] for e in events if e["event"] == "reboot"]
+        self.assertEqual(len(took), 1)
+        self.assertGreater(took[0], 0)
+
+    def test_result_that_cannot_be_written_is_told(self):
+        """The run's directory goes away under it."""
+        runs = self.board.dir / "runs"
+        self.board.write_config(f"health.checks = /bin/rm -rf {runs}\n")
+        done = self.board.kferry("deploy", "--from", self.package().file)
+        self.assertIn("is not all", done.err)
+
+
 class Interrupts(Case):
     def interrupted(self, package, ready, *args):
         """Ctrl-C once ready() is true; what kferry said, and the run's result."""
         run = self.board.start("deploy", "--from", package.file, *args)
         wait_for("the moment of the interruption", ready)
-        run.send_signal(signal.SIGINT)
+        os.killpg(run.pid, signal.SIGINT)  # as a terminal does: the link's program, too
         out, err = run.communicate(timeout=30 * SCALE)
         self.assertEqual(run.returncode, -signal.SIGINT, out + err)
         result = self.board.runs()[-1]
@@ -237,7 +259,7 @@ class Interrupts(Case):
             link=f"exec:{PROXY} --dribble 4096 --delay 2 {KFERRYD} --root "
                  f"{self.board.root} stdio")
         said, _ = self.interrupted(
-            package, lambda: any(self.board.state_dir().glob("staging/*/boot/*")))
+            package, lambda: any(self.board.state_dir().glob("staging/*/manifest")))
         self.assertIn("keeps what has arrived", said)
         self.board.write_config()
         self.board.kferry("deploy", "--from", package.file, check=0)
@@ -282,7 +304,7 @@ class Reconnect(Case):
                  f"{self.board.root} stdio")
         run = self.board.start("-v", "deploy", "--from", package.file)
         wait_for("bytes in staging",
-                 lambda: any(self.board.state_dir().glob("staging/*/boot/*")))
+                 lambda: any(self.board.state_dir().glob("staging/*/manifest")))
         self.board.kill_agent(signal.SIGKILL)
         said = ""
         while "not back yet" not in said:

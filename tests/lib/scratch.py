@@ -304,9 +304,9 @@ class Board:
         return full
 
     def start(self, *args):
-        """Start kferry, its output in pipes of text; the caller sees to its end."""
+        """Start kferry in a session of its own, its output in pipes of text."""
         return subprocess.Popen([KFERRY, *map(str, args)], env=self.environment(), cwd=self.dir,
-                                text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                start_new_session=True, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE)
 
     def kferry(self, *args, check=None, env=None, timeout=120, stdin=None, cwd=None,
