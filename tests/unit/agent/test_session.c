@@ -417,6 +417,53 @@ static void a_cut_push_releases_the_board_and_resumes(void **state)
 	kernel_fini(&k);
 }
 
+/* The other side is there and says nothing: the network in between is gone. */
+static void a_silent_push_releases_the_board(void **state)
+{
+	struct board *b = *state;
+	struct kernel k;
+	struct stream s;
+	uint8_t want[2] = {0};
+	char holder[LIMIT_STRING + 1];
+
+	b->env.stall_ms = 50;
+	kernel_init(&k, "6.9.0-test", 'a');
+	kernel_finish(&k);
+	hello(b, &b->c);
+	plan_to_need(b, &b->c, &k, want);
+	stream_init(&s, &k, want);
+	send_all(b, &b->c, buf_data(&s.tar), KERNEL_CUT, 0);
+	assert_int_equal(expect_error(b, &b->c), KF_REASON_TIMEOUT);
+	wait_no_sessions(b);
+	deploy_holder(&b->s.a, holder, sizeof(holder));
+	assert_string_equal(holder, "");
+	stream_fini(&s);
+	kernel_fini(&k);
+}
+
+static void a_silent_holder_releases_the_board(void **state)
+{
+	struct board *b = *state;
+	char holder[LIMIT_STRING + 1];
+	struct kernel k;
+	struct stream s;
+	uint8_t want[2] = {0};
+
+	b->env.held_ms = 50;
+	kernel_init(&k, "6.9.0-test", 'a');
+	kernel_finish(&k);
+	hello(b, &b->c);
+	plan_to_need(b, &b->c, &k, want);
+	stream_init(&s, &k, want);
+	send_all(b, &b->c, buf_data(&s.tar), buf_len(&s.tar), FRAME_END);
+	answer(b, &b->c, KFERRY__ENVELOPE__BODY_INSTALLED);
+	wait_no_sessions(b);
+	stream_fini(&s);
+	deploy_holder(&b->s.a, holder, sizeof(holder));
+	assert_string_equal(holder, "");
+	kernel_fini(&k);
+}
+
 static void a_failed_push_leaves_the_connection_usable(void **state)
 {
 	static char noise[600000];
@@ -515,6 +562,22 @@ static void follows_the_log(void **state)
 	assert_int_equal(expect_error(b, &b->c), KF_REASON_PROTOCOL);
 	client_close(&b->c);
 	wait_no_sessions(b);
+}
+
+static void log_again(void *arg)
+{
+	start_log(arg);
+}
+
+static void starts_a_log_that_could_not_be_before(void **state)
+{
+	struct board *b = *state;
+	Kferry__LogRequest q = KFERRY__LOG_REQUEST__INIT;
+
+	b->env.start_log = log_again;
+	hello(b, &b->c);
+	ask(b, &b->c, KFERRY__ENVELOPE__BODY_LOG_REQUEST, &q);
+	answer(b, &b->c, KFERRY__ENVELOPE__BODY_LOG_START);
 }
 
 static void collects_what_a_dead_kernel_left(void **state)
@@ -769,10 +832,13 @@ int main(void)
 		TEST(ends_with_noise),
 		TEST(deploys_holds_and_releases),
 		TEST(a_cut_push_releases_the_board_and_resumes),
+		TEST(a_silent_push_releases_the_board),
+		TEST(a_silent_holder_releases_the_board),
 		TEST(a_failed_push_leaves_the_connection_usable),
 		TEST(a_manifest_over_its_size_is_refused),
 		TEST(sends_the_log_of_this_boot),
 		TEST(follows_the_log),
+		TEST(starts_a_log_that_could_not_be_before),
 		TEST(collects_what_a_dead_kernel_left),
 		TEST(asks_for_a_boot_that_is_not_there),
 		TEST(runs_a_command),
