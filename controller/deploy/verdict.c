@@ -210,8 +210,8 @@ static void pass_text(struct deploy *d, bool make_default, char text[static 256]
 		snprintf(found, sizeof(found), "%u warning%s", warnings,
 			 warnings == 1 ? "" : "s");
 	if (d->log_lost > 0)
-		snprintf(lost, sizeof(lost), " (%llu records of the log are lost)",
-			 (unsigned long long)d->log_lost);
+		snprintf(lost, sizeof(lost), " (%llu record%s of the log lost)",
+			 (unsigned long long)d->log_lost, d->log_lost == 1 ? "" : "s");
 	snprintf(text, 256, "%s%s; %s", found, lost,
 		 make_default ? "confirmed as default"
 			      : "confirmed; the default is as it was");

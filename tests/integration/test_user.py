@@ -104,6 +104,38 @@ class Usage(Case):
         self.assertIn("No space left", done.err)
 
 
+class Trees(Case):
+    def tree(self, *more):
+        tree = self.board.dir / "linux"
+        for name in ("Kbuild", "Kconfig", "scripts/Makefile.build", "scripts/Kbuild.include",
+                     "init/main.c", "Makefile", "arch/Kconfig", *more):
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (tree / name).touch()
+        return tree
+
+    def test_object_tree_has_its_sources_configuration(self):
+        tree = self.tree()
+        objects = self.board.dir / "obj"
+        objects.mkdir()
+        (objects / "source").symlink_to(tree)
+        self.board.kferry("init", check=0, cwd=objects)
+        self.assertTrue((tree / ".kferry/config.ini").exists())
+        self.board.kferry("config", "set", "build.jobs", 7, check=0, cwd=tree)
+        done = self.board.kferry("config", "get", "build.jobs", check=0, cwd=objects)
+        self.assertEqual(done.out, "7\n")
+        done = self.board.kferry("build", check=2, cwd=objects)
+        self.assertIn(f"{objects}/.config is not there", done.err)
+
+    @unittest.skipIf(os.geteuid(), "only root can give files away")
+    def test_another_users_configuration_is_not_believed(self):
+        tree = self.tree(".kferry/config.ini")
+        self.board.kferry("board", "list", check=0, cwd=tree)
+        os.chown(tree / ".kferry/config.ini", 12345, 12345)
+        done = self.board.kferry("board", "list", check=2, cwd=tree / "init")
+        self.assertIn("uid 12345", done.err)
+        self.board.kferry("board", "list", check=0, cwd=tree, env={"SUDO_UID": "12345"})
+
+
 class Lies(Case):
     """P9: exit status 0 means that the new kernel was seen running and healthy."""
 
@@ -165,7 +197,7 @@ class Lies(Case):
                     kmsg.write("6,12,300,-;after a gap\n")
         self.board.on_boot = overrun
         done = self.board.kferry("deploy", "--from", package.file, check=0)
-        self.assertIn("10 records of the log are lost", done.out)
+        self.assertIn("10 records of the log lost", done.out)
         self.assertEqual(self.board.runs()[-1]["log_lost"], 10)
 
 
