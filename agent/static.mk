@@ -19,14 +19,13 @@ STATIC_LDFLAGS := -static -Wl,--gc-sections \
 ifeq ($(VARIANT),static)
 CFLAGS = $(STATIC_CFLAGS)
 HARDEN = -fstack-protector-strong
-$(S)/kferryd-bin: $(AGENT_OBJ) $(COMMON_OBJ)
+$(S)/kferryd: $(AGENT_OBJ) $(COMMON_OBJ) agent/static.mk
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(STATIC_LDFLAGS) -o $@ $^ $(STATIC_LDLIBS)
-$(S)/kferryd.done: $(S)/kferryd-bin
-	$(Q)strip -o $(S)/kferryd $(S)/kferryd-bin
-	$(Q)touch $@
+	$(Q)$(CC) $(CFLAGS) $(STATIC_LDFLAGS) -o $@.full $(AGENT_OBJ) $(COMMON_OBJ) \
+		$(STATIC_LDLIBS)
+	$(Q)strip -o $@ $@.full
 endif
 
 .PHONY: agent-static
 agent-static:
-	$(Q)$(MAKE) --no-print-directory VARIANT=static build/static/kferryd.done
+	$(Q)$(MAKE) --no-print-directory VARIANT=static build/static/kferryd
