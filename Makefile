@@ -109,9 +109,12 @@ $(O)/kferry: $(CONTROLLER_OBJ) $(COMMON_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(CONTROLLER_LDLIBS) $(COMMON_LDLIBS)
 
+# The static variant has a rule of its own, in agent/static.mk.
+ifneq ($(VARIANT),static)
 $(O)/kferryd: $(AGENT_OBJ) $(COMMON_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(AGENT_LDLIBS)
+endif
 
 include tests/tests.mk
 include agent/static.mk

@@ -27,6 +27,17 @@ char *agent_path(const struct agent *a, const char *path)
 	return asprintf(&full, "%s%s", a->root, path) < 0 ? NULL : full;
 }
 
+/* The umask, or an older agent, may have left another mode.  A disk that cannot be
+ * written does not keep the agent from coming up: somebody has to tell of it. */
+static void set_mode(int fd, const char *name, mode_t mode)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && (st.st_mode & 07777) != mode && fchmod(fd, mode) < 0)
+		log_warn("state dir=%s mode=%04o error=\"%s\"", name, (unsigned)mode,
+			 strerror(errno));
+}
+
 static int make_dir(int fd, const char *name, mode_t mode)
 {
 	_close_ int dir = -1;
@@ -36,8 +47,8 @@ static int make_dir(int fd, const char *name, mode_t mode)
 	dir = fs_open_beneath(fd, name, O_RDONLY | O_DIRECTORY, 0);
 	if (dir < 0)
 		return dir;
-	/* The umask, or an older agent, may have left another mode. */
-	return fchmod(dir, mode) < 0 ? -errno : 0;
+	set_mode(dir, name, mode);
+	return 0;
 }
 
 /* Modules are read through /lib/modules by everybody; what is half received is not. */
@@ -48,8 +59,7 @@ static int make_dirs(struct agent *a, struct kf_error *err)
 		mode_t mode;
 	} dirs[] = {{SLOTS_DIR, 0755}, {STAGING_DIR, 0700}, {"boots", 0700}};
 
-	if (fchmod(a->state_fd, 0755) < 0)
-		return oserr(err, -errno, "set the mode of %s", a->conf.state_dir);
+	set_mode(a->state_fd, a->conf.state_dir, 0755);
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		int rc = make_dir(a->state_fd, dirs[i].name, dirs[i].mode);
 
@@ -122,31 +132,42 @@ static void skip_boot(struct agent *a, const char *name)
 		a->state.next_boot = n + 1;
 }
 
+/* For a look.  By a second name, so that there is a state file at every instant. */
+static void keep_damaged(struct agent *a)
+{
+	if (unlinkat(a->state_fd, DAMAGED, 0) < 0 && errno != ENOENT)
+		log_warn("state drop=" DAMAGED " error=\"%s\"", strerror(errno));
+	if (linkat(a->state_fd, "state", a->state_fd, DAMAGED, 0) < 0)
+		log_warn("state keep=" DAMAGED " error=\"%s\"", strerror(errno));
+	else
+		log_warn("state kept=%s/" DAMAGED, a->conf.state_dir);
+}
+
 /* Slots that are whole are entered again, and the board's own kernel is what it falls
- * back to.  The damaged file is kept for a look. */
+ * back to.  Nothing is there on a board that was never deployed to. */
 static int rebuild_state(struct agent *a, bool change, struct kf_error *err)
 {
-	log_err("state event=damaged error=\"%s\" kept=%s/" DAMAGED, err->msg,
-		a->conf.state_dir);
+	int rc;
+
 	state_init(&a->state);
-	if (each_name(a->state_fd, SLOTS_DIR, adopt_slot, a) < 0 ||
-	    each_name(a->state_fd, "boots", skip_boot, a) < 0)
-		log_warn("state event=rebuild error=\"some directories are not "
-			 "readable\"");
-	if (!change)
-		return 0;
-	if (renameat(a->state_fd, "state", a->state_fd, DAMAGED) < 0 && errno != ENOENT)
-		return oserr(err, -errno, "set the damaged state file aside");
-	return state_save(a->state_fd, &a->state, err);
+	rc = each_name(a->state_fd, SLOTS_DIR, adopt_slot, a);
+	if (rc == 0 || rc == -ENOENT)
+		rc = each_name(a->state_fd, "boots", skip_boot, a);
+	if (rc < 0 && rc != -ENOENT)
+		log_warn("state event=rebuild error=\"%s\"", strerror(-rc));
+	return change ? state_save(a->state_fd, &a->state, err) : 0;
 }
 
 static int load_state(struct agent *a, bool change, struct kf_error *err)
 {
 	int rc = state_load(a->state_fd, &a->state, err);
 
-	if (rc == -ENOENT)
-		return change ? state_save(a->state_fd, &a->state, err) : 0;
-	return rc == -EBADMSG ? rebuild_state(a, change, err) : rc;
+	if (rc == -EBADMSG) {
+		log_err("state event=damaged error=\"%s\"", err->msg);
+		if (change)
+			keep_damaged(a);
+	}
+	return rc == -ENOENT || rc == -EBADMSG ? rebuild_state(a, change, err) : rc;
 }
 
 static int bring_up(struct agent *a, const char *root, bool change, struct kf_error *err)
@@ -157,6 +178,7 @@ static int bring_up(struct agent *a, const char *root, bool change, struct kf_er
 	a->state_fd = -1;
 	state_init(&a->state);
 	pthread_mutex_init(&a->state_lock, NULL);
+	pthread_mutex_init(&a->chain_lock, NULL);
 	a->scratch = *root != '\0';
 	a->root = strdup(root);
 	if (!a->root)
@@ -201,5 +223,6 @@ void agent_fini(struct agent *a)
 	running_fini(a);
 	conf_fini(&a->conf);
 	free(TAKE_PTR(a->root));
+	pthread_mutex_destroy(&a->chain_lock);
 	pthread_mutex_destroy(&a->state_lock);
 }

@@ -64,6 +64,10 @@ struct agent {
 	 * change is state_save()d before the lock is released. */
 	pthread_mutex_t state_lock;
 	struct state state;
+	/* Held by a job while it changes the boot chain and then the state (install, arm,
+	 * confirm, roll back, remove): both change in one order.  Taken before
+	 * state_lock. */
+	pthread_mutex_t chain_lock;
 	int state_fd; /* directory: conf.state_dir */
 	bool scratch; /* --root was given: never touch this machine's own boot, /dev or
 			 init */

@@ -2,47 +2,37 @@
 /*
  * A command on the board, with its three streams over the wire.
  *
- * The command leads a process group of its own, or is a unit of its own outside of the
- * agent's sandbox (agent/outside.h), with systemd-run as the process here.  The whole of
- * it is killed when the connection ends or the time is up.  Output is not read while the
- * connection is full; input is not taken from the connection while the command does not
- * read it.  The operation's memory is released when the process was reaped and every
- * handle is closed.
+ * It runs outside of the agent's sandbox (agent/outside/), with pipes for its streams.
+ * Its process group is killed when the connection ends or the time is up.  Output is not
+ * read while the connection is full; input is not taken from the connection while the
+ * command does not read it.  The operation's memory is released when the program has
+ * ended and every handle is closed.
  */
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 
-#include "agent/outside.h"
+#include "agent/outside/child.h"
 #include "agent/session/session_op.h"
-#include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"
 
 #define OUT_PIECE  (32 * 1024)
 #define INPUT_HIGH (256 * 1024) /* bytes waiting for the command to read them */
-#define KILL_MS	   2000		/* from SIGTERM to SIGKILL */
-#define KILL_TRIES 4		/* of a unit, which may not have begun at the first one */
 #define LINGER_MS  2000 /* for output after the end: another process may hold the pipe */
 
 enum { IN, OUT, ERR };
 
 struct exec {
 	struct session *s;
-	uv_process_t process;
+	struct outside_child child;
 	uv_pipe_t pipes[3];
 	uv_timer_t timer;
 	uv_shutdown_t shutdown;
-	unsigned handles;
-	struct outside outside;
-	int group; /* 0: not running */
-	int kills; /* signals sent so far */
+	unsigned handles; /* the child counts as one */
+	char *program;
 	bool paused[3];
 	bool open[3]; /* OUT, ERR: more may come; IN: it may be written */
-	bool exited, finished, killed, timed_out, cancelled;
-	bool lost; /* systemd-run did not run it, or nobody knows how it ended */
-	int64_t status;
-	int signal;
+	bool exited, finished, timed_out, cancelled;
+	struct outside_end end;
 	size_t input; /* bytes queued for stdin */
 	uint32_t timeout_s;
 	char *piece;
@@ -54,10 +44,6 @@ struct input {
 	size_t n;
 	uint8_t data[];
 };
-
-static char *const environment[] = {
-	(char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-	(char *)"LANG=C.UTF-8", (char *)"HOME=/root", NULL};
 
 /* --- the end -------------------------------------------------------------------- */
 
@@ -75,32 +61,40 @@ static void answer(struct exec *e)
 		session_send_error(e->s, &err);
 		return;
 	}
-	if (e->lost) {
-		kf_err(&err, -EIO, KF_REASON_EXEC,
-		       "systemd-run did not run the command on the board to its end; "
-		       "what it said is on stderr");
+	if (e->end.error < 0) {
+		kf_err(&err, e->end.error, KF_REASON_EXEC, "run %s on the board: %m%s",
+		       e->program, outside_hint(e->end.error));
 		session_send_error(e->s, &err);
 		return;
 	}
-	m.signalled = e->signal != 0;
-	m.status = m.signalled ? 128 + (uint32_t)e->signal : (uint32_t)e->status;
+	m.signalled = e->end.signal != 0;
+	m.status = (uint32_t)(m.signalled ? 128 + e->end.signal : e->end.status);
 	env.body_case = KFERRY__ENVELOPE__BODY_EXIT;
 	env.exit = &m;
 	session_send(e->s, &env);
 }
 
-static void handle_closed(uv_handle_t *h)
+static void one_closed(struct exec *e)
 {
-	struct exec *e = h->data;
 	struct session *s = e->s;
 
 	if (--e->handles > 0)
 		return;
 	answer(e);
-	outside_fini(&e->outside);
+	free(e->program);
 	free(e->piece);
 	free(e);
 	session_end(s);
+}
+
+static void handle_closed(uv_handle_t *h)
+{
+	one_closed(h->data);
+}
+
+static void on_child_closed(void *arg)
+{
+	one_closed(arg);
 }
 
 static void close_handle(struct exec *e, uv_handle_t *h)
@@ -116,7 +110,7 @@ static void finish(struct exec *e)
 	if (e->finished)
 		return;
 	e->finished = true;
-	close_handle(e, (uv_handle_t *)&e->process);
+	outside_child_close(&e->child);
 	for (int i = 0; i < 3; i++)
 		close_handle(e, (uv_handle_t *)&e->pipes[i]);
 	close_handle(e, (uv_handle_t *)&e->timer);
@@ -128,68 +122,12 @@ static void finish_if_done(struct exec *e)
 		finish(e);
 }
 
-static void free_handle(uv_handle_t *h)
-{
-	free(h);
-}
-
-static void on_systemctl_end(uv_process_t *p, int64_t status, int sig)
-{
-	(void)status;
-	(void)sig;
-	uv_close((uv_handle_t *)p, free_handle);
-}
-
-/* Without waiting for it; an operation that has ended does not matter to it. */
-static void kill_unit(struct exec *e, int sig)
-{
-	struct outside_kill k;
-	/* Not the agent's environment: it names the socket to notify systemd at. */
-	uv_process_options_t opts = {.exit_cb = on_systemctl_end,
-				     .env = (char **)environment};
-	uv_process_t *p = calloc(1, sizeof(*p));
-
-	if (!p)
-		return;
-	outside_kill(&e->outside, sig, &k);
-	opts.file = k.argv[0];
-	opts.args = k.argv;
-	if (uv_spawn(e->s->env->loop, p, &opts) < 0)
-		uv_close((uv_handle_t *)p, free_handle);
-}
-
-static void kill_group(struct exec *e, int sig)
-{
-	if (e->group <= 0)
-		return;
-	e->kills++;
-	if (e->outside.unit)
-		kill_unit(e, sig);
-	/* When not even systemd can be asked, at least systemd-run goes. */
-	if (!e->outside.unit || e->kills > KILL_TRIES)
-		kill(-e->group, sig);
-}
-
-static void on_kill_timer(uv_timer_t *t)
-{
-	kill_group(t->data, SIGKILL);
-}
-
-static void end_group(struct exec *e)
-{
-	if (e->killed || e->exited)
-		return;
-	e->killed = true;
-	kill_group(e, SIGTERM);
-	uv_timer_start(&e->timer, on_kill_timer, KILL_MS, e->outside.unit ? KILL_MS : 0);
-}
-
 static void on_timeout(uv_timer_t *t)
 {
 	struct exec *e = t->data;
 
 	e->timed_out = true;
-	end_group(e);
+	outside_child_stop(&e->child);
 }
 
 static void on_linger(uv_timer_t *t)
@@ -197,29 +135,13 @@ static void on_linger(uv_timer_t *t)
 	finish(t->data);
 }
 
-/* What ended was systemd-run. */
-static void take_end(struct exec *e)
+static void on_child_end(void *arg, const struct outside_end *end)
 {
-	int status = 0;
-
-	e->lost = outside_end(&e->outside, &status, &e->signal) < 0;
-	e->status = status;
-}
-
-static void on_reaped(uv_process_t *p, int64_t status, int sig)
-{
-	struct exec *e = p->data;
+	struct exec *e = arg;
 
 	e->exited = true;
-	e->status = status;
-	e->signal = sig;
-	if (e->outside.unit)
-		take_end(e);
-	/* What it left behind has no master now; after a kill it goes too. */
-	if (e->killed)
-		kill_group(e, SIGKILL);
-	e->group = 0;
-	if (e->cancelled)
+	e->end = *end;
+	if (e->cancelled || end->error < 0)
 		finish(e);
 	else
 		uv_timer_start(&e->timer, on_linger, LINGER_MS, 0);
@@ -378,8 +300,8 @@ static void on_cancel(struct session *s)
 		finish(e);
 		return;
 	}
-	log_info("exec-killed holder=\"%s\" pid=%d", s->holder, e->group);
-	end_group(e);
+	log_info("exec-killed holder=\"%s\" program=\"%s\"", s->holder, e->program);
+	outside_child_stop(&e->child);
 	update_output(e);
 }
 
@@ -390,61 +312,47 @@ static const struct session_op exec_op = {
 	.cancel = on_cancel,
 };
 
-/* Inside the sandbox after all; the memory goes to the agent first, so not to it. */
-static void say_shut_in(struct exec *e)
+static void close_all(int fds[3])
 {
-	static const char text[] =
-		"kferryd: systemd-run or D-Bus is missing on this board: the command "
-		"runs "
-		"inside the agent's sandbox, without network, on a read-only system\n";
-	_close_ int fd = -1;
-	char path[40];
+	for (int i = 0; i < 3; i++)
+		cleanup_close(&fds[i]);
+}
 
-	session_send_data(e->s, text, sizeof(text) - 1, FRAME_STDERR);
-	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", e->group);
-	fd = fs_open_beneath(AT_FDCWD, path, O_WRONLY, 0);
-	if (fd < 0 || fs_write_all(fd, "0", 1) < 0)
-		log_warn("exec pid=%d error=\"its oom_score_adj stays\"", e->group);
+/* Pipes and not sockets, which a program cannot open as /dev/stdin.  ret: its ends. */
+static int make_pipes(struct exec *e, int ret[3])
+{
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < 3; i++) {
+		uv_file p[2];
+		int mine = i == IN ? 1 : 0;
+
+		r = uv_pipe(p, i == IN ? 0 : UV_NONBLOCK_PIPE,
+			    i == IN ? UV_NONBLOCK_PIPE : 0);
+		if (r < 0)
+			break;
+		ret[i] = p[!mine];
+		r = uv_pipe_open(&e->pipes[i], p[mine]);
+		if (r < 0)
+			close(p[mine]);
+	}
+	return r;
 }
 
 static int spawn(struct exec *e, char **words, struct kf_error *err)
 {
-	const struct outside_program p = {
-		.kind = "exec",
-		.argv = (const char *const *)words,
-		.env = (const char *const *)environment,
-	};
-	uv_stdio_container_t stdio[3];
-	uv_process_options_t opts = {
-		.exit_cb = on_reaped,
-		.env = (char **)environment,
-		.cwd = "/",
-		.flags = UV_PROCESS_DETACHED,
-		.stdio_count = 3,
-		.stdio = stdio,
-	};
-	int r;
+	const struct outside_program p = {.argv = (const char *const *)words};
+	int fds[3] = {-1, -1, -1};
+	int r = make_pipes(e, fds);
 
-	r = outside_init(&e->outside, e->s->env->agent, &p);
+	if (r == 0)
+		r = outside_child_start(&e->child, e->s->env->agent, &p, fds);
+	close_all(fds);
 	if (r < 0)
-		return kf_err(err, r, KF_REASON_NO_MEMORY, "run %s on the board: %m",
-			      words[0]);
-	opts.args = e->outside.argv;
-	opts.file = opts.args[0];
-	for (int i = 0; i < 3; i++) {
-		stdio[i].flags =
-			UV_CREATE_PIPE | (i == IN ? UV_READABLE_PIPE : UV_WRITABLE_PIPE);
-		stdio[i].data.stream = (uv_stream_t *)&e->pipes[i];
-	}
-	r = uv_spawn(e->s->env->loop, &e->process, &opts);
-	if (r < 0)
-		return kf_err(err, r, KF_REASON_EXEC, "run %s on the board: %m",
-			      opts.file);
-	e->group = e->process.pid;
+		return kf_err(err, r, KF_REASON_EXEC, "run %s on the board: %m%s",
+			      words[0], outside_hint(r));
 	for (int i = 0; i < 3; i++)
 		e->open[i] = true;
-	if (e->outside.way == OUTSIDE_SHUT)
-		say_shut_in(e);
 	return 0;
 }
 
@@ -466,7 +374,11 @@ static void init_handles(struct exec *e)
 		e->pipes[i].data = e;
 	}
 	uv_timer_init(loop, &e->timer);
-	e->timer.data = e->process.data = e;
+	e->timer.data = e;
+	e->child.ended = on_child_end;
+	e->child.closed = on_child_closed;
+	e->child.arg = e;
+	outside_child_init(&e->child, loop);
 	e->handles = 5;
 }
 
@@ -477,10 +389,15 @@ void session_exec(struct session *s, const Kferry__Envelope *req)
 	struct exec *e = calloc(1, sizeof(*e));
 	struct kf_error err = {0};
 
-	if (e)
+	if (e) {
 		e->piece = malloc(OUT_PIECE);
-	if (!e || !e->piece || !argv) {
-		free(e ? e->piece : NULL);
+		e->program = strdup(q->argv[0]);
+	}
+	if (!e || !e->piece || !e->program || !argv) {
+		if (e) {
+			free(e->piece);
+			free(e->program);
+		}
 		free(e);
 		kf_err(&err, -ENOMEM, KF_REASON_NO_MEMORY, "out of memory");
 		session_send_error(s, &err);

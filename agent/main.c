@@ -7,6 +7,7 @@
 
 #include "agent/agent.h"
 #include "agent/conf.h"
+#include "agent/outside/helper.h"
 #include "agent/session/server.h"
 #include "agent/session/status.h"
 #include "agent/session/stdio.h"
@@ -147,6 +148,20 @@ static int cmd_early(const struct options *o, int argc, char **argv)
 	return early_run(o->root);
 }
 
+static int cmd_outside(const struct options *o, int argc, char **argv)
+{
+	int r;
+
+	(void)argv;
+	if (argc > 1)
+		return usage_error("outside takes no arguments", "");
+	log_init(o->verbose ? LOG_DEBUG : LOG_INFO, getenv("JOURNAL_STREAM") != NULL);
+	r = outside_helper_run(STDIN_FILENO);
+	if (r < 0)
+		log_warn("outside error=\"%s\"", strerror(-r));
+	return r < 0 ? 1 : 0;
+}
+
 static int cmd_status(const struct options *o, int argc, char **argv)
 {
 	_free_ char *path = NULL;
@@ -177,6 +192,7 @@ static const struct command commands[] = {
 	{"stdio", "[--as NAME]", "connect stdin and stdout with the agent's socket",
 	 cmd_stdio},
 	{"early", "", "the early-boot step: modules and watchdog of a trial", cmd_early},
+	{"outside", "", "run a program for the agent; systemd starts this", cmd_outside},
 	{"status", "", "what runs, what is the default, how the trial stands",
 	 cmd_status},
 	{"version", "", "print the version", cmd_version},

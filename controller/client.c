@@ -18,8 +18,10 @@
 #include "proto/text.h"
 #include "proto/version.h"
 
-#define RECEIVE	 (64 * 1024)
-#define KEPT_MAX (4 * 1024 * 1024) /* answers kept while sending */
+#define RECEIVE	   (64 * 1024)
+#define KEPT_MAX   (4 * 1024 * 1024) /* answers kept while sending */
+
+#define DEAD_AFTER 3 /* times the silence after which it was asked */
 
 struct kept {
 	struct kept *next;
@@ -39,11 +41,22 @@ struct client {
 	struct kept *kept, **kept_end;
 	size_t kept_bytes;
 	struct kept *given; /* handed out last */
+	int watch_ms;	    /* 0: silence is no sign of anything */
+	int64_t heard;
+	bool pinged;
 	struct wire_arena arena;
 };
 
 static int lost(struct client *c, int rc, struct kf_error *err)
 {
+	/* Ctrl-C ends the link's program, too. */
+	if (atomic_load(cancel_flag()))
+		rc = -ECANCELED;
+	if (rc == -EHOSTDOWN)
+		return kf_err(err, rc, KF_REASON_CONNECTION,
+			      "%s: no sign of life for %d s: is the board on, and "
+			      "connected?",
+			      link_describe(c->link), c->watch_ms * DEAD_AFTER / 1000);
 	if (rc == -ETIMEDOUT)
 		return kf_err(err, rc, KF_REASON_TIMEOUT,
 			      "%s: no answer in the time allowed",
@@ -89,8 +102,33 @@ static int receive_some(struct client *c)
 		return -ECONNRESET;
 	if (n < 0)
 		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
+	c->heard = clock_now_ms();
+	c->pinged = false;
 	rc = peer_feed(c->peer, c->block, (size_t)n);
 	return rc < 0 ? rc : 1;
+}
+
+/* Until when to sleep: an agent that was silent is asked whether it is there. */
+static deadline_ms wake_at(const struct client *c, deadline_ms deadline)
+{
+	deadline_ms at =
+		c->heard + (deadline_ms)c->watch_ms * (c->pinged ? DEAD_AFTER : 1);
+
+	return c->watch_ms && at < deadline ? at : deadline;
+}
+
+/* It was silent until then. */
+static int silent(struct client *c, deadline_ms deadline)
+{
+	Kferry__Ping ping = KFERRY__PING__INIT;
+	Kferry__Envelope env = CLIENT_ENVELOPE(PING, ping, &ping);
+
+	if (!deadline_left(deadline))
+		return -ETIMEDOUT;
+	if (c->pinged)
+		return -EHOSTDOWN;
+	c->pinged = true;
+	return peer_send(c->peer, &env);
 }
 
 /* Move bytes both ways once; sleep until more can be moved.  fd: wake for it, too; 2 when
@@ -111,13 +149,13 @@ static int turn(struct client *c, int fd, deadline_ms deadline)
 		fds[0].events |= POLLOUT;
 	fds[1] = (struct pollfd){.fd = cancel_fd(), .events = POLLIN};
 	fds[2] = (struct pollfd){.fd = room ? fd : -1, .events = POLLIN};
-	rc = poll(fds, 3, deadline_left(deadline));
+	rc = poll(fds, 3, deadline_left(wake_at(c, deadline)));
 	if (rc < 0 && errno != EINTR)
 		return -errno;
 	if (atomic_load(cancel_flag()))
 		return -ECANCELED;
-	if (rc == 0)
-		return -ETIMEDOUT;
+	if (rc == 0 && !deadline_left(wake_at(c, deadline)))
+		return silent(c, deadline);
 	return rc > 0 && fds[2].revents && !fds[0].revents ? 2 : 0;
 }
 
@@ -373,6 +411,13 @@ int client_send_data(struct client *c, const void *data, size_t n, uint8_t flags
 		n -= part;
 	} while (n);
 	return 0;
+}
+
+void client_watch(struct client *c, int ms)
+{
+	c->watch_ms = ms;
+	c->heard = clock_now_ms();
+	c->pinged = false;
 }
 
 uint64_t client_bytes_sent(const struct client *c)

@@ -38,6 +38,10 @@ int client_call(struct client *c, const Kferry__Envelope *env,
  * much waits to be sent: for what goes both ways at once. */
 int client_next_or_fd(struct client *c, int fd, deadline_ms deadline,
 		      struct peer_event *ev, struct kf_error *err) _must_check_;
+/* For waits without a deadline: ask an agent that was silent for ms whether it is there;
+ * three times that without a word is a lost connection.  Only while it reads what is
+ * sent: it does not while a program that it runs leaves its input alone.  0: no more. */
+void client_watch(struct client *c, int ms);
 /* Queue at most LIMIT_DATA bytes; client_next() sends them while it waits. */
 int client_queue_data(struct client *c, const void *data, size_t n, uint8_t flags,
 		      struct kf_error *err) _must_check_;

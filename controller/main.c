@@ -54,8 +54,8 @@ static void parse_globals(int argc, char *argv[], struct globals *g)
 	}
 }
 
-/* --json counts behind a command's name, too; --help asks about the command.  What
- * follows "--", and the words of exec, are somebody else's. */
+/* What has a letter or a word of its own nowhere else counts behind a command's name,
+ * too.  What follows "--", and the words of exec, are somebody else's. */
 static int take_late_options(int argc, char *argv[], struct globals *g)
 {
 	int kept = 1;
@@ -72,6 +72,10 @@ static int take_late_options(int argc, char *argv[], struct globals *g)
 		}
 		if (!strcmp(argv[i], "--json"))
 			g->ui.json = true;
+		else if (!strcmp(argv[i], "-q") || !strcmp(argv[i], "--quiet"))
+			g->ui.quiet = true;
+		else if (!strcmp(argv[i], "-v") || !strcmp(argv[i], "--verbose"))
+			g->ui.verbose++;
 		else if (!strcmp(argv[i], "--help"))
 			g->help = true;
 		else

@@ -37,4 +37,10 @@
 #define LIMIT_COLLECT_FILE  (16u * 1024 * 1024) /* one saved log or pstore record */
 #define LIMIT_COLLECT_FILES 256
 
+/* Requests to the helper outside of the sandbox */
+#define LIMIT_OUTSIDE	     (128u * 1024) /* bytes of one, its head not counted */
+#define LIMIT_OUTSIDE_ARGV   (LIMIT_ARGV + 8u)
+#define LIMIT_OUTSIDE_ENV    32u
+#define LIMIT_OUTSIDE_MOUNTS 8u
+
 #endif

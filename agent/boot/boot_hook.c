@@ -16,14 +16,14 @@
  *
  * Exit status 0 is success; otherwise the last line on stderr says why.  What probe
  * prints on stdout is shown as a note.  It runs outside of the agent's sandbox
- * (agent/outside.h).
+ * (agent/outside/).
  */
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 
 #include "agent/boot/boot.h"
-#include "agent/outside.h"
+#include "agent/outside/outside.h"
 #include "proto/base/fs.h"
 #include "proto/base/proc.h"
 #include "proto/reason.h"
@@ -114,7 +114,7 @@ static int run(const struct agent *a, struct call *c, const char *verb, const ch
 		.on_output = on_output,
 		.arg = c,
 	};
-	struct outside_program p = {.kind = "hook", .env = c->env};
+	struct outside_program p = {.env = c->env};
 	_free_ const char **argv = NULL;
 	size_t n = 0;
 	int r, status;
@@ -136,8 +136,8 @@ static int run(const struct agent *a, struct call *c, const char *verb, const ch
 			      "the boot hook %s did not end %s within %d s", argv[0],
 			      verb, opts.timeout_ms / 1000);
 	if (r < 0)
-		return kf_err(err, r, KF_REASON_EXEC, "run the boot hook %s: %m%s%s",
-			      argv[0], *c->err.text ? ": " : "", c->err.text);
+		return kf_err(err, r, KF_REASON_EXEC, "run the boot hook %s: %m%s",
+			      argv[0], outside_hint(r));
 	if (status != 0)
 		return kf_err(err, -EIO, KF_REASON_BOOT_CHAIN,
 			      "the boot hook %s failed at %s with status %d: %s", argv[0],

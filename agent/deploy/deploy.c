@@ -64,20 +64,25 @@ void deploy_set_cancel(struct deploy *d, const atomic_bool *cancel)
 	d->cancel = cancel;
 }
 
-int deploy_parent(int fd, const char *path, const char **ret_base)
+int deploy_parent_open(int fd, const char *path, const char **ret_base)
 {
 	const char *slash = strrchr(path, '/');
 	_free_ char *dir = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
-	int rc;
 
 	if (!dir)
 		return -ENOMEM;
 	*ret_base = slash ? slash + 1 : path;
-	rc = fs_open_beneath(fd, dir, O_PATH | O_DIRECTORY, 0);
+	return fs_open_beneath(fd, dir, O_PATH | O_DIRECTORY, 0);
+}
+
+int deploy_parent(int fd, const char *path, const char **ret_base)
+{
+	int rc = deploy_parent_open(fd, path, ret_base);
+
 	if (rc != -ENOENT)
 		return rc;
-	rc = fs_mkdirs(fd, dir);
-	return rc < 0 ? rc : fs_open_beneath(fd, dir, O_PATH | O_DIRECTORY, 0);
+	rc = fs_mkdirs_parent(fd, path);
+	return rc < 0 ? rc : deploy_parent_open(fd, path, ret_base);
 }
 
 int deploy_verify(int dir_fd, const struct manifest_file *f, bool from_disk)
@@ -228,6 +233,20 @@ static int check_collision(struct deploy *d, const struct digest *is, const char
 		      what, d->id, d->id);
 }
 
+/* What a removal or an install that failed left of it is as good as received. */
+static int take_back(struct deploy *d, struct kf_error *err)
+{
+	char path[SLOT_PATH];
+	int rc = 0;
+
+	snprintf(path, sizeof(path), SLOTS_DIR "/%s", d->id);
+	pthread_mutex_lock(&d->a->chain_lock);
+	if (fs_exists(d->a->state_fd, path))
+		rc = recover_unflipped(d->a, d->id, err);
+	pthread_mutex_unlock(&d->a->chain_lock);
+	return rc;
+}
+
 static int find_slot(struct deploy *d, const Kferry__PlanRequest *req,
 		     struct kf_error *err)
 {
@@ -242,7 +261,7 @@ static int find_slot(struct deploy *d, const Kferry__PlanRequest *req,
 	gone = !entry || entry->state == KFERRY__SLOT_STATE__SLOT_GONE;
 	pthread_mutex_unlock(&d->a->state_lock);
 	if (gone)
-		return 0;
+		return take_back(d, err);
 	rc = slot_open(d->a, d->id, &d->slot, err);
 	if (rc < 0)
 		return rc;

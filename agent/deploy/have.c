@@ -176,7 +176,7 @@ static int take_from(struct deploy *d, const struct have_entry *e,
 	struct stat st;
 	int rc;
 
-	from = deploy_parent(e->source->fd, e->file->path, &from_name);
+	from = deploy_parent_open(e->source->fd, e->file->path, &from_name);
 	if (from < 0 || fstatat(from, from_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISREG(st.st_mode) || (uint64_t)st.st_size != want->size)
 		return 0;

@@ -115,16 +115,18 @@ static int stage_entry(struct deploy *d, struct kf_error *err)
 static int move(struct deploy *d, const char *from, const char *to, struct kf_error *err)
 {
 	char old[SLOT_PATH], new[SLOT_PATH];
-	int rc = 0;
+	int rc;
 
 	snprintf(old, sizeof(old), "%s/%s", from, d->id);
 	snprintf(new, sizeof(new), "%s/%s", to, d->id);
-	if (renameat(d->a->state_fd, old, d->a->state_fd, new) < 0)
-		rc = -errno;
-	if (rc == 0)
-		rc = fs_sync_dir(d->a->state_fd, to);
+	rc = renameat(d->a->state_fd, old, d->a->state_fd, new) < 0 ? -errno : 0;
+	if (rc < 0)
+		return oserr(err, rc, "move %s to %s", old, new);
+	rc = fs_sync_dir(d->a->state_fd, to);
 	if (rc == 0)
 		rc = fs_sync_dir(d->a->state_fd, from);
+	if (rc < 0 && renameat(d->a->state_fd, new, d->a->state_fd, old) < 0)
+		log_warn("deploy id=%s event=undo error=\"%s\"", d->id, strerror(errno));
 	return rc < 0 ? oserr(err, rc, "move %s to %s", old, new) : 0;
 }
 
@@ -145,24 +147,25 @@ static int flip(struct deploy *d, struct kf_error *err)
 			    "some with `kferry kernels rm`",
 			    STATE_SLOTS);
 	} else {
-		entry->state = KFERRY__SLOT_STATE__SLOT_STAGED;
-		if (entry->number == 0)
+		if (entry->number == 0 || entry->state == KFERRY__SLOT_STATE__SLOT_GONE)
 			entry->number = a->state.next_number++;
-		rc = state_save(a->state_fd, &a->state, err);
+		entry->state = KFERRY__SLOT_STATE__SLOT_STAGED;
+		rc = state_change(a->state_fd, &a->state, &before, err);
 	}
-	if (rc < 0)
-		a->state = before;
 	pthread_mutex_unlock(&a->state_lock);
 	return rc;
 }
 
-/* Errors in here must not hide the one that led here. */
+/* Errors in here must not hide the one that led here.  What the boot chain cannot forget
+ * now stays where the next deploy or start finds it and tries again. */
 static void undo(struct deploy *d)
 {
 	struct kf_error e;
 
-	if (d->chain && d->chain->remove(d->a, d->id, &e) < 0)
+	if (d->chain && d->chain->remove(d->a, d->id, &e) < 0) {
 		log_warn("deploy id=%s event=undo error=\"%s\"", d->id, e.msg);
+		return;
+	}
 	if (move(d, SLOTS_DIR, STAGING_DIR, &e) < 0)
 		log_warn("deploy id=%s event=undo error=\"%s\"", d->id, e.msg);
 }
@@ -203,18 +206,11 @@ static int prepare(struct deploy *d, struct kf_error *err)
 	return rc;
 }
 
-static int install_new(struct deploy *d, struct kf_error *err)
+static int put_in_place(struct deploy *d, struct kf_error *err)
 {
 	int rc;
 
-	if (!d->have_manifest)
-		return kf_err(err, -EINVAL, KF_REASON_PROTOCOL,
-			      "the install was asked for before the manifest came");
-	rc = prepare(d, err);
-	if (rc == 0)
-		rc = deploy_check_cancel(d, err);
-	if (rc == 0)
-		rc = clear_the_way(d, err);
+	rc = clear_the_way(d, err);
 	if (rc == 0)
 		rc = move(d, STAGING_DIR, SLOTS_DIR, err);
 	if (rc < 0)
@@ -225,6 +221,40 @@ static int install_new(struct deploy *d, struct kf_error *err)
 	if (rc < 0)
 		undo(d);
 	return rc;
+}
+
+static int install_new(struct deploy *d, struct kf_error *err)
+{
+	int rc;
+
+	if (!d->have_manifest)
+		return kf_err(err, -EINVAL, KF_REASON_PROTOCOL,
+			      "the install was asked for before the manifest came");
+	rc = prepare(d, err);
+	if (rc == 0)
+		rc = deploy_check_cancel(d, err);
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&d->a->chain_lock);
+	rc = put_in_place(d, err);
+	pthread_mutex_unlock(&d->a->chain_lock);
+	return rc;
+}
+
+/* Between the plan and now somebody may have removed it. */
+static int check_still_there(struct deploy *d, struct kf_error *err)
+{
+	struct state_slot *entry;
+	bool there;
+
+	pthread_mutex_lock(&d->a->state_lock);
+	entry = state_find(&d->a->state, d->id);
+	there = entry && entry->state != KFERRY__SLOT_STATE__SLOT_GONE;
+	pthread_mutex_unlock(&d->a->state_lock);
+	if (there)
+		return 0;
+	return kf_err(err, -ENOENT, KF_REASON_NO_SLOT,
+		      "slot %s was removed meanwhile; deploy it again", d->id);
 }
 
 static void drop_old_entry(struct deploy *d)
@@ -242,13 +272,12 @@ static void drop_old_entry(struct deploy *d)
 
 /* The files are there; only how they boot changes.  In between slot.conf names no chain:
  * a crash there must not leave an entry that slot.conf describes wrongly. */
-static int restage(struct deploy *d, struct kf_error *err)
+static int restage_entry(struct deploy *d, struct kf_error *err)
 {
 	struct slot_conf unsettled;
-	int rc = 0;
+	int rc;
 
-	if (d->new_initrd)
-		rc = make_initramfs(d, err);
+	rc = check_still_there(d, err);
 	if (rc < 0)
 		return rc;
 	if (!d->conf.initramfs && d->slot.conf.initramfs) {
@@ -267,6 +296,18 @@ static int restage(struct deploy *d, struct kf_error *err)
 	if (rc == 0)
 		rc = slot_conf_save(d->slot.fd, &d->conf, err);
 	return rc < 0 ? rc : flip(d, err);
+}
+
+static int restage(struct deploy *d, struct kf_error *err)
+{
+	int rc = d->new_initrd ? make_initramfs(d, err) : 0;
+
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&d->a->chain_lock);
+	rc = restage_entry(d, err);
+	pthread_mutex_unlock(&d->a->chain_lock);
+	return rc;
 }
 
 static void after_flip(struct deploy *d)

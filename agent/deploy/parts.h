@@ -14,6 +14,7 @@
 
 #define MANIFEST_FILE "manifest"
 #define INITRD_FILE   "initrd"
+#define PART_FILE     ".part" /* in staging, where no package path can be */
 
 struct deploy {
 	struct agent *a;
@@ -67,6 +68,8 @@ int deploy_check_cancel(const struct deploy *d, struct kf_error *err) _must_chec
 /* The directory that holds path below fd, made where it is missing; *ret_base points
  * into path. */
 int deploy_parent(int fd, const char *path, const char **ret_base) _must_check_;
+/* The same without making any. */
+int deploy_parent_open(int fd, const char *path, const char **ret_base) _must_check_;
 /* Does rel below fd hold exactly what the manifest says?  0, -ENOENT, -EBADMSG (another
  * content), or another errno. */
 int deploy_verify(int fd, const struct manifest_file *f, bool from_disk) _must_check_;
@@ -76,5 +79,10 @@ int deploy_verify(int fd, const struct manifest_file *f, bool from_disk) _must_c
 int have_find(struct deploy *d, struct kf_error *err) _must_check_;
 /* Remove every staging directory but this one. */
 void have_drop_others(struct deploy *d);
+
+/* slots/<id>, which the state does not know as a slot, goes back to staging, or away if
+ * nothing can go on with it; first its boot entry.  a->chain_lock is held, or nobody else
+ * runs. */
+int recover_unflipped(struct agent *a, const char *id, struct kf_error *err) _must_check_;
 
 #endif

@@ -14,7 +14,6 @@
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 
-#define PART_FILE  ".part" /* in the staging directory, where no package path can be */
 #define READ_BYTES ((size_t)128 * 1024)
 
 struct receive {

@@ -9,6 +9,7 @@
 
 #include "agent/deploy/parts.h"
 #include "agent/oserr.h"
+#include "agent/slot/slot_modules.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"
@@ -52,7 +53,13 @@ static int list(int fd, const char *dir, struct names *l)
 	return 0;
 }
 
-/* What an fs_replace() that was cut short left. */
+static bool is_temporary(const char *name)
+{
+	return strncmp(name, FS_TMP_PREFIX, sizeof(FS_TMP_PREFIX) - 1) == 0 ||
+	       strcmp(name, PART_FILE) == 0;
+}
+
+/* What an fs_replace() or a transfer that was cut short left. */
 static void drop_temporaries(int fd, const char *dir)
 {
 	_cleanup_(names_free) struct names l = {.n = 0};
@@ -61,9 +68,25 @@ static void drop_temporaries(int fd, const char *dir)
 	if (at < 0 || list(fd, dir, &l) < 0)
 		return;
 	for (size_t i = 0; i < l.n; i++)
-		if (strncmp(l.v[i], FS_TMP_PREFIX, sizeof(FS_TMP_PREFIX) - 1) == 0 &&
-		    unlinkat(at, l.v[i], 0) < 0)
+		if (is_temporary(l.v[i]) && unlinkat(at, l.v[i], 0) < 0)
 			log_warn("recover drop=%s error=\"%s\"", l.v[i], strerror(errno));
+}
+
+static void clean_boots(struct agent *a)
+{
+	_cleanup_(names_free) struct names l = {.n = 0};
+
+	if (list(a->state_fd, "boots", &l) < 0)
+		return;
+	for (size_t i = 0; i < l.n; i++) {
+		_free_ char *path = NULL;
+
+		if (asprintf(&path, "boots/%s", l.v[i]) < 0) {
+			path = NULL;
+			return;
+		}
+		drop_temporaries(a->state_fd, path);
+	}
 }
 
 static bool has_manifest(struct agent *a, const char *dir, const char *id)
@@ -92,13 +115,12 @@ static int clean_staging(struct agent *a, struct kf_error *err)
 	for (size_t i = 0; rc == 0 && i < l.n; i++) {
 		_free_ char *path = NULL;
 
-		if (text_is_slot(l.v[i]) && has_manifest(a, STAGING_DIR, l.v[i])) {
-			log_info("recover staging=%s event=kept", l.v[i]);
-			continue;
-		}
 		if (asprintf(&path, STAGING_DIR "/%s", l.v[i]) < 0) {
 			path = NULL;
 			rc = -ENOMEM;
+		} else if (text_is_slot(l.v[i]) && has_manifest(a, STAGING_DIR, l.v[i])) {
+			log_info("recover staging=%s event=kept", l.v[i]);
+			drop_temporaries(a->state_fd, path);
 		} else {
 			rc = fs_remove_tree(a->state_fd, path);
 		}
@@ -106,8 +128,7 @@ static int clean_staging(struct agent *a, struct kf_error *err)
 	return rc < 0 ? oserr(err, rc, "clean the staging directory") : 0;
 }
 
-/* An install that did not reach its flip: its boot entry goes, its files are resumed. */
-static int back_to_staging(struct agent *a, const char *id, struct kf_error *err)
+int recover_unflipped(struct agent *a, const char *id, struct kf_error *err)
 {
 	char from[SLOT_PATH], to[SLOT_PATH];
 	int rc;
@@ -118,6 +139,7 @@ static int back_to_staging(struct agent *a, const char *id, struct kf_error *err
 	rc = slot_unstage(a, id, err);
 	if (rc < 0)
 		return rc;
+	slot_forget_modules(a, id);
 	if (has_manifest(a, SLOTS_DIR, id)) {
 		rc = fs_remove_tree(a->state_fd, to);
 		if (rc == 0 && renameat(a->state_fd, from, a->state_fd, to) < 0)
@@ -151,7 +173,7 @@ static int check_directories(struct agent *a, struct kf_error *err)
 		drop_temporaries(a->state_fd, path);
 		if (state_find(&a->state, l.v[i]))
 			continue;
-		rc = back_to_staging(a, l.v[i], err);
+		rc = recover_unflipped(a, l.v[i], err);
 		if (rc < 0)
 			return rc;
 	}
@@ -203,6 +225,7 @@ int deploy_recover(struct agent *a, struct kf_error *err)
 	int rc, result;
 
 	drop_temporaries(a->state_fd, ".");
+	clean_boots(a);
 	result = check_entries(a, err);
 	/* One part that cannot be put right (a boot chain that fails) must not keep the
 	 * others from it; the first error is the one reported. */

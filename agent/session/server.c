@@ -216,6 +216,15 @@ static void start_logs(struct server *sv)
 			err.msg);
 }
 
+/* The disk may have been full at the start. */
+static void start_logs_late(void *arg)
+{
+	struct server *sv = arg;
+
+	if (!sv->env.kernlog && !sv->stopping)
+		start_logs(sv);
+}
+
 static void start_watch(struct server *sv)
 {
 	struct kf_error err = {0};
@@ -308,6 +317,7 @@ int server_run(struct agent *a, const char *socket_path, struct kf_error *err)
 	sv->env = (struct session_env){
 		.loop = &sv->loop,
 		.agent = a,
+		.start_log = start_logs_late,
 		.collect = collect_once,
 		.ended = session_ended,
 		.arg = sv,

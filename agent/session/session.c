@@ -18,7 +18,14 @@
 #include "proto/text.h"
 #include "proto/version.h"
 
-#define HELLO_MS 10000 /* for the other side's HELLO */
+/*
+ * For the other side.  A network that is gone is nothing that a socket tells (the SSH
+ * server's own time-outs are hours), and a board must not be held by a dead connection.
+ */
+#define HELLO_MS 10000
+#define STALL_MS (2 * 60 * 1000)  /* for the next bytes of a deploy */
+#define HELD_MS	 (10 * 60 * 1000) /* for the next request, while the board is its */
+#define IDLE_MS	 (60 * 60 * 1000) /* for the next request */
 
 enum { S_HELLO, S_IDLE, S_BUSY, S_ENDING, S_CLOSING, S_CLOSED };
 
@@ -91,11 +98,52 @@ static void handle_closed(uv_handle_t *h)
 	free(s);
 }
 
+/* --- who says nothing ----------------------------------------------------------- */
+
+static void on_silence(uv_timer_t *t)
+{
+	struct session *s = t->data;
+	struct kf_error err = {0};
+
+	kf_err(&err, -ETIMEDOUT, KF_REASON_TIMEOUT,
+	       "nothing came for too long, so this connection ends");
+	log_warn("session-silent holder=\"%s\" state=%s", s->holder, sm_name(&s->sm));
+	if (s->sm.now == S_BUSY)
+		session_send_error(s, &err);
+	wind_up(s);
+}
+
+static void await(struct session *s, unsigned set_ms, unsigned ms)
+{
+	if (!s->giving_up)
+		uv_timer_start(&s->timer, on_silence, set_ms ? set_ms : ms, 0);
+}
+
+void session_await(struct session *s)
+{
+	await(s, s->env->stall_ms, STALL_MS);
+}
+
+void session_await_off(struct session *s)
+{
+	if (!s->giving_up)
+		uv_timer_stop(&s->timer);
+}
+
+static void await_request(struct session *s)
+{
+	if (s->held)
+		await(s, s->env->held_ms, HELD_MS);
+	else
+		await(s, 0, IDLE_MS);
+}
+
 /* --- operations ----------------------------------------------------------------- */
 
 void session_begin(struct session *s, const struct session_op *op, void *op_data)
 {
 	assert(!s->op);
+	session_await_off(s);
 	sm_move(&s->sm, S_BUSY);
 	s->op = op;
 	s->op_data = op_data;
@@ -111,6 +159,7 @@ void session_end(struct session *s)
 		return;
 	}
 	sm_move(&s->sm, S_IDLE);
+	await_request(s);
 	stream_resume(s->stream);
 }
 
@@ -124,8 +173,10 @@ static void on_give_up(uv_timer_t *t)
 static void cannot_send(struct session *s, int code)
 {
 	log_err("send-failed holder=\"%s\" error=\"%s\"", s->holder, uv_strerror(code));
-	if (s->sm.now < S_CLOSING)
-		uv_timer_start(&s->timer, on_give_up, 0, 0);
+	if (s->sm.now >= S_CLOSING)
+		return;
+	s->giving_up = true;
+	uv_timer_start(&s->timer, on_give_up, 0, 0);
 }
 
 static void send_error(struct session *s, uint32_t id, const struct kf_error *err)
@@ -240,11 +291,11 @@ static void name_holder(struct session *s, const Kferry__Hello *hello)
 
 static void on_hello(struct session *s, const Kferry__Hello *hello)
 {
-	uv_timer_stop(&s->timer);
 	name_holder(s, hello);
 	log_info("session-start holder=\"%s\" uid=%u gid=%u software=\"%s\"", s->holder,
 		 (unsigned)s->user.uid, (unsigned)s->user.gid, hello->software);
 	sm_move(&s->sm, S_IDLE);
+	await_request(s);
 	if (s->refuse) {
 		struct kf_error err = {0};
 

@@ -23,11 +23,16 @@ struct session_env {
 	struct agent *agent;
 	struct kernlog *kernlog;
 	struct trial_watch *watch;
+	/* kernlog is NULL and somebody wants it: try again to start it. */
+	void (*start_log)(void *arg);
 	/* A session asks for the records that pstore may have got since the start. */
 	void (*collect)(void *arg);
 	/* The session is about to be freed. */
 	void (*ended)(void *arg, struct session *s);
 	void *arg;
+	/* How long the other side may say nothing, in ms; 0: as session.c has it. */
+	unsigned stall_ms; /* while a deploy waits for its bytes */
+	unsigned held_ms;  /* between requests, while the board is its */
 };
 
 /* Who is at the other end, as the kernel says. */

@@ -117,10 +117,12 @@ static void push_rest(struct op *d)
 		if (buf_len(&d->rest) > 0)
 			return;
 		buf_fini(&d->rest);
-		if (d->finished)
+		if (d->finished) {
 			pipe_finish(d->pipe);
-		else
+		} else {
+			session_await(d->s);
 			stream_resume(d->s->stream);
+		}
 	}
 }
 
@@ -131,6 +133,7 @@ static void take_files(struct op *d, const struct peer_event *ev)
 	if (d->finished || !d->pipe)
 		return;
 	d->finished = ev->flags & FRAME_END;
+	session_await(d->s);
 	n = pipe_push(d->pipe, ev->data, ev->len);
 	if (n < ev->len) {
 		if (buf_append(&d->rest, ev->data + n, ev->len - n) < 0) {
@@ -138,8 +141,10 @@ static void take_files(struct op *d, const struct peer_event *ev)
 			return;
 		}
 		stream_pause(d->s->stream);
+		session_await_off(d->s); /* the disk has the word */
 	} else if (d->finished) {
 		pipe_finish(d->pipe);
+		session_await_off(d->s);
 	}
 }
 
@@ -254,6 +259,7 @@ static void start_install(struct op *d, bool receive)
 			job_ended(d, r);
 			return;
 		}
+		session_await(d->s);
 	}
 	start_job(d, &install_job);
 }
@@ -305,6 +311,7 @@ static void plan_done(void *arg, int result)
 	} else {
 		d->manifest.max = d->req->plan_request->manifest_size;
 		sm_move(&d->sm, D_MANIFEST);
+		session_await(d->s);
 	}
 }
 
@@ -321,7 +328,9 @@ static void take_manifest(struct op *d, const struct peer_event *ev)
 		job_ended(d, r);
 		return;
 	}
+	session_await(d->s);
 	if (ev->flags & FRAME_END) {
+		session_await_off(d->s);
 		sm_move(&d->sm, D_NEEDING);
 		start_job(d, &need_job);
 	}

@@ -354,6 +354,8 @@ void session_collect(struct session *s, const Kferry__Envelope *req)
 
 	if (s->env->collect)
 		s->env->collect(s->env->arg);
+	if (!s->env->kernlog && s->env->start_log)
+		s->env->start_log(s->env->arg);
 	if (s->env->kernlog)
 		kernlog_flush(s->env->kernlog);
 	if (d)

@@ -91,10 +91,12 @@ static void start_live(struct session *s, const Kferry__LogRequest *q)
 	const struct agent_boot *boot = &s->env->agent->boot;
 	struct live *l;
 
+	if (!s->env->kernlog && s->env->start_log)
+		s->env->start_log(s->env->arg);
 	if (!s->env->kernlog) {
-		session_refuse(
-			s, -ENODATA, KF_REASON_NOT_FOUND,
-			"the agent could not open the kernel's log when it started");
+		session_refuse(s, -ENODATA, KF_REASON_NOT_FOUND,
+			       "the agent cannot open the kernel's log; its journal says "
+			       "why (journalctl -u kferryd)");
 		return;
 	}
 	l = calloc(1, sizeof(*l));

@@ -44,11 +44,16 @@ struct session {
 	void *op_data;	     /* the operation's */
 	struct deploy *held; /* the board is ours; ended with the session or by a new plan
 			      */
+	bool giving_up;
 	unsigned handles;
 };
 
 void session_begin(struct session *s, const struct session_op *op, void *op_data);
 void session_end(struct session *s);
+/* The other side has the word; when it says nothing for too long the session ends.  Again
+ * at each sign of life; off when it is waited for no more. */
+void session_await(struct session *s);
+void session_await_off(struct session *s);
 
 /* Send with the request's id (env->id is set).  What cannot be sent becomes an Error. */
 void session_send(struct session *s, Kferry__Envelope *env);

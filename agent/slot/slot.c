@@ -253,9 +253,7 @@ int slot_discard(struct agent *a, const char *id, struct kf_error *err)
 		struct state before = a->state;
 
 		state_drop(&a->state, id);
-		rc = state_save(a->state_fd, &a->state, err);
-		if (rc < 0)
-			a->state = before;
+		rc = state_change(a->state_fd, &a->state, &before, err);
 	}
 	pthread_mutex_unlock(&a->state_lock);
 	if (rc < 0)
@@ -267,13 +265,14 @@ int slot_discard(struct agent *a, const char *id, struct kf_error *err)
 }
 
 /* Check and mark it as going; from here on nothing else may use it. */
-static int begin_remove(struct agent *a, const char *id, Kferry__SlotState *ret_was,
-			struct kf_error *err)
+static int begin_remove(struct agent *a, const char *id, struct kf_error *err)
 {
 	struct state_slot *entry;
+	struct state before;
 	int rc;
 
 	pthread_mutex_lock(&a->state_lock);
+	before = a->state;
 	entry = state_find(&a->state, id);
 	if (!entry)
 		rc = kf_err(err, -ENOENT, KF_REASON_NO_SLOT,
@@ -281,41 +280,26 @@ static int begin_remove(struct agent *a, const char *id, Kferry__SlotState *ret_
 	else
 		rc = slot_check_unused(a, id, err);
 	if (rc == 0) {
-		*ret_was = entry->state;
 		entry->state = KFERRY__SLOT_STATE__SLOT_GONE;
-		rc = state_save(a->state_fd, &a->state, err);
-		if (rc < 0)
-			entry->state = *ret_was;
+		rc = state_change(a->state_fd, &a->state, &before, err);
 	}
 	pthread_mutex_unlock(&a->state_lock);
 	return rc;
 }
 
+/* What fails in the middle leaves the slot gone: its boot entry may be half there.  The
+ * next removal, the next start, or a deploy of the same package goes on from there. */
 int slot_remove(struct agent *a, const char *id, struct kf_error *err)
 {
-	Kferry__SlotState was = KFERRY__SLOT_STATE__SLOT_STAGED;
-	struct state_slot *entry;
 	int rc;
 
-	rc = begin_remove(a, id, &was, err);
-	if (rc < 0)
-		return rc;
-	rc = slot_discard(a, id, err);
-	if (rc == 0) {
+	pthread_mutex_lock(&a->chain_lock);
+	rc = begin_remove(a, id, err);
+	if (rc == 0)
+		rc = slot_discard(a, id, err);
+	pthread_mutex_unlock(&a->chain_lock);
+	if (rc == 0)
 		log_info("slot id=%s event=removed", id);
-		return 0;
-	}
-	pthread_mutex_lock(&a->state_lock);
-	entry = state_find(&a->state, id);
-	if (entry) {
-		struct kf_error ignored;
-
-		entry->state = was;
-		/* GONE on disk only means that the next start tries again. */
-		if (state_save(a->state_fd, &a->state, &ignored) < 0)
-			log_warn("slot id=%s error=\"%s\"", id, ignored.msg);
-	}
-	pthread_mutex_unlock(&a->state_lock);
 	return rc;
 }
 

@@ -65,6 +65,7 @@ int slot_bytes(const struct slot *s, uint64_t *ret) _must_check_;
 /*
  * Remove it: boot chain's part first, then the state's entry, then the files.  Refused
  * (KF_REASON_SLOT_IN_USE) for the running, the known-good, the default and an armed slot.
+ * Takes a->chain_lock.
  */
 int slot_remove(struct agent *a, const char *id, struct kf_error *err) _must_check_;
 /* Only the boot chain's part of it. */

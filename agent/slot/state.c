@@ -11,6 +11,7 @@
 
 #include "agent/oserr.h"
 #include "proto/base/fs.h"
+#include "proto/base/log.h"
 #include "proto/digest.h"
 #include "proto/reason.h"
 #include "proto/text.h"
@@ -298,6 +299,32 @@ int state_save(int state_fd, const struct state *s, struct kf_error *err)
 		rc = fs_replace(state_fd, STATE_FILE, buf_data(&text), buf_len(&text),
 				0600);
 	return rc < 0 ? oserr(err, rc, "write the state file") : 0;
+}
+
+static bool is_on_disk(int state_fd, const struct state *s)
+{
+	_buf_ struct buf want = BUF_INIT, is = BUF_INIT;
+
+	return state_emit(s, &want) == 0 &&
+	       fs_read_file(state_fd, STATE_FILE, STATE_MAX, &is) == 0 &&
+	       buf_len(&is) == buf_len(&want) &&
+	       memcmp(buf_data(&is), buf_data(&want), buf_len(&is)) == 0;
+}
+
+int state_change(int state_fd, struct state *s, const struct state *before,
+		 struct kf_error *err)
+{
+	int rc = state_save(state_fd, s, err);
+	struct kf_error e;
+
+	if (rc == 0)
+		return 0;
+	*s = *before;
+	if (is_on_disk(state_fd, before))
+		return rc;
+	if (state_save(state_fd, before, &e) < 0)
+		log_err("state event=undo error=\"%s\"", e.msg);
+	return rc;
 }
 
 struct state_slot *state_find(struct state *s, const char *id)

@@ -49,6 +49,10 @@ void state_init(struct state *s);
  * says). */
 int state_load(int state_fd, struct state *s, struct kf_error *err) _must_check_;
 int state_save(int state_fd, const struct state *s, struct kf_error *err) _must_check_;
+/* Save a change; when that fails it is as if there had been none: *s is *before again,
+ * and so is the file, which a save that fails late may have replaced. */
+int state_change(int state_fd, struct state *s, const struct state *before,
+		 struct kf_error *err) _must_check_;
 
 /* The file's text: the digest at its end is checked, then every line; -EBADMSG. */
 int state_parse(const void *data, size_t n, struct state *ret,

@@ -12,6 +12,7 @@
 #include <sys/reboot.h>
 
 #include "agent/log/boots.h"
+#include "agent/outside/outside.h"
 #include "proto/base/clock.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
@@ -34,10 +35,12 @@ static const char *mode_word(Kferry__RebootMode mode)
 	}
 }
 
+/* Outside of the agent's sandbox, where it can reach what switches the power. */
 static int run_configured(const struct agent *a, Kferry__RebootMode mode,
 			  struct kf_error *err)
 {
 	const struct proc_opts opts = {.timeout_ms = PROGRAM_MS};
+	struct outside_program p = {0};
 	_free_ const char **argv = NULL;
 	size_t n = 0;
 
@@ -48,7 +51,8 @@ static int run_configured(const struct agent *a, Kferry__RebootMode mode,
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "out of memory");
 	memcpy(argv, a->conf.reboot, n * sizeof(*argv));
 	argv[n] = mode_word(mode);
-	return proc_check((const char *const *)argv, &opts, err);
+	p.argv = argv;
+	return outside_check(a, &p, &opts, err);
 }
 
 /* What has to reach the disk first, on a thread that may be left behind. */

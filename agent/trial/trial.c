@@ -41,11 +41,7 @@ static int chain_of_slot(const struct agent *a, const char *id,
 /* Save under the lock, or take the change back. */
 static int save_or_undo(struct agent *a, const struct state *before, struct kf_error *err)
 {
-	int rc = state_save(a->state_fd, &a->state, err);
-
-	if (rc < 0)
-		a->state = *before;
-	return rc;
+	return state_change(a->state_fd, &a->state, before, err);
 }
 
 /* Slots whose trial is no longer the one under way are as good as staged. */
@@ -120,8 +116,8 @@ static void disarm_other(struct agent *a, const struct state_trial *t,
 			 e.msg);
 }
 
-int trial_arm(struct agent *a, const char *slot, unsigned confirm_timeout_s,
-	      char text[256], struct kf_error *err)
+static int arm(struct agent *a, const char *slot, unsigned confirm_timeout_s,
+	       char text[256], struct kf_error *err)
 {
 	const struct boot_chain *chain = NULL;
 	struct state before;
@@ -147,6 +143,17 @@ int trial_arm(struct agent *a, const char *slot, unsigned confirm_timeout_s,
 	log_info("trial slot=%s chain=%s event=armed", slot, chain->name);
 	snprintf(text, 256, "boots once through %s", chain->name);
 	return 0;
+}
+
+int trial_arm(struct agent *a, const char *slot, unsigned confirm_timeout_s,
+	      char text[256], struct kf_error *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&a->chain_lock);
+	rc = arm(a, slot, confirm_timeout_s, text, err);
+	pthread_mutex_unlock(&a->chain_lock);
+	return rc;
 }
 
 static void fell_back(struct agent *a)
@@ -224,18 +231,41 @@ static void settle_chain(struct agent *a, const char *slot, bool fell, bool agai
 		log_warn("trial slot=%s error=\"%s\"", slot, e.msg);
 }
 
+/* An agent that died while it was arming has said so in the state, but the chain may not
+ * know of it. */
+static void settle_arm(struct agent *a)
+{
+	const struct boot_chain *chain = NULL;
+	struct state_trial t = a->state.trial;
+	struct state before;
+	struct kf_error e;
+
+	if (t.phase != ARMED || strcmp(a->boot.boot_id, t.armed_boot_id) != 0 ||
+	    chain_of_slot(a, t.slot, &chain, &e) < 0 ||
+	    chain->read_back(a, t.slot, &e) == 0)
+		return;
+	log_warn("trial slot=%s event=not-armed error=\"%s\"", t.slot, e.msg);
+	if (chain->disarm(a, &e) < 0) {
+		log_warn("trial slot=%s event=disarm error=\"%s\"", t.slot, e.msg);
+		return;
+	}
+	before = a->state;
+	unrecord_arm(a, t.slot, &before);
+}
+
 int trial_boot(struct agent *a, struct kf_error *err)
 {
 	char slot[SLOT_ID_SIZE];
 	bool again = false, changed, fell;
-	struct state before;
 	int rc = 0;
 
+	settle_arm(a);
 	pthread_mutex_lock(&a->state_lock);
-	before = a->state;
 	changed = judge(a, &again);
+	/* What runs, runs: where that cannot be written its deadline must count all the
+	 * same, and the next boot comes to its own judgement. */
 	if (changed)
-		rc = save_or_undo(a, &before, err);
+		rc = state_save(a->state_fd, &a->state, err);
 	fell = changed && a->state.trial.phase == FELL_BACK;
 	memcpy(slot, a->state.trial.slot, sizeof(slot));
 	pthread_mutex_unlock(&a->state_lock);
@@ -273,8 +303,8 @@ static int save_confirm(struct agent *a, const char *slot, bool make_default,
 	return rc;
 }
 
-int trial_confirm(struct agent *a, const char *slot, bool make_default, bool force,
-		  struct kf_error *err)
+static int confirm(struct agent *a, const char *slot, bool make_default, bool force,
+		   struct kf_error *err)
 {
 	const struct boot_chain *chain = NULL;
 	char old[SLOT_ID_SIZE];
@@ -303,6 +333,17 @@ int trial_confirm(struct agent *a, const char *slot, bool make_default, bool for
 		log_err("trial slot=%s event=undo error=\"%s\"", slot, e.msg);
 	if (rc == 0)
 		log_info("trial slot=%s event=confirmed default=%d", slot, make_default);
+	return rc;
+}
+
+int trial_confirm(struct agent *a, const char *slot, bool make_default, bool force,
+		  struct kf_error *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&a->chain_lock);
+	rc = confirm(a, slot, make_default, force, err);
+	pthread_mutex_unlock(&a->chain_lock);
 	return rc;
 }
 
@@ -354,7 +395,7 @@ static int save_rollback(struct agent *a, const char *slot, struct kf_error *err
 	return rc;
 }
 
-int trial_rollback(struct agent *a, const char *slot, struct kf_error *err)
+static int rollback(struct agent *a, const char *slot, struct kf_error *err)
 {
 	const struct boot_chain *chain = NULL;
 	struct state s;
@@ -383,6 +424,16 @@ int trial_rollback(struct agent *a, const char *slot, struct kf_error *err)
 	rc = save_rollback(a, slot, err);
 	if (rc == 0)
 		log_info("trial event=rollback default=%s", slot);
+	return rc;
+}
+
+int trial_rollback(struct agent *a, const char *slot, struct kf_error *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&a->chain_lock);
+	rc = rollback(a, slot, err);
+	pthread_mutex_unlock(&a->chain_lock);
 	return rc;
 }
 

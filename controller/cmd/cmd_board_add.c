@@ -139,6 +139,10 @@ static int add(struct cmd_env *env, const char *name, const struct target *t,
 	struct kf_error ignored = {0};
 	int rc = write_keys(env, name, t, a, err);
 
+	if (rc == 0 && link_check(env->cfg, name, err) < 0) {
+		rc = err->code;
+		err->reason = KF_REASON_USAGE;
+	}
 	if (rc == 0 && (!a->no_setup || a->accept))
 		rc = board_host_key(env, name, a->accept, err);
 	if (rc == 0 && a->make_default)
@@ -152,6 +156,7 @@ static int add(struct cmd_env *env, const char *name, const struct target *t,
 int board_add(struct cmd_env *env, const char *name, const char *where,
 	      const struct board_args *a)
 {
+	_free_ char *profile = NULL;
 	struct target t = {0};
 	struct kf_error err = {0};
 	int rc;
@@ -162,6 +167,12 @@ int board_add(struct cmd_env *env, const char *name, const char *where,
 		       name);
 		return cmd_fail(env, name, &err);
 	}
+	profile = a->profile ? config_profile_path(env->cfg, a->profile) : NULL;
+	if (a->profile && !profile)
+		return cmd_usage(env, "board",
+				 "there is no profile \"%s\"; `kferry init --list` shows "
+				 "those there are",
+				 a->profile);
 	rc = where ? parse_target(where, &t, &err) : 0;
 	if (rc == 0)
 		rc = add(env, name, &t, a, &err);

@@ -14,13 +14,20 @@ bool cmd_build_board(const struct cmd_env *env, const char *name, const char **r
 
 int cmd_build(struct cmd_env *env, int argc, char *argv[])
 {
-	static const struct option options[] = {{0}};
+	static const struct option options[] = {
+		{"board", required_argument, NULL, 'b'},
+		{0},
+	};
 	struct build_result result;
 	struct kf_error err = {0};
 	const char *board;
+	int c;
 
-	if (getopt_long(argc, argv, ":", options, NULL) != -1)
-		return cmd_bad_option(env, argv[0], argv);
+	while ((c = getopt_long(argc, argv, ":b:", options, NULL)) != -1) {
+		if (c != 'b')
+			return cmd_bad_option(env, argv[0], argv);
+		env->board = optarg;
+	}
 	if (!cmd_build_board(env, argv[0], &board))
 		return STATUS_USAGE;
 	if (kernel_build(env->cfg, env->ui, board, (const char *const *)argv + optind,

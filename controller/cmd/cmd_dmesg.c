@@ -11,11 +11,12 @@
 #include "proto/reason.h"
 
 #define STALL_MS 60000 /* a log that is not followed must go on coming */
+#define WATCH_MS 15000 /* one that is followed may be silent, its board not */
 
 struct args {
 	const char *board;
 	long boot;
-	bool follow;
+	bool follow, list;
 	unsigned level; /* as in LogRequest */
 };
 
@@ -113,11 +114,71 @@ static int run(struct cmd_env *env, const struct args *a, struct kf_error *err)
 	if (rc < 0)
 		return rc;
 	rc = client_request(c, &request, cmd_connect_deadline(env, a->board), err);
+	client_watch(c, a->follow ? WATCH_MS : 0);
 	if (rc == 0)
 		rc = receive(env, a, c, err);
 	client_close(c);
 	/* Ctrl-C is how one stops following. */
 	return rc == -ECANCELED && a->follow ? 0 : rc;
+}
+
+static const char *end_name(Kferry__BootEnd end)
+{
+	switch (end) {
+	case KFERRY__BOOT_END__BOOT_END_REBOOT:
+		return "reboot";
+	case KFERRY__BOOT_END__BOOT_END_DEADLINE:
+		return "deadline";
+	case KFERRY__BOOT_END__BOOT_END_CRASH:
+		return "crash";
+	case KFERRY__BOOT_END__BOOT_END_LOST:
+		return "lost";
+	default:
+		return "";
+	}
+}
+
+static json_t *show_boot(struct cmd_env *env, const Kferry__Boot *b, size_t before)
+{
+	const char *end = before ? end_name(b->end) : "runs";
+
+	ui_out_paint(env->ui, before ? UI_PLAIN : UI_BOLD,
+		     "%4d  %-10s  %-8s  %-3s  %6zu  %s\n", -(int)before,
+		     *b->slot ? b->slot : "foreign", *end ? end : "unknown",
+		     b->has_log ? "yes" : "no", b->n_pstore, b->release);
+	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:b, s:i}", "boot", -(int)before,
+			 "boot_id", b->boot_id, "slot", b->slot, "release", b->release,
+			 "end", before ? end : "", "log", (int)b->has_log, "pstore",
+			 (int)b->n_pstore);
+}
+
+/* What --boot may name. */
+static int list(struct cmd_env *env, const struct args *a, struct kf_error *err)
+{
+	Kferry__BootsRequest q = KFERRY__BOOTS_REQUEST__INIT;
+	Kferry__Envelope request = CLIENT_ENVELOPE(BOOTS_REQUEST, boots_request, &q);
+	const Kferry__Envelope *answer;
+	struct client *c;
+	json_t *boots;
+	int rc;
+
+	rc = client_open(env->cfg, a->board, cmd_connect_deadline(env, a->board), &c,
+			 err);
+	if (rc < 0)
+		return rc;
+	rc = client_call(c, &request, KFERRY__ENVELOPE__BODY_BOOTS,
+			 cmd_connect_deadline(env, a->board), &answer, err);
+	if (rc == 0) {
+		ui_out(env->ui, "BOOT  SLOT        END       LOG  PSTORE  RELEASE\n");
+		boots = json_array();
+		for (size_t i = 0; i < answer->boots->n_boot; i++)
+			json_array_append_new(boots,
+					      show_boot(env, answer->boots->boot[i], i));
+		ui_json(env->ui, json_pack("{s:s, s:s, s:o}", "event", "boots", "board",
+					   a->board, "boots", boots));
+	}
+	client_close(c);
+	return rc;
 }
 
 static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
@@ -127,6 +188,7 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
 		{"follow", no_argument, NULL, 'f'},
 		{"boot", required_argument, NULL, 'n'},
 		{"level", required_argument, NULL, 'l'},
+		{"list", no_argument, NULL, 'L'},
 		{NULL, 0, NULL, 0},
 	};
 	char *end;
@@ -137,6 +199,8 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
 			ret->board = optarg;
 		} else if (c == 'f') {
 			ret->follow = true;
+		} else if (c == 'L') {
+			ret->list = true;
 		} else if (c == 'n') {
 			errno = 0;
 			ret->boot = strtol(optarg, &end, 10);
@@ -158,6 +222,8 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
 		return cmd_usage(env, "dmesg", "one board at a time");
 	if (ret->follow && ret->boot)
 		return cmd_usage(env, "dmesg", "an earlier boot cannot be followed");
+	if (ret->list && (ret->follow || ret->boot || ret->level))
+		return cmd_usage(env, "dmesg", "--list stands alone");
 	if (optind < argc)
 		ret->board = argv[optind];
 	return 0;
@@ -174,6 +240,6 @@ int cmd_dmesg(struct cmd_env *env, int argc, char *argv[])
 	a.board = cmd_board_arg(env, "dmesg", a.board);
 	if (!a.board)
 		return STATUS_USAGE;
-	rc = run(env, &a, &err);
+	rc = a.list ? list(env, &a, &err) : run(env, &a, &err);
 	return rc < 0 ? cmd_fail(env, a.board, &err) : STATUS_PASS;
 }

@@ -10,12 +10,15 @@
 
 #define BLOCK	 (64 * 1024)
 #define GRACE_MS 15000 /* for the answer after the board's own time limit */
+#define WATCH_MS 15000 /* a program may be silent, its board not */
+#define PIPE_MIN 4096  /* of input that the agent is rid of, whatever the program does */
 
 struct exec {
 	struct cmd_env *env;
 	struct client *client;
 	uint8_t *block;
 	int in_fd; /* -1: its end was sent */
+	size_t sent;
 	deadline_ms deadline;
 };
 
@@ -28,6 +31,10 @@ static int pass_input(struct exec *x, struct kf_error *err)
 		return 0;
 	if (n <= 0)
 		x->in_fd = -1;
+	else
+		x->sent += (size_t)n;
+	if (x->sent > PIPE_MIN)
+		client_watch(x->client, 0);
 	return client_queue_data(x->client, x->block, n > 0 ? (size_t)n : 0,
 				 n > 0 ? 0 : FRAME_END, err);
 }
@@ -57,11 +64,15 @@ static int converse(struct exec *x, int *ret_status, struct kf_error *err)
 			return rc;
 		if (ev.type == PEER_DATA)
 			show(x, &ev);
-		if (ui_out_error(x->env->ui)) {
+		rc = ui_out_error(x->env->ui);
+		if (rc == -EPIPE) {
 			/* Nobody reads the output: as a pipe's writer would end. */
 			*ret_status = 128 + 13;
 			return 0;
 		}
+		if (rc < 0)
+			return kf_err(err, rc, KF_REASON_IO, "standard output: %s",
+				      strerror(-rc));
 		if (ev.type != PEER_ENVELOPE ||
 		    ev.env->body_case != KFERRY__ENVELOPE__BODY_EXIT)
 			continue;
@@ -96,6 +107,7 @@ static int run(struct cmd_env *env, const char *board, char *argv[], uint32_t ti
 	x.deadline = timeout_s ? deadline_in((int64_t)timeout_s * 1000 + GRACE_MS)
 			       : DEADLINE_NEVER;
 	rc = client_request(x.client, &request, cmd_connect_deadline(env, board), err);
+	client_watch(x.client, timeout_s ? 0 : WATCH_MS);
 	if (rc == 0)
 		rc = converse(&x, ret_status, err);
 	client_close(x.client);
@@ -149,7 +161,7 @@ int cmd_exec(struct cmd_env *env, int argc, char *argv[])
 					 optarg);
 	}
 	if (optind == argc)
-		return cmd_usage(env, "exec", "which program?");
+		return cmd_usage(env, "exec", "which program? It stands after --");
 	if (argc - optind > LIMIT_ARGV)
 		return cmd_usage(env, "exec", "more than %d words", LIMIT_ARGV);
 	board = cmd_board_arg(env, "exec", board);

@@ -5,6 +5,7 @@
 
 #include "controller/client.h"
 #include "controller/cmd/cmd.h"
+#include "proto/limits.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
@@ -46,30 +47,91 @@ static json_t *slot_json(const Kferry__Slot *s)
 			 (json_int_t)s->number);
 }
 
-static void show_slot(struct ui *ui, const Kferry__Slot *s)
-{
-	char size[16], origin[24];
+/* One line of the list; as wide as what is in it. */
+struct row {
+	char slot[24], state[12], is[40], release[LIMIT_RELEASE + 1], size[16],
+		commit[16];
+	bool running;
+};
 
-	snprintf(origin, sizeof(origin), "%.12s%s", s->commit, s->dirty ? "+" : "");
-	ui_out_paint(ui, s->running ? UI_BOLD : UI_PLAIN,
-		     "%-10s  %-7s  %-32s  %9s  %-13s%s%s%s\n", s->id,
-		     state_name(s->state), s->release, text_bytes(s->bytes, size), origin,
-		     s->running ? "  running" : "", s->is_default ? "  default" : "",
-		     s->known_good ? "  known-good" : "");
+struct table {
+	struct row *rows;
+	size_t n;
+};
+
+static const char *words(const bool is[static 3], char dst[static 40])
+{
+	snprintf(dst, 40, "%s%s%s", is[0] ? "running " : "", is[1] ? "default " : "",
+		 is[2] ? "known-good" : "");
+	if (*dst && dst[strlen(dst) - 1] == ' ')
+		dst[strlen(dst) - 1] = '\0';
+	return dst;
+}
+
+static void add_slot(struct table *t, const Kferry__Slot *s)
+{
+	struct row *r = &t->rows[t->n++];
+	const bool is[] = {s->running, s->is_default, s->known_good};
+	char shorter[10];
+
+	snprintf(r->slot, sizeof(r->slot), "%s", s->id);
+	snprintf(r->state, sizeof(r->state), "%s", state_name(s->state));
+	words(is, r->is);
+	snprintf(r->release, sizeof(r->release), "%s", s->release);
+	text_bytes(s->bytes, r->size);
+	/* Most releases of git trees name the commit. */
+	snprintf(shorter, sizeof(shorter), "%.7s", s->commit);
+	if (!*shorter || !strstr(s->release, shorter))
+		snprintf(r->commit, sizeof(r->commit), "%.12s%s", s->commit,
+			 s->dirty ? "+" : "");
+	r->running = s->running;
 }
 
 /* The kernel that is not ours, where it plays a part. */
-static void show_foreign(struct ui *ui, const Kferry__Status *s)
+static void add_foreign(struct table *t, const Kferry__Status *s)
 {
-	bool running = !*s->running_slot, standard = !strcmp(s->default_slot, "foreign"),
-	     good = !strcmp(s->known_good, "foreign");
+	const bool is[] = {!*s->running_slot, !strcmp(s->default_slot, "foreign"),
+			   !strcmp(s->known_good, "foreign")};
+	struct row *r = &t->rows[t->n];
 
-	if (running || standard || good)
-		ui_out_paint(ui, running ? UI_BOLD : UI_PLAIN,
-			     "%-10s  %-7s  %-32s  %9s  %-13s%s%s%s\n", "foreign", "",
-			     running ? s->release : "the board's own", "", "",
-			     running ? "  running" : "", standard ? "  default" : "",
-			     good ? "  known-good" : "");
+	if (!is[0] && !is[1] && !is[2])
+		return;
+	t->n++;
+	snprintf(r->slot, sizeof(r->slot), "foreign");
+	snprintf(r->state, sizeof(r->state), "-");
+	words(is, r->is);
+	snprintf(r->release, sizeof(r->release), "%s",
+		 is[0] ? s->release : "the board's own");
+	r->running = is[0];
+}
+
+static int wider(int width, const char *text)
+{
+	int n = (int)strlen(text);
+
+	return n > width ? n : width;
+}
+
+static void show(struct ui *ui, const struct table *t)
+{
+	struct row head = {"SLOT", "STATE", "IS", "RELEASE", "SIZE", "", false};
+	int state = 5, is = 2, release = 7;
+
+	for (size_t i = 0; i < t->n; i++) {
+		state = wider(state, t->rows[i].state);
+		is = wider(is, t->rows[i].is);
+		release = wider(release, t->rows[i].release);
+		if (*t->rows[i].commit)
+			snprintf(head.commit, sizeof(head.commit), "COMMIT");
+	}
+	for (size_t i = 0; i <= t->n; i++) {
+		const struct row *r = i ? &t->rows[i - 1] : &head;
+
+		ui_out_paint(ui, r->running ? UI_BOLD : UI_PLAIN,
+			     "%-10s  %-*s  %-*s  %-*s  %9s%s%s\n", r->slot, state,
+			     r->state, is, r->is, release, r->release, r->size,
+			     *r->commit ? "  " : "", r->commit);
+	}
 }
 
 static int list(struct kernels *k, struct kf_error *err)
@@ -82,6 +144,9 @@ static int list(struct kernels *k, struct kf_error *err)
 		CLIENT_ENVELOPE(SLOTS_REQUEST, slots_request, &slots);
 	deadline_ms deadline = cmd_connect_deadline(k->env, k->board);
 	const Kferry__Envelope *answer;
+	struct row first = {0};
+	struct table t = {.rows = &first};
+	_free_ struct row *rows = NULL;
 	json_t *all;
 	int rc;
 
@@ -89,16 +154,22 @@ static int list(struct kernels *k, struct kf_error *err)
 			 &answer, err);
 	if (rc < 0)
 		return rc;
-	show_foreign(k->env->ui, answer->status);
+	add_foreign(&t, answer->status);
 	rc = client_call(k->client, &ask_slots, KFERRY__ENVELOPE__BODY_SLOTS, deadline,
 			 &answer, err);
 	if (rc < 0)
 		return rc;
+	rows = calloc(answer->slots->n_slot + 1, sizeof(*rows));
+	if (!rows)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	rows[0] = first;
+	t.rows = rows;
 	all = json_array();
 	for (size_t i = 0; i < answer->slots->n_slot; i++) {
-		show_slot(k->env->ui, answer->slots->slot[i]);
+		add_slot(&t, answer->slots->slot[i]);
 		json_array_append_new(all, slot_json(answer->slots->slot[i]));
 	}
+	show(k->env->ui, &t);
 	ui_json(k->env->ui, json_pack("{s:s, s:s, s:o}", "event", "kernels", "board",
 				      k->board, "kernels", all));
 	return 0;
@@ -114,8 +185,9 @@ static int change(struct kernels *k, const Kferry__Envelope *request, const char
 	if (rc < 0)
 		return rc;
 	ui_step(k->env->ui, "kernels", k->board, -1, json_pack("{s:s}", "slot", slot),
-		"%s %s%s%s", slot, did, *answer->done->text ? ": " : "",
-		answer->done->text);
+		"%s %s", slot, did);
+	if (*answer->done->text)
+		ui_debug(k->env->ui, "%s: %s", k->board, answer->done->text);
 	return 0;
 }
 
@@ -171,7 +243,7 @@ static int rollback(struct kernels *k, char *slot, struct kf_error *err)
 
 	if (slot)
 		q.slot = slot;
-	return change(k, &request, "is the default; reboot to run it",
+	return change(k, &request, "is the default from the next boot on",
 		      slot ? slot : "foreign", err);
 }
 

@@ -90,6 +90,7 @@ static int pack(struct cmd_env *env, const char *board, const char *from, const 
 int cmd_pack(struct cmd_env *env, int argc, char *argv[])
 {
 	static const struct option options[] = {
+		{"board", required_argument, NULL, 'b'},
 		{"output", required_argument, NULL, 'o'},
 		{"from", required_argument, NULL, 'f'},
 		{0},
@@ -98,8 +99,10 @@ int cmd_pack(struct cmd_env *env, int argc, char *argv[])
 	struct kf_error err = {0};
 	int c;
 
-	while ((c = getopt_long(argc, argv, ":o:", options, NULL)) != -1) {
-		if (c == 'o')
+	while ((c = getopt_long(argc, argv, ":b:o:", options, NULL)) != -1) {
+		if (c == 'b')
+			env->board = optarg;
+		else if (c == 'o')
 			out = optarg;
 		else if (c == 'f')
 			from = optarg;

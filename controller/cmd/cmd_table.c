@@ -123,12 +123,13 @@ const struct cmd cmds[] = {
 	{
 		.name = "dmesg",
 		.run = cmd_dmesg,
-		.args = "[BOARD] [-f] [--boot N] [--level L]",
+		.args = "[BOARD] [-f] [--boot N] [--level L] [--list]",
 		.help = "Show a board's kernel log, live or of earlier boots",
 		.details = "  -f, --follow     go on until Ctrl-C\n"
 			   "  --boot N         0 this boot, -1 the one before, ...\n"
 			   "  -l, --level L    this and worse: emerg alert crit err warn "
-			   "notice info debug, or 0-7\n",
+			   "notice info debug, or 0-7\n"
+			   "  --list           the boots that --boot may name\n",
 		.words = WORDS_BOARD,
 		.examples = "kferry dmesg -f\n"
 			    "kferry dmesg pc --boot -1 --level warn\n",

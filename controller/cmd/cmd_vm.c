@@ -48,7 +48,7 @@ static int parse_args(const struct cmd_env *env, int argc, char *argv[],
 	int c, rc = 0;
 
 	optind = 0;
-	while (rc == 0 && (c = getopt_long(argc, argv, "fm:", options, NULL)) != -1) {
+	while (rc == 0 && (c = getopt_long(argc, argv, ":fm:", options, NULL)) != -1) {
 		if (c == 'm')
 			rc = parse_uint(optarg, &ret->memory);
 		else if (c == 'c')
@@ -62,7 +62,7 @@ static int parse_args(const struct cmd_env *env, int argc, char *argv[],
 		else if (c == 'n')
 			ret->no_wait = true;
 		else
-			return cmd_usage(env, "vm", "unknown option");
+			return cmd_bad_option(env, "vm", argv);
 		if (rc < 0)
 			return cmd_usage(env, "vm", "\"%s\" is no number above 0",
 					 optarg);
@@ -162,7 +162,7 @@ static void show(struct cmd_env *env, const char *name)
 	pid_t pid;
 
 	if (vm_open(env->cfg, name, &vm, &err) < 0) {
-		ui_out(env->ui, "%-16s damaged: %s\n", name, err.msg);
+		ui_warn(env->ui, "%s is damaged: %s", name, err.msg);
 		return;
 	}
 	pid = vm_pid(&vm);
@@ -212,9 +212,8 @@ int cmd_vm(struct cmd_env *env, int argc, char *argv[])
 		return rc;
 	if (optind >= argc)
 		return cmd_usage(env, "vm",
-				 "say what to do: create, up, down, reset, console, "
-				 "list, rm");
-	if (strcmp(argv[optind], "list") == 0)
+				 "create, up, down, reset, console or rm NAME, or list");
+	if (strcmp(argv[optind], "list") == 0 && optind + 1 == argc)
 		return vm_list(env);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		if (strcmp(argv[optind], verbs[i].verb))
@@ -226,5 +225,8 @@ int cmd_vm(struct cmd_env *env, int argc, char *argv[])
 		rc = verbs[i].run(env, argv[optind + 1], &args, &err);
 		return rc < 0 ? cmd_fail(env, argv[optind + 1], &err) : STATUS_PASS;
 	}
-	return cmd_usage(env, "vm", "unknown action \"%s\"", argv[optind]);
+	return cmd_usage(
+		env, "vm",
+		"create, up, down, reset, console or rm NAME, or list; not \"%s\"",
+		argv[optind]);
 }

@@ -46,6 +46,7 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 		      struct deploy_args *ret)
 {
 	static const struct option options[] = {
+		{"board", required_argument, NULL, 'b'},
 		{"no-reboot", no_argument, NULL, OPT_NO_REBOOT},
 		{"once", no_argument, NULL, OPT_ONCE},
 		{"force", no_argument, NULL, OPT_FORCE},
@@ -55,8 +56,10 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (c == OPT_NO_REBOOT)
+	while ((c = getopt_long(argc, argv, ":b:", options, NULL)) != -1) {
+		if (c == 'b')
+			env->board = optarg;
+		else if (c == OPT_NO_REBOOT)
 			ret->opts.no_reboot = true;
 		else if (c == OPT_ONCE)
 			ret->opts.once = true;

@@ -202,7 +202,12 @@ int config_override(struct config *c, const char *key, const char *value,
 		return kf_err(err, -EINVAL, KF_REASON_USAGE,
 			      "there is no key %s; the nearest is %s", key, near);
 	rc = config_add(c, CONFIG_COMMAND, NULL, NULL, k, value, "command line", err);
-	return rc < 0 ? rc : config_load_profiles(c, err);
+	if (rc == 0)
+		rc = config_load_profiles(c, err);
+	/* Not the files are wrong, but what was asked for. */
+	if (rc < 0 && err && err->reason == KF_REASON_CONFIG)
+		err->reason = KF_REASON_USAGE;
+	return rc;
 }
 
 const char *config_board(const struct config *c, size_t i)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "controller/config/config_internal.h"
 #include "proto/base/fs.h"
@@ -61,7 +62,21 @@ static bool is_tree(const char *dir)
 	return true;
 }
 
-/* The directory at or above the working one that is a tree; "" if none is. */
+/* The tree that an object directory, by the link that kbuild makes, was made from. */
+static char *source_of(const char *dir)
+{
+	_free_ char *link = NULL, *real = NULL;
+
+	if (asprintf(&link, "%s/source", dir) < 0) {
+		link = NULL;
+		return NULL;
+	}
+	real = realpath(link, NULL);
+	return real && is_tree(real) ? TAKE_PTR(real) : NULL;
+}
+
+/* The directory at or above the working one that is a tree, or was made from one; "" if
+ * none is. */
 static int find_tree(char **ret)
 {
 	_free_ char *dir = getcwd(NULL, 0);
@@ -69,12 +84,34 @@ static int find_tree(char **ret)
 	if (!dir)
 		return errno == ENOMEM ? -ENOMEM : (*ret = strdup("")) ? 0 : -ENOMEM;
 	while (*dir && !is_tree(dir)) {
-		char *slash = strrchr(dir, '/');
+		char *slash = strrchr(dir, '/'), *source = source_of(dir);
 
+		if (source) {
+			*ret = source;
+			return 0;
+		}
 		*slash = '\0';
 	}
 	*ret = TAKE_PTR(dir);
 	return 0;
+}
+
+/* A tree's file may name programs to run, and is found above the working directory: in
+ * /tmp, anybody could have put it there. */
+static int check_owner(const char *path, struct kf_error *err)
+{
+	const char *sudo = getenv("SUDO_UID");
+	struct stat st;
+
+	if (stat(path, &st) < 0 || !st.st_uid || st.st_uid == geteuid())
+		return 0;
+	if (!geteuid() && sudo && strtoul(sudo, NULL, 10) == st.st_uid)
+		return 0;
+	return kf_err(err, -EPERM, KF_REASON_CONFIG,
+		      "%s belongs to another user (uid %u), who could make kferry run "
+		      "programs in your name: if you trust it, chown it; else work "
+		      "elsewhere",
+		      path, (unsigned)st.st_uid);
 }
 
 static int set_paths(struct config *c, const struct config_paths *paths)
@@ -117,6 +154,8 @@ int config_load(const struct config_paths *paths, struct config **ret,
 	if (!c || set_paths(c, paths ? paths : &standard) < 0)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "configuration: %m");
 	rc = config_parse_file(c, CONFIG_USER, NULL, c->user_file, err);
+	if (rc == 0 && c->tree_file)
+		rc = check_owner(c->tree_file, err);
 	if (rc == 0 && c->tree_file)
 		rc = config_parse_file(c, CONFIG_TREE, NULL, c->tree_file, err);
 	if (rc == 0)

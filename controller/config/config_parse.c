@@ -152,6 +152,11 @@ static int take_key(struct parse *p, const char *section, const char *name)
 		snprintf(full, sizeof(full), "%s", name);
 	else
 		snprintf(full, sizeof(full), "%s.%s", section, name);
+	if (!p->board[0] && !*section)
+		return fail(p, p->line,
+			    "%s stands before any [section]: put [board NAME] or "
+			    "another before it",
+			    name);
 	p->key = config_find_key(full, &near);
 	if (!p->key)
 		return fail(p, p->line, "there is no key %s; the nearest is %s", full,

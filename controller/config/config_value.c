@@ -9,6 +9,8 @@
 #include "proto/reason.h"
 #include "proto/text.h"
 
+#define TIME_MAX_MS (1000LL * 3600 * 24 * 366)
+
 static int parse_uint(const char *s, uint64_t *ret)
 {
 	char *end;
@@ -40,7 +42,8 @@ int config_parse_ms(const char *value, int64_t *ret)
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
 		if (strcmp(end, units[i].unit))
 			continue;
-		if (__builtin_mul_overflow(n, units[i].ms, &ms))
+		/* Sums of two stay far from overflowing. */
+		if (__builtin_mul_overflow(n, units[i].ms, &ms) || ms > TIME_MAX_MS)
 			return -ERANGE;
 		*ret = ms;
 		return 0;
@@ -109,13 +112,18 @@ static int check_lines(const char *value)
 	return 0;
 }
 
+static bool is_port(const struct config_key *key)
+{
+	return strcmp(key->name, "board.port") == 0;
+}
+
 static const char *wanted(const struct config_key *key)
 {
 	switch (key->type) {
 	case CONFIG_BOOL:
 		return "yes or no";
 	case CONFIG_UINT:
-		return "a number";
+		return is_port(key) ? "a port, 1 to 65535" : "a number";
 	case CONFIG_SECONDS:
 		return "a time such as 90s or 2m";
 	case CONFIG_ARGV:
@@ -144,7 +152,9 @@ static int check_type(const struct config_key *key, const char *value)
 	case CONFIG_BOOL:
 		return parse_bool(value, &flag) ? 0 : -EINVAL;
 	case CONFIG_UINT:
-		return parse_uint(value, &number);
+		if (parse_uint(value, &number) < 0)
+			return -EINVAL;
+		return !is_port(key) || (number > 0 && number <= 65535) ? 0 : -EINVAL;
 	case CONFIG_SECONDS:
 		return config_parse_ms(value, &ms);
 	case CONFIG_ARGV:

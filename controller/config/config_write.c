@@ -150,6 +150,30 @@ static int put_value(struct buf *b, const char *name, const char *value)
 	return rc;
 }
 
+/* What goes takes the empty lines before it along; at the top, those behind it. */
+static void take_blanks(const char *text, size_t len, struct span *s)
+{
+	while (s->begin > 1 && text[s->begin - 1] == '\n' && text[s->begin - 2] == '\n')
+		s->begin--;
+	while (!s->begin && s->end < len && text[s->end] == '\n')
+		s->end++;
+}
+
+/* Does nothing stand in the section but its heading and the key? */
+static bool is_alone(const char *text, size_t len, const struct span *section,
+		     const struct span *key)
+{
+	size_t end;
+
+	for (size_t at = line_end(text, len, section->begin); at < len && text[at] != '[';
+	     at = end) {
+		end = at == key->begin ? key->end : line_end(text, len, at);
+		if (at != key->begin && text[at] != '\n')
+			return false;
+	}
+	return true;
+}
+
 static int append(struct buf *b, const char *text, size_t begin, size_t end)
 {
 	int rc = buf_append(b, text + begin, end - begin);
@@ -173,7 +197,12 @@ static int change(struct buf *b, const char *text, size_t len, const char *secti
 		return rc == 0 && value ? put_value(b, name, value) : rc;
 	}
 	key = (struct span){lines.end, lines.end};
-	(void)find_key(text, &lines, name, &key);
+	/* A heading with nothing under it would be left of the last one. */
+	if (find_key(text, &lines, name, &key) && !value &&
+	    is_alone(text, len, &lines, &key)) {
+		key.begin = lines.begin;
+		take_blanks(text, len, &key);
+	}
 	rc = append(b, text, 0, key.begin);
 	if (rc == 0 && value)
 		rc = put_value(b, name, value);
@@ -264,8 +293,11 @@ int config_write(struct config *c, enum config_layer layer, const char *board,
 	if (board && !config_is_board_name(board))
 		return kf_err(err, -EINVAL, KF_REASON_USAGE,
 			      "\"%s\" cannot be the name of a board", board);
-	if (value && config_check(k, value, "command line", &checked, err) < 0)
+	if (value && config_check(k, value, "command line", &checked, err) < 0) {
+		if (err && err->reason == KF_REASON_CONFIG)
+			err->reason = KF_REASON_USAGE;
 		return err ? err->code : -EINVAL;
+	}
 	name = strchr(key, '.') + 1;
 	if (board) {
 		snprintf(section, sizeof(section), "board %s", board);
@@ -299,6 +331,8 @@ static int change_board(struct config *c, enum config_layer layer, const char *f
 	snprintf(section, sizeof(section), "board %s", from);
 	if (!find_section(buf_str(&old), buf_len(&old), section, &lines))
 		return 0;
+	if (!to)
+		take_blanks(buf_str(&old), buf_len(&old), &lines);
 	rc = append(&text, buf_str(&old), 0, lines.begin);
 	if (rc == 0 && to)
 		rc = buf_printf(&text, "[board %s]\n", to);

@@ -133,7 +133,7 @@ static int reboot(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 
 	if (r < 0)
 		return r;
-	d->rebooted = true;
+	d->stage = DEPLOY_REBOOTED;
 	ui_progress(d->ui, "reboot", d->board, 0, 0, NULL);
 	r = wait_for_boot(d->cfg, d->ui, d->board, d->old_boot, deadline_in(limit),
 			  &d->client, err);
@@ -167,10 +167,14 @@ static int drive(struct deploy *d, char text[static 256], struct kf_error *err)
 		r = deploy_status(d, &st, err);
 	if (r < 0)
 		return r;
+	ui_debug(d->ui, "%s: %s, %s; it runs %s (%s), boot chain %s", d->board,
+		 client_describe(d->client), client_hello(d->client)->software,
+		 st->release, *st->running_slot ? st->running_slot : "its own kernel",
+		 *st->chain ? st->chain : "none");
 	snprintf(d->old_boot, sizeof(d->old_boot), "%s", st->boot_id);
 	runs = strcmp(st->running_slot, d->k->slot) == 0;
 	if (runs && !d->opts->force && !d->opts->no_reboot) {
-		d->rebooted = true;
+		d->stage = DEPLOY_REBOOTED;
 		ui_note(d->ui, "%s: this very kernel runs already; nothing to send",
 			d->board);
 		return verdict_reach(d, -1, text, err);
@@ -215,8 +219,8 @@ static void say_verdict(struct deploy *d, const char *verdict, const char *text,
 	if (log)
 		json_object_set_new(fields, "log", json_string(log));
 	ui_step(d->ui, "verdict", d->board, -1, fields, "%s  %s", verdict, text);
-	if (status != STATUS_PASS && !ui_is_json(d->ui))
-		ui_note(d->ui, "           log: %s", log ? log : run_dir(d->run));
+	if (status != STATUS_PASS)
+		ui_out(d->ui, "           log: %s\n", log ? log : run_dir(d->run));
 }
 
 static json_t *string_or_null(const char *text)
@@ -230,6 +234,7 @@ static int conclude(struct deploy *d, int r, const char *text, const struct kf_e
 {
 	int status = r < 0 ? cmd_status(err->reason) : STATUS_PASS;
 	const char *verdict = r < 0 ? status == STATUS_FAIL ? "FAIL" : "ERROR" : "PASS";
+	bool rebooted = d->stage == DEPLOY_REBOOTED;
 
 	if (r == 1) {
 		run_set(d->run, "verdict", json_null());
@@ -244,11 +249,30 @@ static int conclude(struct deploy *d, int r, const char *text, const struct kf_e
 	run_set(d->run, "status", json_integer(status));
 	if (d->log)
 		run_set(d->run, "log", string_or_null(d->log));
-	if (r < 0 && !d->rebooted)
+	if (r < 0 && !rebooted)
 		ui_error(d->ui, d->board, err);
-	if (r == 0 || d->rebooted || ui_is_json(d->ui))
+	if (r == 0 || rebooted || ui_is_json(d->ui))
 		say_verdict(d, verdict, text, status);
 	return status;
+}
+
+/* What was left behind, and who sees to it. */
+static void say_interrupted(const struct deploy *d, struct kf_error *err)
+{
+	if (d->stage == DEPLOY_SENDING)
+		kf_err(err, err->code, err->reason,
+		       "interrupted; the board boots what it booted before, and keeps "
+		       "what has arrived for the next deploy");
+	else if (d->stage == DEPLOY_ARMED)
+		kf_err(err, err->code, err->reason,
+		       "interrupted; %s may be armed: then the board's next boot is its "
+		       "trial, and the one after that is not",
+		       d->k->slot);
+	else
+		kf_err(err, err->code, err->reason,
+		       "interrupted; a trial of %s that nobody confirms ends by itself "
+		       "(timeout.confirm), `kferry kernels confirm -b %s` keeps it",
+		       d->k->slot, d->board);
 }
 
 int deploy_run(const struct config *cfg, struct ui *ui, const char *board,
@@ -260,12 +284,18 @@ int deploy_run(const struct config *cfg, struct ui *ui, const char *board,
 	char text[256] = "";
 	int status, r;
 
+	ui_debug(ui, "%s: all of this run is kept in %s", board, run_dir(run));
 	describe(&d);
 	if (findings_new(&d.findings) < 0)
 		r = kf_err(&err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	else
 		r = drive(&d, text, &err);
+	if (r < 0 && err.reason == KF_REASON_CANCELLED)
+		say_interrupted(&d, &err);
 	status = conclude(&d, r, text, &err);
+	if (run_error(run))
+		ui_warn(ui, "%s: what is in %s is not all: %s", board, run_dir(run),
+			strerror(-run_error(run)));
 	client_close(d.client);
 	findings_free(d.findings);
 	free(d.log);

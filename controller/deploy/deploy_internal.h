@@ -13,6 +13,9 @@
 
 #define BOOT_ID_SIZE 64
 
+/* How far it went: what an interruption leaves, and whether there is a verdict. */
+enum deploy_stage { DEPLOY_SENDING, DEPLOY_ARMED, DEPLOY_REBOOTED };
+
 struct deploy {
 	const struct config *cfg;
 	struct ui *ui;
@@ -27,8 +30,8 @@ struct deploy {
 	char trial_boot[BOOT_ID_SIZE]; /* of the trial, once it was seen */
 	char chain[LIMIT_NAME + 1];
 	char *log; /* the artifact to name in the verdict, relative to the run; or NULL */
-	bool rebooted;
-	bool passed_warnings;
+	enum deploy_stage stage;
+	uint64_t log_lost; /* records that nobody could look at */
 };
 
 /* A deadline of the configuration's key from now. */
@@ -40,7 +43,8 @@ int deploy_status(struct deploy *d, const Kferry__Status **ret,
 /* Is it an error of the connection, after which another may do better? */
 bool deploy_is_lost(const struct kf_error *err);
 
-/* PLAN to Installed, with one more attempt when the connection is lost; says the step. */
+/* PLAN to Installed, with one more attempt when the connection is lost; says the step.
+ * Both go on for timeout.connect until the agent is there again. */
 int deploy_push(struct deploy *d, struct kf_error *err) _must_check_;
 /* Arm (unless no_reboot); says the step. took_from: when the push had ended. */
 int deploy_arm(struct deploy *d, int64_t took_from, struct kf_error *err) _must_check_;

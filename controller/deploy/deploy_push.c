@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Getting a kernel onto the board: plan, manifest, the files that it lacks, installation,
- * arming.  A connection that is lost on the way is made once more; the board keeps what
- * arrived, so that only the rest is sent.
+ * arming.  A connection that is lost on the way is made once more, while the agent may be
+ * starting again; the board keeps what arrived, so that only the rest is sent.
  */
 #include <string.h>
 
 #include "controller/cancel.h"
 #include "controller/deploy/deploy_internal.h"
+#include "controller/deploy/wait.h"
 #include "controller/strf.h"
 #include "proto/base/clock.h"
 #include "proto/reason.h"
@@ -262,20 +263,41 @@ static int push_once(struct push *p)
 	return r;
 }
 
+/* Connect once more and go on, in timeout.connect altogether: an agent that died is
+ * started again in a moment, and one that lives may take us for the holder still. */
+static int go_on(struct deploy *d, const char *stage, int (*step)(void *arg), void *arg,
+		 struct kf_error *err)
+{
+	deadline_ms deadline = deploy_deadline(d, "timeout.connect");
+	int r;
+
+	ui_note(d->ui, "%s: %s; connecting again", d->board, err->msg);
+	do {
+		*err = (struct kf_error){0};
+		client_close(d->client);
+		d->client = NULL;
+		r = wait_for_agent(d->cfg, d->ui, d->board, stage, deadline, &d->client,
+				   err);
+		if (r < 0)
+			return kf_err_wrap(err, "after the connection was lost "
+						"(timeout.connect)");
+		r = step(arg);
+	} while (r < 0 && err->reason == KF_REASON_BUSY && deadline_left(deadline));
+	return r;
+}
+
+static int push_step(void *arg)
+{
+	return push_once(arg);
+}
+
 int deploy_push(struct deploy *d, struct kf_error *err)
 {
 	struct push p = {.d = d, .err = err};
 	int r = push_once(&p);
 
 	if (r < 0 && deploy_is_lost(err) && !atomic_load(cancel_flag())) {
-		ui_note(d->ui, "%s: %s; connecting again to send the rest", d->board,
-			err->msg);
-		*err = (struct kf_error){0};
-		client_close(d->client);
-		d->client = NULL;
-		r = deploy_connect(d, err);
-		if (r == 0)
-			r = push_once(&p);
+		r = go_on(d, "push", push_step, &p, err);
 		if (r < 0 && deploy_is_lost(err))
 			kf_err_wrap(err, "the connection was lost twice while the kernel "
 					 "was sent; what arrived is kept, a new deploy "
@@ -285,22 +307,42 @@ int deploy_push(struct deploy *d, struct kf_error *err)
 	return r;
 }
 
-int deploy_arm(struct deploy *d, int64_t took_from, struct kf_error *err)
+struct arm {
+	struct deploy *d;
+	struct kf_error *err;
+};
+
+/* To arm twice is to arm: an answer that was lost may be asked for again. */
+static int arm_step(void *arg)
 {
+	struct arm *a = arg;
+	struct deploy *d = a->d;
 	Kferry__ArmRequest q = KFERRY__ARM_REQUEST__INIT;
 	Kferry__Envelope env = CLIENT_ENVELOPE(ARM_REQUEST, arm_request, &q);
 	int64_t confirm_ms = config_ms(d->cfg, d->board, "timeout.confirm");
 	const Kferry__Envelope *answer;
-	json_t *fields;
 	int r;
 
 	q.slot = (char *)d->k->slot;
 	q.confirm_timeout_s = (uint32_t)(confirm_ms / 1000);
+	d->stage = DEPLOY_ARMED;
 	r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_ARMED,
-			deploy_deadline(d, "timeout.install"), &answer, err);
+			deploy_deadline(d, "timeout.install"), &answer, a->err);
+	if (r == 0)
+		snprintf(d->chain, sizeof(d->chain), "%s", answer->armed->chain);
+	return r;
+}
+
+int deploy_arm(struct deploy *d, int64_t took_from, struct kf_error *err)
+{
+	struct arm a = {d, err};
+	json_t *fields;
+	int r = arm_step(&a);
+
+	if (r < 0 && deploy_is_lost(err) && !atomic_load(cancel_flag()))
+		r = go_on(d, "install", arm_step, &a, err);
 	if (r < 0)
 		return r;
-	snprintf(d->chain, sizeof(d->chain), "%s", answer->armed->chain);
 	fields = json_pack("{s:s, s:s}", "slot", d->k->slot, "chain", d->chain);
 	run_step(d->run, "install", clock_now_ms() - took_from, json_incref(fields));
 	ui_step(d->ui, "install", d->board, clock_now_ms() - took_from, fields,

@@ -21,6 +21,8 @@ struct incoming {
 	char source[LIMIT_PATH + 1];
 	struct buf rest; /* a record or line that is not whole yet */
 	uint64_t size;
+	uint64_t taken, lost; /* records; those that overran the kernel's buffer */
+	uint64_t next_seq;
 };
 
 static int open_incoming(struct incoming *in, struct deploy *d, const char *name,
@@ -67,6 +69,10 @@ static int take_records(struct incoming *in, bool end)
 		if (n == 0)
 			return 0;
 		if (kmsg_parse(data, n, &rec) == 0) {
+			in->taken++;
+			if (rec.seq > in->next_seq)
+				in->lost += rec.seq - in->next_seq;
+			in->next_seq = rec.seq + 1;
 			r = write_record(in, &rec);
 			if (r == 0)
 				r = findings_record(in->d->findings, &rec, "dmesg");
@@ -136,13 +142,25 @@ static int receive(struct incoming *in, deadline_ms deadline, uint64_t limit,
 	return r;
 }
 
+/* A log that is whole ends in Done. */
+static int await_end(struct deploy *d, deadline_ms deadline, struct kf_error *err)
+{
+	struct peer_event ev;
+	int r = client_next(d->client, deadline, &ev, err);
+
+	if (r == 0 && (ev.type != PEER_ENVELOPE ||
+		       ev.env->body_case != KFERRY__ENVELOPE__BODY_DONE))
+		r = kf_err(err, -EPROTO, KF_REASON_PROTOCOL,
+			   "the agent did not end the log as it should");
+	return r;
+}
+
 int evidence_log(struct deploy *d, struct kf_error *err)
 {
 	Kferry__LogRequest q = KFERRY__LOG_REQUEST__INIT;
 	Kferry__Envelope env = CLIENT_ENVELOPE(LOG_REQUEST, log_request, &q);
 	deadline_ms deadline = deploy_deadline(d, "timeout.health");
 	const Kferry__Envelope *answer;
-	struct peer_event ev;
 	struct incoming in;
 	int r;
 
@@ -150,15 +168,30 @@ int evidence_log(struct deploy *d, struct kf_error *err)
 			&answer, err);
 	if (r < 0)
 		return r;
+	if (strcmp(answer->log_start->boot_id, d->trial_boot) != 0)
+		return kf_err(err, -EPROTO, KF_REASON_PROTOCOL,
+			      "the agent sent the log of another boot (%s) than the one "
+			      "that is judged (%s)",
+			      answer->log_start->boot_id, d->trial_boot);
 	r = open_incoming(&in, d, "dmesg", true, err);
 	if (r == 0)
 		r = receive(&in, deadline, MAX_LOG, err);
 	close_incoming(&in);
 	if (r == 0)
-		r = client_next(d->client, deadline, &ev, err);
-	if (r == 0 && !d->log)
+		r = await_end(d, deadline, err);
+	if (r < 0)
+		return r;
+	if (!d->log)
 		d->log = strdup("dmesg");
-	return r;
+	/* No fault in no log is no sign of health. */
+	if (in.taken == 0)
+		return kf_err(err, -ENODATA, KF_REASON_PROTOCOL,
+			      "the board's kernel log is empty: whether the kernel is "
+			      "healthy cannot be told");
+	d->log_lost = in.lost;
+	if (in.lost > 0)
+		run_set(d->run, "log_lost", json_integer((json_int_t)in.lost));
+	return 0;
 }
 
 /* The text to show a person is pstore's joined one, else any of pstore's, else the log.

@@ -22,6 +22,7 @@ struct run {
 	int fd;
 	json_t *result; /* object */
 	json_t *steps;	/* borrowed from result */
+	int error;	/* the last of writing result.json */
 };
 
 /* The highest number of today's, 0 if there is none. */
@@ -83,8 +84,11 @@ static void save(struct run *r)
 	_free_ char *text = json_dumps(r->result, JSON_INDENT(2));
 	_free_ char *whole = text ? strf("%s\n", text) : NULL;
 
-	if (whole)
-		(void)!fs_replace(r->fd, "result.json", whole, strlen(whole), 0644);
+	int rc = whole ? fs_replace(r->fd, "result.json", whole, strlen(whole), 0644)
+		       : -ENOMEM;
+
+	if (rc < 0)
+		r->error = rc;
 }
 
 static void started(struct run *r)
@@ -142,6 +146,11 @@ void run_free(struct run *r)
 	cleanup_close(&r->fd);
 	free(r->dir);
 	free(r);
+}
+
+int run_error(const struct run *r)
+{
+	return r->error;
 }
 
 const char *run_dir(const struct run *r)

@@ -24,6 +24,8 @@ int run_new(const struct config *cfg, const char *board, struct run **ret,
 	    struct kf_error *err) _must_check_;
 void run_free(struct run *r);
 const char *run_dir(const struct run *r);
+/* 0, or why result.json could not be written (the last time that it could not). */
+int run_error(const struct run *r);
 /* A file in the run's directory; name is ours or passed text_is_path().  Directories are
  * made. */
 int run_write(struct run *r, const char *name, const void *data, size_t n,

@@ -47,6 +47,10 @@ static const char *match(const struct kernel *k, const Kferry__Status *st)
 					       strlen(m->banner)) == 0
 			       ? "banner"
 			       : NULL;
+	/* Its release and the agent's word are no proof where a better one was promised.
+	 */
+	if (m->build_id || m->banner)
+		return NULL;
 	return strcmp(st->release, m->release) == 0 ? "slot" : NULL;
 }
 
@@ -77,6 +81,7 @@ static void say_reboot(struct deploy *d, const struct running *now, int64_t took
 	fields = json_pack("{s:s, s:s, s:b}", "release", now->release, "slot", now->slot,
 			   "matches", now->matched != NULL);
 	run_step(d->run, "reboot", took_ms, json_incref(fields));
+	json_object_set_new(fields, "took_ms", json_integer(took_ms));
 	text_duration(took_ms, took);
 	if (now->matched)
 		ui_step(d->ui, "reboot", d->board, -1, fields,
@@ -88,8 +93,9 @@ static void say_reboot(struct deploy *d, const struct running *now, int64_t took
 			now->release, d->k->slot);
 	else
 		ui_step(d->ui, "reboot", d->board, -1, fields,
-			"fell back to %s after %s (trial %s did not confirm)",
-			now->release, took, d->k->slot);
+			"fell back to %s%s%s%s after %s (trial %s did not confirm)",
+			now->release, *now->slot ? " (" : "", now->slot,
+			*now->slot ? ")" : "", took, d->k->slot);
 }
 
 /* The title without what its class says already. */
@@ -198,13 +204,15 @@ static void send_home(struct deploy *d, const struct running *now)
 static void pass_text(struct deploy *d, bool make_default, char text[static 256])
 {
 	unsigned warnings = count(d->findings, SEVERITY_WARNING);
-	char found[64] = "no new kernel findings";
+	char found[64] = "no new kernel findings", lost[64] = "";
 
 	if (warnings > 0)
 		snprintf(found, sizeof(found), "%u warning%s", warnings,
 			 warnings == 1 ? "" : "s");
-	d->passed_warnings = warnings > 0;
-	snprintf(text, 256, "%s; %s", found,
+	if (d->log_lost > 0)
+		snprintf(lost, sizeof(lost), " (%llu record%s of the log lost)",
+			 (unsigned long long)d->log_lost, d->log_lost == 1 ? "" : "s");
+	snprintf(text, 256, "%s%s; %s", found, lost,
 		 make_default ? "confirmed as default"
 			      : "confirmed; the default is as it was");
 }

@@ -34,18 +34,25 @@ static bool may_pass(int reason)
 	}
 }
 
+struct wait {
+	const struct config *cfg;
+	struct ui *ui;
+	const char *board, *stage, *old_boot_id;
+	deadline_ms deadline;
+};
+
 /* Sleep, showing the time that passes. */
-static int pause_for(struct ui *ui, const char *board, int ms, deadline_ms deadline)
+static int pause_for(const struct wait *w, int ms)
 {
 	deadline_ms end = deadline_in(ms);
 	struct pollfd fd = {.fd = cancel_fd(), .events = POLLIN};
 
-	if (end > deadline)
-		end = deadline;
+	if (end > w->deadline)
+		end = w->deadline;
 	while (deadline_left(end)) {
 		int left = deadline_left(end);
 
-		ui_progress(ui, "reboot", board, 0, 0, "waiting until it is back");
+		ui_progress(w->ui, w->stage, w->board, 0, 0, "waiting until it is back");
 		poll(&fd, 1, left < REDRAW ? left : REDRAW);
 		if (atomic_load(cancel_flag()))
 			return -ECANCELED;
@@ -53,17 +60,17 @@ static int pause_for(struct ui *ui, const char *board, int ms, deadline_ms deadl
 	return 0;
 }
 
-static int attempt(const struct config *cfg, const char *board, const char *old_boot_id,
-		   deadline_ms deadline, struct client **ret, struct kf_error *err)
+static int attempt(const struct wait *w, struct client **ret, struct kf_error *err)
 {
-	deadline_ms end = deadline_in(config_ms(cfg, board, "timeout.connect"));
+	deadline_ms end = deadline_in(config_ms(w->cfg, w->board, "timeout.connect"));
 	struct client *c;
 	int rc;
 
-	rc = client_open(cfg, board, end < deadline ? end : deadline, &c, err);
+	rc = client_open(w->cfg, w->board, end < w->deadline ? end : w->deadline, &c,
+			 err);
 	if (rc < 0)
 		return rc;
-	if (old_boot_id && !strcmp(client_hello(c)->boot_id, old_boot_id)) {
+	if (w->old_boot_id && !strcmp(client_hello(c)->boot_id, w->old_boot_id)) {
 		client_close(c);
 		return kf_err(err, -EAGAIN, KF_REASON_TIMEOUT,
 			      "it is still up and has not rebooted");
@@ -72,9 +79,7 @@ static int attempt(const struct config *cfg, const char *board, const char *old_
 	return 0;
 }
 
-int wait_for_boot(const struct config *cfg, struct ui *ui, const char *board,
-		  const char *old_boot_id, deadline_ms deadline, struct client **ret,
-		  struct kf_error *err)
+static int wait_for(const struct wait *w, struct client **ret, struct kf_error *err)
 {
 	int64_t began = clock_now_ms();
 	int pause = FIRST_PAUSE;
@@ -82,21 +87,39 @@ int wait_for_boot(const struct config *cfg, struct ui *ui, const char *board,
 	char took[16];
 
 	for (;;) {
-		int rc = pause_for(ui, board, pause, deadline);
+		int rc = pause_for(w, pause);
 
 		if (rc < 0)
 			return kf_err(err, rc, KF_REASON_CANCELLED, "cancelled");
-		if (last.code && !deadline_left(deadline))
+		if (last.code && !deadline_left(w->deadline))
 			return kf_err(err, -ETIMEDOUT, KF_REASON_TIMEOUT,
 				      "it was not back after %s; last: %s",
 				      text_duration(clock_now_ms() - began, took),
 				      last.msg);
-		rc = attempt(cfg, board, old_boot_id, deadline, ret, &last);
+		rc = attempt(w, ret, &last);
 		if (rc == 0)
 			return 0;
 		if (!may_pass(last.reason))
 			return kf_err(err, last.code, last.reason, "%s", last.msg);
-		ui_debug(ui, "%s: not back yet: %s", board, last.msg);
+		ui_debug(w->ui, "%s: not back yet: %s", w->board, last.msg);
 		pause = pause * 3 / 2 < LAST_PAUSE ? pause * 3 / 2 : LAST_PAUSE;
 	}
+}
+
+int wait_for_boot(const struct config *cfg, struct ui *ui, const char *board,
+		  const char *old_boot_id, deadline_ms deadline, struct client **ret,
+		  struct kf_error *err)
+{
+	struct wait w = {cfg, ui, board, "reboot", old_boot_id, deadline};
+
+	return wait_for(&w, ret, err);
+}
+
+int wait_for_agent(const struct config *cfg, struct ui *ui, const char *board,
+		   const char *stage, deadline_ms deadline, struct client **ret,
+		   struct kf_error *err)
+{
+	struct wait w = {cfg, ui, board, stage, NULL, deadline};
+
+	return wait_for(&w, ret, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Waiting until a board is back from a reboot. */
+/* Waiting until a board is back from a reboot, or its agent is. */
 #ifndef KF_WAIT_H
 #define KF_WAIT_H
 
@@ -16,5 +16,11 @@
 int wait_for_boot(const struct config *cfg, struct ui *ui, const char *board,
 		  const char *old_boot_id, deadline_ms deadline, struct client **ret,
 		  struct kf_error *err) _must_check_;
+
+/* After a connection was lost without a reboot: likewise, until the agent answers; shown
+ * as the step named. */
+int wait_for_agent(const struct config *cfg, struct ui *ui, const char *board,
+		   const char *stage, deadline_ms deadline, struct client **ret,
+		   struct kf_error *err) _must_check_;
 
 #endif

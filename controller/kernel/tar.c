@@ -18,6 +18,8 @@
 #define CHUNK	    (128 * 1024)
 #define MT_BYTES    (8u << 20) /* from this size on, compressing takes more than one CPU */
 #define MAX_WORKERS 4
+#define JOB_BYTES                                                                        \
+	(1 << 20) /* taken in before any comes out: progress is ahead by these */
 
 struct tar {
 	struct archive *a;
@@ -84,9 +86,11 @@ static int open_zstd(struct tar *t, int level, uint64_t total)
 	    ZSTD_isError(ZSTD_CCtx_setParameter(t->z, ZSTD_c_checksumFlag, 1)))
 		return kf_err(t->err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	/* A libzstd without threads refuses, and does without. */
-	if (total >= MT_BYTES && cpus > 1)
+	if (total >= MT_BYTES && cpus > 1) {
 		ZSTD_CCtx_setParameter(t->z, ZSTD_c_nbWorkers,
 				       cpus < MAX_WORKERS ? (int)cpus : MAX_WORKERS);
+		ZSTD_CCtx_setParameter(t->z, ZSTD_c_jobSize, JOB_BYTES);
+	}
 	return 0;
 }
 

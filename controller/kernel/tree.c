@@ -128,8 +128,11 @@ static int find_dirs(struct tree *t, const struct config *cfg, const char *board
 	const char *dir = config_tree(cfg);
 	const char *output = config_get(cfg, board, "build.output");
 	_free_ char *full = NULL;
-	int r = tree_find(*dir ? dir : ".", &t->src, &t->obj);
+	/* From where we are: in an object tree, the configuration is its source's. */
+	int r = tree_find(".", &t->src, &t->obj);
 
+	if (r < 0 && *dir)
+		r = tree_find(dir, &t->src, &t->obj);
 	if (r < 0)
 		return kf_err(
 			err, r, KF_REASON_CONFIG,

@@ -55,6 +55,14 @@ static int find_kind(const struct config *cfg, const char *board,
 		      text);
 }
 
+int link_check(const struct config *cfg, const char *board, struct kf_error *err)
+{
+	const struct link_kind *kind;
+	const char *rest;
+
+	return find_kind(cfg, board, &kind, &rest, err);
+}
+
 int link_open(const struct config *cfg, const char *board, deadline_ms deadline,
 	      struct link **ret, struct kf_error *err)
 {

@@ -23,6 +23,9 @@
 
 struct link;
 
+/* Is its board.link one of the above?  Nothing is connected to. */
+int link_check(const struct config *cfg, const char *board,
+	       struct kf_error *err) _must_check_;
 /* Connect to the board's agent by its board.link.  Errors: UNREACHABLE, HOST_KEY (with
  * both fingerprints and how to accept), AUTH, NO_AGENT (with what the far side's stderr
  * said), TIMEOUT. */

@@ -348,8 +348,10 @@ static const char systemd_script[] =
 	"systemd-tmpfiles --create /etc/tmpfiles.d/kferry.conf || :; fi; "
 	"for u; do systemctl -q is-enabled \"$u\" 2>/dev/null || "
 	"{ systemctl -q enable \"$u\" && echo \"$u enabled\"; } || exit 1; done; "
-	"if test $changed = yes || ! systemctl -q is-active kferryd.service; then "
-	"systemctl stop kferryd.service; systemctl restart kferryd.socket || exit 1; "
+	"for u in kferryd.service kferryd.socket kferry-outside.socket; do "
+	"systemctl -q is-active $u || changed=yes; done; "
+	"if test $changed = yes; then systemctl stop kferryd.service; "
+	"systemctl restart kferryd.socket kferry-outside.socket || exit 1; "
 	"systemctl start kferryd.service || exit 1; echo 'kferryd started'; fi";
 
 static const char sysv_script[] =

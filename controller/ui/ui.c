@@ -323,8 +323,7 @@ static const char *hint(int reason)
 {
 	switch (reason) {
 	case KF_REASON_BUSY:
-		return "wait for it to end; `kferry board info` shows who holds the "
-		       "board";
+		return "wait for it to end, and try again";
 	case KF_REASON_NO_AGENT:
 		return "put the agent there with `kferry board setup`";
 	case KF_REASON_UNREACHABLE:

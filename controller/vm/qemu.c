@@ -23,7 +23,6 @@
 pid_t vm_pid(const struct vm *vm)
 {
 	_free_ char *line = NULL;
-	_free_ char *exe = NULL;
 	_buf_ struct buf cmdline = BUF_INIT;
 	char path[64];
 	char *end;

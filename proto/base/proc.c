@@ -30,6 +30,7 @@ struct run {
 	int why;	     /* negative errno: why it was told to end */
 	bool killed;
 	bool ended; /* it is a zombie: seen, not reaped */
+	int status; /* a starter's, once it ended */
 	char line[LAST_LINE_MAX];
 	size_t line_len;
 	bool line_done; /* the next byte starts a new line */
@@ -43,7 +44,8 @@ static void close_fd(struct run *run, int which)
 
 static void signal_child(const struct run *run, int sig)
 {
-	kill(run->sp.group ? -run->sp.pid : run->sp.pid, sig);
+	if (!run->opts->starter)
+		kill(run->sp.group ? -run->sp.pid : run->sp.pid, sig);
 }
 
 /* Tell it to end; the first reason counts. */
@@ -53,6 +55,8 @@ static void stop(struct run *run, int why)
 		return;
 	run->why = why;
 	run->kill_at = deadline_in(TERM_GRACE_MS);
+	if (run->opts->starter)
+		run->opts->starter->stop(run->opts->starter_arg, run->sp.fds[SPAWN_END]);
 	signal_child(run, SIGTERM);
 	signal_child(run, SIGCONT);
 }
@@ -123,6 +127,23 @@ static int read_exec(struct run *run)
 	return n == (ssize_t)sizeof(e) ? -e : 0;
 }
 
+static int ask_starter(struct run *run)
+{
+	int r;
+
+	if (run->ended)
+		return 0;
+	r = run->opts->starter->look(run->opts->starter_arg, run->sp.fds[SPAWN_END],
+				     &run->status);
+	run->ended = r != 0;
+	if (r < 0 && run->why == 0)
+		run->why = r;
+	/* Nobody is left who would end what holds the output. */
+	if (r < 0)
+		run->killed = true;
+	return 0;
+}
+
 static int look_for_end(struct run *run)
 {
 	siginfo_t si = {.si_pid = 0};
@@ -189,7 +210,7 @@ static int wait_end(struct run *run)
 			signal_child(run, SIGKILL);
 			return r;
 		}
-		r = look_for_end(run);
+		r = run->opts->starter ? ask_starter(run) : look_for_end(run);
 		if (r < 0)
 			return r;
 		if (run->sp.fds[SPAWN_EXEC] >= 0 &&
@@ -210,19 +231,30 @@ static int wait_end(struct run *run)
 	return 0;
 }
 
+static int wait_status(struct run *run, int *ret_status)
+{
+	pid_t pid;
+
+	if (run->opts->starter) {
+		*ret_status = run->status;
+		return 0;
+	}
+	do
+		pid = waitpid(run->sp.pid, ret_status, 0);
+	while (pid < 0 && errno == EINTR);
+	return pid < 0 ? -errno : 0;
+}
+
 static int reap(struct run *run, int *ret_status)
 {
-	int status;
-	pid_t pid;
+	int status, r;
 
 	/* While the zombie is there its group's number cannot be another's. */
 	if (run->why != 0)
 		signal_child(run, SIGKILL);
-	do
-		pid = waitpid(run->sp.pid, &status, 0);
-	while (pid < 0 && errno == EINTR);
-	if (pid < 0)
-		return -errno;
+	r = wait_status(run, &status);
+	if (r < 0)
+		return r;
 	if (run->why != 0)
 		return run->why;
 	if (ret_status)

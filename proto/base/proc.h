@@ -23,6 +23,20 @@
  */
 typedef int (*proc_output_fn)(void *arg, int fd, const void *data, size_t n);
 
+/*
+ * Somebody else who starts the program, in the place of fork().  stdio is the caller's.
+ * *ret_end, a descriptor that becomes readable when look() has something to tell, is
+ * closed by proc_run().  look(): 1 and a status as of waitpid(), 0 when it runs still,
+ * or the negative errno of a program that did not run.  stop() begins to end it, once;
+ * it is not waited for longer than for a child.
+ */
+struct proc_starter {
+	int (*start)(void *arg, const char *const argv[], char *const envp[],
+		     const char *cwd, const int stdio[3], int *ret_end);
+	int (*look)(void *arg, int end, int *ret_status);
+	void (*stop)(void *arg, int end);
+};
+
 struct proc_opts {
 	const char *const *env; /* NULL: the fixed minimal environment */
 	bool inherit_env;	/* use this process's environment instead */
@@ -42,6 +56,8 @@ struct proc_opts {
 	bool inherit_stdio; /* 0-2 are this process's own (editors, interactive), and
 			       so is the process group: a terminal stops others */
 	int reason;	    /* enum kf_reason of proc_check()'s errors */
+	const struct proc_starter *starter; /* NULL: fork() */
+	void *starter_arg;
 };
 
 /*
@@ -60,6 +76,8 @@ int proc_run(const char *const argv[], const struct proc_opts *opts,
 int proc_check(const char *const argv[], const struct proc_opts *opts,
 	       struct kf_error *err) _must_check_;
 
+/* The program that name means in this environment; -ENOENT, -EACCES. */
+int proc_env_find(const char *name, char *const envp[], char **ret_path) _must_check_;
 /* Find name in the PATH of this process (absolute names are checked as they are);
  * -ENOENT. */
 int proc_find(const char *name, char **ret_path) _must_check_;

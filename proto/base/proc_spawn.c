@@ -235,6 +235,13 @@ static int fork_child(struct proc_spawn *sp, struct child *c)
 	return 0;
 }
 
+static int ask_starter(struct proc_spawn *sp, struct child *c, const struct proc_opts *o)
+{
+	close_all(&sp->fds[SPAWN_EXEC], 1);
+	return o->starter->start(o->starter_arg, c->argv, c->envp, c->cwd, c->stdio,
+				 &sp->fds[SPAWN_END]);
+}
+
 int proc_spawn_start(struct proc_spawn *sp, const char *const argv[],
 		     const struct proc_opts *o)
 {
@@ -252,14 +259,16 @@ int proc_spawn_start(struct proc_spawn *sp, const char *const argv[],
 	r = proc_env_build(o, &envp);
 	if (r < 0)
 		return r;
-	r = proc_env_find(argv[0], envp, &path);
-	if (r < 0)
-		return r;
+	if (!o->starter) {
+		r = proc_env_find(argv[0], envp, &path);
+		if (r < 0)
+			return r;
+	}
 	c.path = path;
 	c.envp = envp;
 	r = open_stdio(sp, &c, o);
 	if (r == 0)
-		r = fork_child(sp, &c);
+		r = o->starter ? ask_starter(sp, &c, o) : fork_child(sp, &c);
 	close_all(c.stdio, 3);
 	close_all(&c.report, 1);
 	return r;

@@ -11,7 +11,8 @@
 #include "proto/base/proc.h"
 
 /* SPAWN_EXEC: carries an int errno when the program could not be run, else its end.
- * SPAWN_END: a pidfd, -1 where the kernel has none (KF_NO_PIDFD=1 forces that). */
+ * SPAWN_END: a pidfd, -1 where the kernel has none (KF_NO_PIDFD=1 forces that); with a
+ * starter it is that one's, and there is no SPAWN_EXEC and no pid. */
 enum { SPAWN_OUT, SPAWN_ERR, SPAWN_EXEC, SPAWN_END, N_SPAWN };
 
 struct proc_spawn {
@@ -27,7 +28,5 @@ void proc_spawn_fini(struct proc_spawn *sp);
 
 /* The child's environment: an array that is the caller's, of strings that are not. */
 int proc_env_build(const struct proc_opts *opts, char ***ret_envp) _must_check_;
-/* The program that name means in this environment; -ENOENT, -EACCES. */
-int proc_env_find(const char *name, char *const envp[], char **ret_path) _must_check_;
 
 #endif

@@ -176,6 +176,14 @@ class Vm(unittest.TestCase):
             self.kferry("exec", "--", "sh", "-c", script, check=status)
         data = random.randbytes(1_000_000)
         self.assertEqual(self.on_board("cat", stdin=data).stdout, data)
+        self.on_board("install", "-m", "600", "/dev/stdin", "/root/x", stdin=data)
+        self.assertEqual(self.on_board("cat", "/root/x").stdout, data)
+        # Whoever ran the command must not lose it when systemd reads its units again.
+        for change in (["enable", "systemd-time-wait-sync.service"],
+                       ["disable", "systemd-time-wait-sync.service"],
+                       ["daemon-reload"], ["stop", "dbus.socket", "dbus.service"]):
+            self.on_board("systemctl", *change)
+        self.on_board("systemctl", "start", "dbus.socket")
         self.kferry("exec", "--timeout", "3s", "--", "sh", "-c", "sleep 4711 & sleep 4711", check=2)
         self.kferry("exec", "--", "pgrep", "-f", "^sleep 4711", check=1)
 

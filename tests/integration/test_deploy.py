@@ -184,6 +184,12 @@ class Deploy(unittest.TestCase):
         import hashlib
         self.assertIn(hashlib.sha256(data).hexdigest(), done.out)
 
+    def test_exec_opens_its_stdin_as_a_file(self):
+        to = self.board.root / "installed"
+        self.board.kferry("exec", "--", "install", "-m", "755", "/dev/stdin", to, stdin=b"data",
+                          check=0)
+        self.assertEqual(to.read_bytes(), b"data")
+
     def test_mode_of_state_files(self):
         self.deploy(self.package())
         for path in self.board.state_dir().rglob("*"):

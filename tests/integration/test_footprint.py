@@ -29,7 +29,9 @@ class Footprint(unittest.TestCase):
                         if line.startswith(field)).split()[1])
 
     def test_size(self):
-        self.assertLessEqual(STATIC.stat().st_size, 2_500_000)
+        size = STATIC.stat().st_size
+        print(f"# size: {size} bytes")
+        self.assertLessEqual(size, 2_500_000)
 
     def test_idle_memory(self):
         self.board.kferry("dmesg", check=0)

@@ -46,6 +46,18 @@ class Units(unittest.TestCase):
         self.assertNotIn("ProtectKernelLogs", names)
         self.assertNotIn("ProtectKernelModules", names)
 
+    def test_only_root_reaches_what_is_outside_of_the_sandbox(self):
+        def settings(unit):
+            return re.findall(r"^(\w+)=(.*)$", (UNITS / unit).read_text(), re.M)
+
+        socket, service = settings("kferry-outside.socket"), settings("kferry-outside@.service")
+        for pair in (("SocketMode", "0600"), ("SocketUser", "root"), ("Accept", "yes")):
+            self.assertIn(pair, socket)
+        # What a command leaves running goes with it; memory runs out for it as for others.
+        for pair in (("KillMode", "control-group"), ("OOMScoreAdjust", "0")):
+            self.assertIn(pair, service)
+        self.assertIn(("Wants", "kferry-outside.socket"), settings("kferryd.service"))
+
     def test_every_unit_is_installed_and_nothing_else(self):
         lines = [line.split() for line in (UNITS / "install.list").read_text().splitlines()
                  if line and not line.startswith("#")]

@@ -216,7 +216,7 @@ class Board:
         self._proc("proc/modules", "")
         self._proc("proc/mounts", "")
         self._proc("sys/kernel/notes", notes(build_id))
-        self._proc("dev/kmsg", f"6,1,100,-;{banner}\n6,2,200,-;Command line: {cmdline}\n")
+        self._proc("dev/kmsg", f"6,0,100,-;{banner}\n6,1,200,-;Command line: {cmdline}\n")
         outcome = self.on_boot(slot) if self.on_boot else None
         if outcome == "panic":
             (self.root / "sys/fs/pstore/dmesg-efi-170000000001001").write_text(
@@ -296,13 +296,23 @@ class Board:
         where = self.state_dir() / "slots"
         return sorted(p.name for p in where.iterdir()) if where.exists() else []
 
+    def environment(self, more=None):
+        full = dict(os.environ, HOME=str(self.home), XDG_CONFIG_HOME=str(self.home / ".config"),
+                    KFERRY_CACHE=str(self.dir / "cache"), KF_PROFILE_PATH=str(TOP / "boards"),
+                    **(more or {}))
+        full.pop("XDG_DATA_HOME", None)
+        return full
+
+    def start(self, *args):
+        """Start kferry in a session of its own, its output in pipes of text."""
+        return subprocess.Popen([KFERRY, *map(str, args)], env=self.environment(), cwd=self.dir,
+                                start_new_session=True, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE)
+
     def kferry(self, *args, check=None, env=None, timeout=120, stdin=None, cwd=None,
                stdout=subprocess.PIPE):
         """Run kferry; the finished process.  check: the exit status it must have."""
-        full = dict(os.environ, HOME=str(self.home), XDG_CONFIG_HOME=str(self.home / ".config"),
-                    KFERRY_CACHE=str(self.dir / "cache"), KF_PROFILE_PATH=str(TOP / "boards"),
-                    **(env or {}))
-        full.pop("XDG_DATA_HOME", None)
+        full = self.environment(env)
         done = subprocess.run([KFERRY, *map(str, args)], env=full, cwd=cwd or self.dir,
                               stdout=stdout, stderr=subprocess.PIPE, timeout=timeout * SCALE,
                               input=stdin)

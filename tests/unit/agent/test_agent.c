@@ -74,6 +74,28 @@ static void test_damaged_state(void **state)
 	scratch_free(&s);
 }
 
+/* Not a new board: what is installed must not be taken for half installed. */
+static void test_lost_state(void **state)
+{
+	struct kf_error err = {0};
+	struct scratch s;
+	struct kernel k;
+
+	(void)state;
+	scratch_new(&s);
+	kernel_init(&k, "6.9.0-test", 'a');
+	kernel_finish(&k);
+	scratch_install(&s, &k);
+	assert_int_equal(unlinkat(s.a.state_fd, "state", 0), 0);
+	scratch_boot(&s, &k);
+	assert_int_equal(scratch_state(&s, k.id), KFERRY__SLOT_STATE__SLOT_STAGED);
+	assert_string_equal(s.a.boot.slot, k.id);
+	assert_int_equal(deploy_recover(&s.a, &err), 0);
+	assert_int_equal(s.a.state.n_slots, 1);
+	kernel_fini(&k);
+	scratch_free(&s);
+}
+
 static void test_early_makes_nothing(void **state)
 {
 	struct scratch s;
@@ -128,6 +150,7 @@ int main(void)
 		cmocka_unit_test(test_what_runs),
 		cmocka_unit_test(test_bad_conf),
 		cmocka_unit_test(test_damaged_state),
+		cmocka_unit_test(test_lost_state),
 		cmocka_unit_test(test_early_makes_nothing),
 		cmocka_unit_test(test_early),
 	};

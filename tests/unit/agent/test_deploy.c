@@ -480,9 +480,100 @@ static void test_recover_unflipped(void **state)
 	assert_false(scratch_has(s, path_of(&k, "slots", "")));
 	snprintf(path, sizeof(path), "firmware/cmdline-%s", k.id);
 	assert_false(scratch_has(s, path));
+	assert_int_equal(readlinkat(s->a.state_fd, "../../../lib/modules/6.9.0-test",
+				    (char[4]){0}, 4),
+			 -1);
 	assert_int_equal(scratch_deploy(s, &k, &t), 0);
 	assert_int_equal(t.wanted, 0);
 	assert_true(scratch_has(s, path));
+	kernel_fini(&k);
+}
+
+/* A removal whose end failed, and an install whose undo did: nothing is sent again. */
+static void test_goes_on_without_a_restart(void **state)
+{
+	struct scratch *s = *state;
+	struct trip t = {0};
+	struct kernel k;
+	uint64_t number;
+
+	kernel(&k, 'a');
+	scratch_install(s, &k);
+	state_drop(&s->a.state, k.id);
+	assert_int_equal(scratch_deploy(s, &k, &t), 0);
+	assert_int_equal(t.wanted, 0);
+	number = state_find(&s->a.state, k.id)->number;
+	state_find(&s->a.state, k.id)->state = KFERRY__SLOT_STATE__SLOT_GONE;
+	t = (struct trip){0};
+	assert_int_equal(scratch_deploy(s, &k, &t), 0);
+	assert_int_equal(t.wanted, 0);
+	assert_int_equal(scratch_state(s, k.id), KFERRY__SLOT_STATE__SLOT_STAGED);
+	assert_true(state_find(&s->a.state, k.id)->number > number);
+	kernel_fini(&k);
+}
+
+/* The boot entry cannot be taken back: its slot stays where recovery looks for it. */
+static void test_undo_that_fails(void **state)
+{
+	struct scratch *s = *state;
+	struct kf_error err = {0};
+	struct trip t = {0};
+	struct kernel k;
+
+	kernel(&k, 'a');
+	scratch_refuse(s, "stage", true);
+	scratch_refuse(s, "remove", true);
+	assert_true(scratch_deploy(s, &k, &t) < 0);
+	assert_int_equal(t.err.reason, KF_REASON_BOOT_CHAIN);
+	assert_int_equal(s->a.state.n_slots, 0);
+	scratch_refuse(s, "stage", false);
+	scratch_refuse(s, "remove", false);
+	assert_true(scratch_has(s, path_of(&k, "slots", "boot/image")));
+	scratch_boot(s, NULL);
+	assert_int_equal(deploy_recover(&s->a, &err), 0);
+	assert_false(scratch_has(s, path_of(&k, "slots", "")));
+	assert_true(scratch_has(s, path_of(&k, "staging", "boot/image")));
+	kernel_fini(&k);
+}
+
+/* Not even a directory is made in a slot that lost one. */
+static void test_sources_are_only_read(void **state)
+{
+	struct scratch *s = *state;
+	struct trip t = {0};
+	struct kernel a, b;
+	char path[64];
+
+	kernel(&a, 'a');
+	kernel(&b, 'b');
+	scratch_install(s, &a);
+	snprintf(path, sizeof(path), "slots/%s/modules", a.id);
+	assert_int_equal(fs_remove_tree(s->a.state_fd, path), 0);
+	assert_int_equal(scratch_deploy(s, &b, &t), 0);
+	assert_false(scratch_has(s, path_of(&a, "slots", "modules")));
+	kernel_fini(&a);
+	kernel_fini(&b);
+}
+
+static void test_recover_keeps_no_temporaries(void **state)
+{
+	struct scratch *s = *state;
+	struct kf_error err = {0};
+	struct trip t = {.cut = KERNEL_CUT};
+	struct kernel k;
+	char path[96];
+
+	kernel(&k, 'a');
+	assert_true(scratch_deploy(s, &k, &t) < 0);
+	snprintf(path, sizeof(path), VAR "staging/%s/.kf-tmp-0123", k.id);
+	scratch_write(s, path, "x", 1);
+	snprintf(path, sizeof(path), VAR "staging/%s/.part", k.id);
+	scratch_write(s, path, "x", 1);
+	scratch_boot(s, NULL);
+	assert_int_equal(deploy_recover(&s->a, &err), 0);
+	assert_true(scratch_has(s, path_of(&k, "staging", "manifest")));
+	assert_false(scratch_has(s, path_of(&k, "staging", ".kf-tmp-0123")));
+	assert_false(scratch_has(s, path_of(&k, "staging", ".part")));
 	kernel_fini(&k);
 }
 
@@ -508,6 +599,7 @@ static void test_recover_rest(void **state)
 	scratch_write(s, VAR "staging/junk", "x", 1);
 	scratch_write(s, VAR "slots/junk/file", "x", 1);
 	scratch_write(s, VAR ".kf-tmp-0123", "x", 1);
+	scratch_write(s, VAR "boots/3/.kf-tmp-0123", "x", 1);
 	scratch_boot(s, NULL);
 	assert_int_equal(deploy_recover(&s->a, &err), 0);
 	assert_int_equal(s->a.state.n_slots, 1);
@@ -517,6 +609,7 @@ static void test_recover_rest(void **state)
 	assert_false(scratch_has(s, VAR "staging/junk"));
 	assert_false(scratch_has(s, VAR "slots/junk"));
 	assert_false(scratch_has(s, VAR ".kf-tmp-0123"));
+	assert_false(scratch_has(s, VAR "boots/3/.kf-tmp-0123"));
 	assert_true(scratch_has(s, path_of(&c, "slots", "boot/image")));
 	kernel_fini(&a);
 	kernel_fini(&b);
@@ -558,6 +651,10 @@ int main(void)
 		T(test_failed_stage_is_undone),
 		T(test_cancel),
 		T(test_recover_unflipped),
+		T(test_goes_on_without_a_restart),
+		T(test_undo_that_fails),
+		T(test_sources_are_only_read),
+		T(test_recover_keeps_no_temporaries),
 		T(test_recover_rest),
 		T(test_modules_link),
 	};

@@ -1,260 +1,473 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The words for systemd-run, what a unit says of its end, and when there is no unit. */
-#include "agent/outside.h"
+/* Programs outside of the sandbox: directly, and by a helper that listens in a scratch
+ * root as systemd would for it. */
+#include "agent/outside/outside.h"
 
+#include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 
+#include "agent/outside/child.h"
+#include "agent/outside/helper.h"
+#include "proto/base/clock.h"
+#include "proto/reason.h"
 #include "tests/unit/agent/scratch.h"
 
-static const char *const command[] = {"sh", "-c", "echo $HOME ${A} $$ %n \"\\n\"", "",
-				      NULL};
+#define SOON_MS 60000
 
-/* Position of word in argv; -1. */
-static int find(char **argv, const char *word)
+struct world {
+	struct board b;
+	pid_t listener; /* 0: none */
+};
+
+/* --- a listener that starts a helper for each connection -------------------------- */
+
+static int listen_in(struct board *b)
 {
-	for (int i = 0; argv[i]; i++)
-		if (strcmp(argv[i], word) == 0)
-			return i;
-	return -1;
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fs_mkdirs(b->fd, "run/kferry"), 0);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/run/kferry/outside.sock",
+		 b->path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	return fd;
 }
 
-static int count(char **argv, const char *head)
+static _Noreturn void serve(int fd)
 {
-	int n = 0;
+	signal(SIGCHLD, SIG_IGN);
+	for (;;) {
+		int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 
-	for (int i = 0; argv[i]; i++)
-		n += strncmp(argv[i], head, strlen(head)) == 0;
-	return n;
-}
-
-static void the_command_comes_last_and_is_not_expanded(void **state)
-{
-	const struct outside_program p = {.kind = "exec", .argv = command};
-	char **argv = outside_argv("u", NULL, "/run/kferry/u.end", &p);
-	int at;
-
-	(void)state;
-	assert_non_null(argv);
-	assert_string_equal(argv[0], "systemd-run");
-	at = find(argv, "--");
-	assert_true(at > 0);
-	assert_string_equal(argv[at + 1], "nice");
-	assert_string_equal(argv[at + 2], "-n");
-	assert_string_equal(argv[at + 3], "0");
-	assert_string_equal(argv[at + 4], "sh");
-	assert_string_equal(argv[at + 5], "-c");
-	assert_string_equal(argv[at + 6], "echo $$HOME $${A} $$$$ %n \"\\n\"");
-	assert_string_equal(argv[at + 7], "");
-	assert_null(argv[at + 8]);
-	/* New in systemd 254: boards have older ones. */
-	assert_int_equal(count(argv, "--expand-environment"), 0);
-	outside_argv_free(argv);
-}
-
-static void the_unit_is_waited_for_and_says_how_it_ended(void **state)
-{
-	const struct outside_program p = {.kind = "exec", .argv = command};
-	char **argv = outside_argv("kferry-exec-1-2", "kferryd.service",
-				   "/run/kferry/x.end", &p);
-	int end = find(argv, "--");
-
-	(void)state;
-	static const char *const words[] = {
-		"--quiet",
-		"--pipe",
-		"--wait",
-		"--collect",
-		"--unit=kferry-exec-1-2",
-		"--description=kferry exec",
-		"--property=OOMScoreAdjust=0",
-		"--property=IgnoreSIGPIPE=no",
-		"--property=BindsTo=kferryd.service",
-		"--property=After=kferryd.service",
-		"--property=ExecStopPost=-/bin/ln -s ${EXIT_CODE}:${EXIT_STATUS} "
-		"/run/kferry/x.end",
-	};
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		int at = find(argv, words[i]);
-
-		assert_true(at > 0 && at < end);
+		if (conn < 0)
+			_exit(1);
+		if (fork() == 0) {
+			signal(SIGCHLD, SIG_DFL);
+			close(fd);
+			_exit(outside_helper_run(conn) < 0);
+		}
+		close(conn);
 	}
-	outside_argv_free(argv);
-	argv = outside_argv("u", NULL, "/run/kferry/u.end", &p);
-	assert_int_equal(count(argv, "--property=BindsTo"), 0);
-	outside_argv_free(argv);
 }
 
-static void environment_and_properties_are_passed_as_they_are(void **state)
+static int with_listener(void **state)
 {
-	static const char *const env[] = {"A=1 $HOME %h", "B=", NULL};
-	static const char *const props[] = {"BindPaths=/a:/b", NULL};
-	const struct outside_program p = {
-		.kind = "exec", .argv = command, .env = env, .props = props};
-	char **argv = outside_argv("u", NULL, "/e", &p);
+	struct world *w = calloc(1, sizeof(*w));
+	int fd;
 
-	(void)state;
-	assert_true(find(argv, "--setenv=A=1 $HOME %h") > 0);
-	assert_true(find(argv, "--setenv=B=") > 0);
-	assert_true(find(argv, "--property=BindPaths=/a:/b") > 0);
-	/* After the defaults, so that a PATH of the caller's counts. */
-	assert_true(find(argv, "--setenv=A=1 $HOME %h") >
-		    find(argv, "--setenv=LANG=C.UTF-8"));
-	assert_int_equal(count(argv, "--setenv=PATH=/usr/local/sbin:"), 1);
-	outside_argv_free(argv);
+	board_init(&w->b);
+	fd = listen_in(&w->b);
+	w->listener = fork();
+	if (w->listener == 0)
+		serve(fd);
+	close(fd);
+	*state = w;
+	return w->listener < 0;
 }
 
-static void many_words_fit(void **state)
+static int without(void **state)
 {
-	const char *words[1001];
-	const struct outside_program p = {.kind = "exec", .argv = words};
-	char **argv;
-	int at;
+	struct world *w = calloc(1, sizeof(*w));
 
-	(void)state;
-	for (int i = 0; i < 1000; i++)
-		words[i] = "$";
-	words[1000] = NULL;
-	argv = outside_argv("u", NULL, "/e", &p);
-	at = find(argv, "--") + 4;
-	for (int i = 0; i < 1000; i++)
-		assert_string_equal(argv[at + i], "$$");
-	assert_null(argv[at + 1000]);
-	outside_argv_free(argv);
+	board_init(&w->b);
+	*state = w;
+	return 0;
 }
 
-/* Even on a machine with systemd, in a service of it. */
-static void a_scratch_root_has_no_unit(void **state)
+static int stop_world(void **state)
 {
-	const struct outside_program p = {.kind = "exec", .argv = command};
-	struct outside o;
-	struct board b;
+	struct world *w = *state;
 
-	(void)state;
-	setenv("INVOCATION_ID", "0123", 1);
-	board_init(&b);
-	assert_int_equal(outside_way(&b.a), OUTSIDE_DIRECT);
-	assert_int_equal(outside_init(&o, &b.a, &p), 0);
-	assert_null(o.unit);
-	for (int i = 0; command[i]; i++)
-		assert_string_equal(o.argv[i], command[i]);
-	assert_null(o.argv[4]);
-	outside_fini(&o);
-	board_fini(&b);
-	unsetenv("INVOCATION_ID");
+	if (w->listener) {
+		kill(w->listener, SIGKILL);
+		waitpid(w->listener, NULL, 0);
+	}
+	board_fini(&w->b);
+	free(w);
+	return 0;
 }
 
-static void a_service_of_another_init_has_no_unit(void **state)
+/* A pipe whose reading end ends with the last of the processes that have the other. */
+static void wait_for_eof(int fd)
 {
-	const struct agent a = {.root = (char *)"", .scratch = false};
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	deadline_ms end = deadline_in(SOON_MS);
+	char text[256];
+	ssize_t n = 1;
 
-	(void)state;
-	unsetenv("INVOCATION_ID");
-	assert_int_equal(outside_way(&a), OUTSIDE_DIRECT);
+	while (n > 0) {
+		assert_true(poll(&p, 1, deadline_left(end)) == 1);
+		n = read(fd, text, sizeof(text));
+	}
+	assert_int_equal(n, 0);
 }
 
-static void runs_directly_to_the_end(void **state)
+/* --- to the end ------------------------------------------------------------------- */
+
+static void runs_to_the_end(void **state)
 {
+	struct world *w = *state;
 	static const char *const env[] = {"WHAT=there", NULL};
-	const char *argv[] = {"sh", "-c", "echo $WHAT; exit 3", NULL};
-	const struct outside_program p = {.kind = "hook", .argv = argv, .env = env};
+	const char *argv[] = {"sh", "-c", "echo $WHAT $HOME $LANG; pwd; exit 3", NULL};
+	const struct outside_program p = {.argv = argv, .env = env};
 	_buf_ struct buf out = BUF_INIT;
-	struct proc_opts opts = {.timeout_ms = 60000, .out = &out};
-	struct board b;
+	struct proc_opts opts = {.timeout_ms = SOON_MS, .out = &out};
 	int status = -1;
 
-	(void)state;
-	board_init(&b);
-	assert_int_equal(outside_run(&b.a, &p, &opts, &status), 0);
+	assert_int_equal(outside_run(&w->b.a, &p, &opts, &status), 0);
 	assert_int_equal(status, 3);
-	assert_string_equal(buf_str(&out), "there\n");
+	assert_string_equal(buf_str(&out), "there /root C.UTF-8\n/\n");
+	opts.out = NULL;
 	argv[2] = "kill -9 $$";
-	assert_int_equal(outside_run(&b.a, &p, &opts, &status), 0);
+	assert_int_equal(outside_run(&w->b.a, &p, &opts, &status), 0);
 	assert_int_equal(status, 128 + 9);
 	argv[2] = "sleep 1000";
 	opts.timeout_ms = 50;
-	assert_int_equal(outside_run(&b.a, &p, &opts, &status), -ETIMEDOUT);
+	assert_int_equal(outside_run(&w->b.a, &p, &opts, &status), -ETIMEDOUT);
+	opts.timeout_ms = SOON_MS;
 	argv[0] = "/nonexistent";
-	assert_int_equal(outside_run(&b.a, &p, &opts, &status), -ENOENT);
-	board_fini(&b);
+	assert_int_equal(outside_run(&w->b.a, &p, &opts, &status), -ENOENT);
+	argv[0] = "nonexistent";
+	assert_int_equal(outside_run(&w->b.a, &p, &opts, &status), -ENOENT);
+	argv[0] = "/etc/passwd";
+	assert_int_equal(outside_run(&w->b.a, &p, &opts, &status), -EACCES);
 }
 
-static void ends_are_read(void **state)
+static void errors_have_the_same_words(void **state)
 {
-	static const struct {
-		const char *text;
-		int status, signal;
-	} good[] = {
-		{"exited:0", 0, 0},	     {"exited:3", 3, 0},
-		{"exited:255", 255, 0},	     {"killed:TERM", 0, SIGTERM},
-		{"killed:KILL", 0, SIGKILL}, {"dumped:SEGV", 0, SIGSEGV},
-		{"killed:RTMIN+3", 0, -1},   {"killed:9", 0, 9},
-	};
-	static const char *const bad[] = {
-		"",	     "exited",	  "exited:",  "exited:x",      "exited:256",
-		"exited:-1", "exited:3 ", "killed:",  "killed:FOO",    "killed:9x",
-		"stopped:9", ":",	  "killed:0", "killed:RTMIN+", "killed:999"};
-	int status, sig;
+	struct world *w = *state;
+	const char *argv[] = {"sh", "-c", "echo one; echo two; exit 3", NULL};
+	const struct outside_program p = {.argv = argv};
+	const struct proc_opts opts = {.timeout_ms = SOON_MS, .reason = KF_REASON_EXEC};
+	struct kf_error err = {0};
 
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-		status = sig = -2;
-		assert_int_equal(outside_parse_end(good[i].text, &status, &sig), 0);
-		assert_int_equal(status, good[i].status);
-		assert_int_equal(sig, good[i].signal < 0 ? SIGRTMIN + 3 : good[i].signal);
+	assert_int_equal(outside_check(&w->b.a, &p, &opts, &err), -EIO);
+	assert_string_equal(err.msg, "sh ended with status 3: two");
+	assert_int_equal(err.reason, KF_REASON_EXEC);
+	argv[0] = "nosuch";
+	assert_int_equal(outside_check(&w->b.a, &p, &opts, &err), -ENOENT);
+	assert_string_equal(err.msg, "there is no program nosuch: install it");
+	argv[0] = "true";
+	assert_int_equal(outside_check(&w->b.a, &p, &opts, &err), 0);
+}
+
+static void a_long_command_line_arrives(void **state)
+{
+	struct world *w = *state;
+	const char *argv[LIMIT_ARGV + 1] = {"echo"};
+	const struct outside_program p = {.argv = argv};
+	_buf_ struct buf out = BUF_INIT;
+	const struct proc_opts opts = {.timeout_ms = SOON_MS, .out = &out};
+	char word[257];
+	int status;
+
+	memset(word, 'x', sizeof(word) - 1);
+	word[sizeof(word) - 1] = '\0';
+	for (size_t i = 1; i < LIMIT_ARGV; i++)
+		argv[i] = word;
+	assert_int_equal(outside_run(&w->b.a, &p, &opts, &status), 0);
+	assert_int_equal(buf_len(&out), (LIMIT_ARGV - 1) * sizeof(word));
+}
+
+static void mounts_are_the_programs_own(void **state)
+{
+	struct world *w = *state;
+	_free_ char *dir = agent_path(&w->b.a, "/there"), *at = NULL, *text = NULL;
+	const char *argv[] = {"sh", "-c", "ls $DIR; touch $DIR/new $DIR/sub/x && exit 5",
+			      NULL};
+	const char *env[2] = {NULL};
+	struct outside_program p = {.argv = argv, .env = env};
+	_buf_ struct buf out = BUF_INIT;
+	const struct proc_opts opts = {.timeout_ms = SOON_MS, .out = &out};
+	struct kf_error err = {0};
+	_free_ char *var = NULL;
+
+	if (geteuid() != 0)
+		skip();
+	put_text(&w->b, "there/below", "");
+	put_text(&w->b, "sub/file", "");
+	assert_true(asprintf(&at, "%s/sub", dir) > 0);
+	assert_true(asprintf(&text, "%s/sub", w->b.path) > 0);
+	assert_true(asprintf(&var, "DIR=%s", dir) > 0);
+	env[0] = var;
+	const struct outside_mount mounts[] = {{OUTSIDE_TMPFS, "mode=755", dir},
+					       {OUTSIDE_BIND_RO, text, at},
+					       {OUTSIDE_BIND, "/nonexistent", "/tmp"}};
+	p.mounts = mounts;
+	p.n_mounts = 1;
+	assert_int_equal(outside_check(&w->b.a, &p, &opts, &err), -EIO);
+	if (strstr(err.msg, "not permitted"))
+		skip();
+	/* Empty, and read-only where it is bound so. */
+	p.n_mounts = 2;
+	buf_reset(&out);
+	assert_int_equal(outside_check(&w->b.a, &p, &opts, &err), -EIO);
+	assert_non_null(strstr(buf_str(&out), "sub\n"));
+	assert_null(strstr(buf_str(&out), "below"));
+	assert_non_null(strstr(err.msg, "Read-only"));
+	assert_true(fs_exists(w->b.fd, "there/below"));
+	assert_false(fs_exists(w->b.fd, "there/new"));
+	p.n_mounts = 3;
+	assert_int_equal(outside_check(&w->b.a, &p, &opts, &err), -ENOENT);
+	assert_string_equal(err.msg, "mount /tmp for sh: No such file or directory");
+}
+
+static void a_socket_that_nobody_listens_at_is_an_error(void **state)
+{
+	struct world *w = *state;
+	const char *argv[] = {"true", NULL};
+	const struct outside_program p = {.argv = argv};
+	const struct proc_opts opts = {.timeout_ms = SOON_MS};
+	struct kf_error err = {0};
+	int status;
+
+	close(listen_in(&w->b));
+	assert_int_equal(outside_run(&w->b.a, &p, &opts, &status), -ECONNREFUSED);
+	assert_int_equal(outside_check(&w->b.a, &p, &opts, &err), -ECONNREFUSED);
+	assert_non_null(strstr(err.msg, "systemctl restart kferry-outside.socket"));
+}
+
+static void a_helper_that_dies_is_told(void **state)
+{
+	struct world *w = *state;
+	const char *argv[] = {"sh", "-c", "kill -9 $PPID", NULL};
+	const struct outside_program p = {.argv = argv};
+	const struct proc_opts opts = {.timeout_ms = SOON_MS};
+	struct kf_error err = {0};
+
+	assert_int_equal(outside_check(&w->b.a, &p, &opts, &err), -ECONNRESET);
+	assert_non_null(strstr(err.msg, "ended early"));
+}
+
+/* --- the helper ------------------------------------------------------------------- */
+
+static int start_helper(int *ret_conn)
+{
+	int s[2];
+	pid_t pid;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		close(s[0]);
+		_exit(-outside_helper_run(s[1]));
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		status = sig = -2;
-		assert_int_equal(outside_parse_end(bad[i], &status, &sig), -EBADMSG);
-		assert_int_equal(status, -2);
-		assert_int_equal(sig, -2);
-	}
+	close(s[1]);
+	*ret_conn = s[0];
+	return pid;
 }
 
-static void the_link_tells_the_end_and_goes(void **state)
+static int helpers_end(pid_t pid)
 {
-	char dir[] = "/tmp/kf-outside-XXXXXX";
-	struct outside o = {.way = OUTSIDE_UNIT};
-	int status = -1, sig = -1;
+	int status;
 
-	(void)state;
-	assert_non_null(mkdtemp(dir));
-	assert_true(asprintf(&o.end, "%s/u.end", dir) > 0);
-	assert_int_equal(outside_end(&o, &status, &sig), -ENOENT);
-	assert_int_equal(symlink("killed:INT", o.end), 0);
-	assert_int_equal(outside_end(&o, &status, &sig), 0);
-	assert_int_equal(sig, SIGINT);
-	outside_fini(&o);
-	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
 }
 
-static void kills_the_whole_unit(void **state)
+static void send_command(int conn, const char *script, const int stdio[3])
 {
-	const struct outside o = {.unit = (char *)"kferry-hook-1-2"};
-	struct outside_kill k;
+	const char *argv[] = {"sh", "-c", script, NULL};
+	const struct outside_program p = {.argv = argv};
+	_buf_ struct buf b = BUF_INIT;
+
+	assert_int_equal(outside_encode(&p, &b), 0);
+	assert_int_equal(outside_send(conn, buf_data(&b), buf_len(&b), stdio),
+			 buf_len(&b));
+}
+
+static void rubbish_is_not_served(void **state)
+{
+	_buf_ struct buf b = BUF_INIT;
+	const char *argv[] = {"true", NULL};
+	const struct outside_program p = {.argv = argv};
+	int conn;
+	pid_t pid;
 
 	(void)state;
-	outside_kill(&o, SIGKILL, &k);
-	assert_string_equal(k.argv[0], "systemctl");
-	assert_string_equal(k.argv[1], "kill");
-	assert_string_equal(k.argv[2], "--signal=9");
-	assert_string_equal(k.argv[3], "kferry-hook-1-2");
-	assert_null(k.argv[4]);
+	pid = start_helper(&conn);
+	assert_int_equal(send(conn, "0123456789abcdef", 16, 0), 16);
+	assert_int_equal(helpers_end(pid), EBADMSG);
+	close(conn);
+	/* A request without descriptors. */
+	assert_int_equal(outside_encode(&p, &b), 0);
+	pid = start_helper(&conn);
+	assert_int_equal(send(conn, buf_data(&b), buf_len(&b), 0), buf_len(&b));
+	assert_int_equal(helpers_end(pid), EBADMSG);
+	close(conn);
+	/* One that is not whole. */
+	pid = start_helper(&conn);
+	assert_int_equal(send(conn, buf_data(&b), buf_len(&b) - 1, 0), buf_len(&b) - 1);
+	close(conn);
+	assert_int_equal(helpers_end(pid), ECONNRESET);
+}
+
+/* The whole group: the one that does not take SIGTERM too. */
+static void the_end_of_the_connection_ends_the_group(void **state)
+{
+	int conn, out[2];
+	pid_t pid;
+	char c;
+
+	(void)state;
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	pid = start_helper(&conn);
+	send_command(conn,
+		     "(trap '' TERM; echo; while :; do sleep 1000; done) & sleep 1000",
+		     (const int[]){out[1], out[1], out[1]});
+	close(out[1]);
+	assert_int_equal(read(out[0], &c, 1), 1);
+	close(conn);
+	wait_for_eof(out[0]);
+	helpers_end(pid);
+	close(out[0]);
+}
+
+static void a_stop_is_answered(void **state)
+{
+	uint8_t p[OUTSIDE_REPLY];
+	struct outside_reply r;
+	int conn, out[2];
+	pid_t pid;
+	char c;
+
+	(void)state;
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	pid = start_helper(&conn);
+	send_command(conn, "trap '' TERM; echo; while :; do sleep 1000; done",
+		     (const int[]){out[1], out[1], out[1]});
+	close(out[1]);
+	assert_int_equal(read(out[0], &c, 1), 1);
+	assert_int_equal(shutdown(conn, SHUT_WR), 0);
+	assert_int_equal(recv(conn, p, sizeof(p), MSG_WAITALL), sizeof(p));
+	assert_int_equal(outside_reply_decode(p, &r), 0);
+	assert_int_equal(r.kind, OUTSIDE_ENDED);
+	assert_true(WIFSIGNALED(r.value) && WTERMSIG(r.value) == SIGKILL);
+	assert_int_equal(helpers_end(pid), 0);
+	wait_for_eof(out[0]);
+	close(out[0]);
+	close(conn);
+}
+
+/* SIGTERM to the helper is systemd's to its control group: the program decides. */
+static void signals_are_the_programs(void **state)
+{
+	uint8_t p[OUTSIDE_REPLY];
+	struct outside_reply r;
+	int conn, out[2];
+	pid_t pid;
+	char c;
+
+	(void)state;
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	pid = start_helper(&conn);
+	send_command(conn, "trap 'exit 9' TERM; echo; kill $PPID; kill $$; sleep 1000",
+		     (const int[]){out[1], out[1], out[1]});
+	close(out[1]);
+	assert_int_equal(read(out[0], &c, 1), 1);
+	assert_int_equal(recv(conn, p, sizeof(p), MSG_WAITALL), sizeof(p));
+	assert_int_equal(outside_reply_decode(p, &r), 0);
+	assert_int_equal(WEXITSTATUS(r.value), 9);
+	assert_int_equal(helpers_end(pid), 0);
+	close(out[0]);
+	close(conn);
+}
+
+/* --- on the loop ------------------------------------------------------------------ */
+
+struct watched {
+	struct outside_child child;
+	struct outside_end end;
+	unsigned ended, closed;
+};
+
+static void on_end(void *arg, const struct outside_end *end)
+{
+	struct watched *x = arg;
+
+	x->end = *end;
+	x->ended++;
+	outside_child_close(&x->child);
+}
+
+static void on_closed(void *arg)
+{
+	struct watched *x = arg;
+
+	x->closed++;
+}
+
+/* Runs it on a loop to its end; stop: that is asked for at once.  What start said. */
+static int watch(struct world *w, const char *program, const char *script, bool stop,
+		 struct watched *x)
+{
+	const char *argv[] = {program, "-c", script, NULL};
+	const struct outside_program p = {.argv = argv};
+	uv_loop_t loop;
+	int r;
+
+	*x = (struct watched){.child = {.ended = on_end, .closed = on_closed}};
+	x->child.arg = x;
+	assert_int_equal(uv_loop_init(&loop), 0);
+	outside_child_init(&x->child, &loop);
+	r = outside_child_start(&x->child, &w->b.a, &p, (const int[]){0, 1, 2});
+	if (r < 0)
+		outside_child_close(&x->child);
+	else if (stop)
+		outside_child_stop(&x->child);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&loop), 0);
+	assert_int_equal(x->closed, 1);
+	return r;
+}
+
+static void a_child_on_the_loop_ends(void **state)
+{
+	struct world *w = *state;
+	struct watched x;
+	int r;
+
+	assert_int_equal(watch(w, "sh", "exit 3", false, &x), 0);
+	assert_int_equal(x.ended, 1);
+	assert_int_equal(x.end.error, 0);
+	assert_int_equal(x.end.status, 3);
+	assert_int_equal(x.end.signal, 0);
+	assert_int_equal(watch(w, "sh", "kill -15 $$", false, &x), 0);
+	assert_int_equal(x.end.signal, SIGTERM);
+	r = watch(w, "nosuch", "", false, &x);
+	assert_int_equal(r < 0 ? r : x.end.error, -ENOENT);
+	assert_int_equal(watch(w, "sh", "sleep 1000", true, &x), 0);
+	assert_int_equal(x.ended, 1);
 }
 
 int main(void)
 {
+#define IN(f, how) cmocka_unit_test_setup_teardown(f, how, stop_world)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_command_comes_last_and_is_not_expanded),
-		cmocka_unit_test(the_unit_is_waited_for_and_says_how_it_ended),
-		cmocka_unit_test(environment_and_properties_are_passed_as_they_are),
-		cmocka_unit_test(many_words_fit),
-		cmocka_unit_test(a_scratch_root_has_no_unit),
-		cmocka_unit_test(a_service_of_another_init_has_no_unit),
-		cmocka_unit_test(runs_directly_to_the_end),
-		cmocka_unit_test(ends_are_read),
-		cmocka_unit_test(the_link_tells_the_end_and_goes),
-		cmocka_unit_test(kills_the_whole_unit),
+		IN(runs_to_the_end, without),
+		IN(runs_to_the_end, with_listener),
+		IN(errors_have_the_same_words, without),
+		IN(errors_have_the_same_words, with_listener),
+		IN(a_long_command_line_arrives, with_listener),
+		IN(mounts_are_the_programs_own, without),
+		IN(mounts_are_the_programs_own, with_listener),
+		IN(a_socket_that_nobody_listens_at_is_an_error, without),
+		IN(a_helper_that_dies_is_told, with_listener),
+		cmocka_unit_test(rubbish_is_not_served),
+		cmocka_unit_test(the_end_of_the_connection_ends_the_group),
+		cmocka_unit_test(a_stop_is_answered),
+		cmocka_unit_test(signals_are_the_programs),
+		IN(a_child_on_the_loop_ends, without),
+		IN(a_child_on_the_loop_ends, with_listener),
 	};
 
+	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

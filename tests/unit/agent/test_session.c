@@ -1,218 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Sessions over a socketpair, as a controller sees them, on a scratch board. */
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-
-#include "agent/log/boots.h"
-#include "agent/session/session.h"
-#include "proto/base/fs.h"
-#include "proto/peer.h"
-#include "proto/reason.h"
-#include "tests/lib/scratch.h"
-
-#define GIVE_UP_S 60
-
-struct client {
-	struct peer *peer;
-	int fd;
-	bool ended; /* the agent closed */
-};
-
-struct board {
-	struct scratch s;
-	uv_loop_t loop;
-	struct session_env env;
-	struct client c, other;
-	unsigned live;
-	uint32_t id;
-};
-
-static void session_ended(void *arg, struct session *s)
-{
-	struct board *b = arg;
-
-	(void)s;
-	b->live--;
-}
-
-/* --- a controller --------------------------------------------------------------- */
-
-static void client_connect(struct board *b, struct client *c, const char *refuse)
-{
-	Kferry__Hello h = KFERRY__HELLO__INIT;
-	struct session *session;
-	int fds[2];
-
-	h.protocol_min = h.protocol_max = 1;
-	h.software = (char *)"test";
-	h.client = (char *)(c == &b->c ? "dev@desk" : "eve@lab");
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
-		0);
-	assert_int_equal(session_new(&b->env, fds[0], (struct session_user){1000, 1000},
-				     refuse, &session),
-			 0);
-	b->live++;
-	*c = (struct client){.fd = fds[1]};
-	assert_int_equal(peer_new(PEER_CONTROLLER, &h, &c->peer), 0);
-}
-
-static void client_close(struct client *c)
-{
-	if (c->fd >= 0)
-		close(c->fd);
-	c->fd = -1;
-	peer_free(c->peer);
-	c->peer = NULL;
-}
-
-/* Bytes both ways, and the loop; sleeps a little only when nothing moved. */
-static void turn(struct board *b, struct client *c)
-{
-	struct pollfd p = {.fd = c->fd, .events = POLLIN};
-	struct buf *out = peer_out(c->peer);
-	char chunk[4096];
-	ssize_t n;
-
-	if (buf_len(out) > 0) {
-		n = send(c->fd, buf_data(out), buf_len(out), MSG_NOSIGNAL);
-		if (n > 0)
-			buf_consume(out, (size_t)n);
-	}
-	uv_run(&b->loop, UV_RUN_NOWAIT);
-	if (poll(&p, 1, 1) <= 0)
-		return;
-	n = recv(c->fd, chunk, sizeof(chunk), 0);
-	if (n == 0 || (n < 0 && errno == ECONNRESET))
-		c->ended = true;
-	if (n > 0)
-		assert_int_equal(peer_feed(c->peer, chunk, (size_t)n), 0);
-}
-
-/* The next event; PEER_NOTHING: the agent has closed. */
-static struct peer_event next(struct board *b, struct client *c)
-{
-	struct peer_event ev;
-
-	for (;;) {
-		assert_int_equal(peer_next(c->peer, &ev), 0);
-		if (ev.type != PEER_NOTHING || c->ended)
-			return ev;
-		turn(b, c);
-	}
-}
-
-static void flush(struct board *b, struct client *c)
-{
-	while (buf_len(peer_out(c->peer)) > 0)
-		turn(b, c);
-}
-
-static void hello(struct board *b, struct client *c)
-{
-	client_connect(b, c, NULL);
-	assert_int_equal(next(b, c).type, PEER_HELLO);
-}
-
-static void ask(struct board *b, struct client *c, Kferry__Envelope__BodyCase body,
-		void *msg)
-{
-	Kferry__Envelope env = KFERRY__ENVELOPE__INIT;
-
-	env.id = ++b->id;
-	env.body_case = body;
-	env.status_request = msg; /* all are pointers in one union */
-	assert_int_equal(peer_send(c->peer, &env), 0);
-}
-
-/* The next Envelope, which has to be of this kind and an answer to the last question. */
-static const Kferry__Envelope *answer(struct board *b, struct client *c,
-				      Kferry__Envelope__BodyCase want)
-{
-	struct peer_event ev;
-
-	do
-		ev = next(b, c);
-	while (ev.type == PEER_ENVELOPE && want != KFERRY__ENVELOPE__BODY_PROGRESS &&
-	       ev.env->body_case == KFERRY__ENVELOPE__BODY_PROGRESS);
-	assert_int_equal(ev.type, PEER_ENVELOPE);
-	if (ev.env->body_case == KFERRY__ENVELOPE__BODY_ERROR &&
-	    want != KFERRY__ENVELOPE__BODY_ERROR)
-		fail_msg("Error: %s", ev.env->error->text);
-	assert_int_equal(ev.env->body_case, want);
-	assert_int_equal(ev.env->id, b->id);
-	return ev.env;
-}
-
-static void ask_status(struct board *b, struct client *c)
-{
-	Kferry__StatusRequest q = KFERRY__STATUS_REQUEST__INIT;
-
-	ask(b, c, KFERRY__ENVELOPE__BODY_STATUS_REQUEST, &q);
-}
-
-static uint32_t expect_error(struct board *b, struct client *c)
-{
-	return answer(b, c, KFERRY__ENVELOPE__BODY_ERROR)->error->reason;
-}
-
-static void wait_no_sessions(struct board *b)
-{
-	while (b->live > 0)
-		uv_run(&b->loop, UV_RUN_ONCE);
-}
-
-/* --- the board ------------------------------------------------------------------ */
-
-static int setup(void **state)
-{
-	struct board *b = calloc(1, sizeof(*b));
-	static const char kmsg[] = "6,1,100,-;first\n4,2,200,-;second\n KEY=v\n"
-				   "3,3,300,-;third\n";
-
-	assert_non_null(b);
-	scratch_new(&b->s);
-	scratch_write(&b->s, "dev/kmsg", kmsg, sizeof(kmsg) - 1);
-	assert_int_equal(uv_loop_init(&b->loop), 0);
-	b->env = (struct session_env){
-		.loop = &b->loop,
-		.agent = &b->s.a,
-		.ended = session_ended,
-		.arg = b,
-	};
-	b->c.fd = b->other.fd = -1;
-	*state = b;
-	alarm(GIVE_UP_S);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct board *b = *state;
-
-	client_close(&b->c);
-	client_close(&b->other);
-	wait_no_sessions(b);
-	kernlog_stop(b->env.kernlog);
-	uv_run(&b->loop, UV_RUN_DEFAULT);
-	assert_int_equal(uv_loop_close(&b->loop), 0);
-	scratch_free(&b->s);
-	free(b);
-	return 0;
-}
-
-static void start_log(struct board *b)
-{
-	struct kf_error err = {0};
-	_close_ int fd = -1;
-
-	assert_int_equal(boots_open(&b->s.a, &fd, &err), 0);
-	assert_int_equal(kernlog_start(&b->loop, &b->s.a, fd, &b->env.kernlog, &err), 0);
-}
+#include "tests/unit/agent/session_board.h"
 
 /* --- tests ---------------------------------------------------------------------- */
 
@@ -290,170 +78,6 @@ static void ends_with_noise(void **state)
 	wait_no_sessions(b);
 }
 
-static void one_slot_of(struct board *b, const char *id, Kferry__SlotState want)
-{
-	Kferry__SlotsRequest q = KFERRY__SLOTS_REQUEST__INIT;
-	const Kferry__Slots *m;
-
-	ask(b, &b->c, KFERRY__ENVELOPE__BODY_SLOTS_REQUEST, &q);
-	m = answer(b, &b->c, KFERRY__ENVELOPE__BODY_SLOTS)->slots;
-	assert_int_equal(m->n_slot, 1);
-	assert_string_equal(m->slot[0]->id, id);
-	assert_int_equal(m->slot[0]->state, want);
-	assert_true(m->slot[0]->bytes > 0);
-}
-
-/* --- deploys -------------------------------------------------------------------- */
-
-static void ask_plan(struct board *b, struct client *c, struct kernel *k)
-{
-	struct trip t = {.initramfs = KFERRY__INITRAMFS__INITRAMFS_NONE};
-	Kferry__PlanRequest q = KFERRY__PLAN_REQUEST__INIT;
-
-	scratch_request(k, &t, &q);
-	ask(b, c, KFERRY__ENVELOPE__BODY_PLAN_REQUEST, &q);
-}
-
-static void send_all(struct board *b, struct client *c, const void *data, size_t n,
-		     uint8_t flags)
-{
-	const uint8_t *at = data;
-
-	while (n > 0 && !c->ended) {
-		size_t part = n < 10000 ? n : 10000;
-
-		assert_int_equal(peer_send_data(c->peer, at, part, part == n ? flags : 0),
-				 0);
-		at += part;
-		n -= part;
-		flush(b, c);
-	}
-}
-
-/* To where the files are wanted; the bitmap in want. */
-static void plan_to_need(struct board *b, struct client *c, struct kernel *k,
-			 uint8_t want[static 2])
-{
-	const Kferry__Envelope *env;
-
-	ask_plan(b, c, k);
-	env = answer(b, c, KFERRY__ENVELOPE__BODY_PLAN);
-	assert_string_equal(env->plan->slot, k->id);
-	assert_false(env->plan->installed);
-	if (!env->plan->have_manifest)
-		send_all(b, c, buf_data(&k->manifest), buf_len(&k->manifest), FRAME_END);
-	env = answer(b, c, KFERRY__ENVELOPE__BODY_NEED);
-	assert_int_equal(env->need->files, k->n_files);
-	memcpy(want, env->need->bitmap.data, env->need->bitmap.len);
-}
-
-static void deploys_holds_and_releases(void **state)
-{
-	struct board *b = *state;
-	struct kernel k;
-	struct stream s;
-	uint8_t want[2] = {0};
-	const Kferry__Envelope *env;
-
-	kernel_init(&k, "6.9.0-test", 'a');
-	kernel_finish(&k);
-	hello(b, &b->c);
-	plan_to_need(b, &b->c, &k, want);
-
-	hello(b, &b->other);
-	ask_plan(b, &b->other, &k);
-	env = answer(b, &b->other, KFERRY__ENVELOPE__BODY_ERROR);
-	assert_int_equal(env->error->reason, KF_REASON_BUSY);
-	assert_string_equal(env->error->holder, "uid 1000 dev@desk");
-
-	b->id = 1;
-	stream_init(&s, &k, want);
-	send_all(b, &b->c, buf_data(&s.tar), buf_len(&s.tar), FRAME_END);
-	env = answer(b, &b->c, KFERRY__ENVELOPE__BODY_INSTALLED);
-	assert_string_equal(env->installed->slot, k.id);
-	assert_false(env->installed->already);
-	one_slot_of(b, k.id, KFERRY__SLOT_STATE__SLOT_STAGED);
-
-	/* The board is held until the connection ends; then everybody may have it. */
-	ask_plan(b, &b->other, &k);
-	assert_int_equal(expect_error(b, &b->other), KF_REASON_BUSY);
-	client_close(&b->c);
-	while (b->live > 1)
-		uv_run(&b->loop, UV_RUN_ONCE);
-	ask_plan(b, &b->other, &k);
-	env = answer(b, &b->other, KFERRY__ENVELOPE__BODY_PLAN);
-	assert_true(env->plan->installed);
-	assert_true(answer(b, &b->other, KFERRY__ENVELOPE__BODY_INSTALLED)
-			    ->installed->already);
-	stream_fini(&s);
-	kernel_fini(&k);
-}
-
-static void a_cut_push_releases_the_board_and_resumes(void **state)
-{
-	struct board *b = *state;
-	struct kernel k;
-	struct stream s;
-	uint8_t want[2] = {0}, left[2] = {0};
-
-	kernel_init(&k, "6.9.0-test", 'a');
-	kernel_finish(&k);
-	hello(b, &b->c);
-	plan_to_need(b, &b->c, &k, want);
-	stream_init(&s, &k, want);
-	send_all(b, &b->c, buf_data(&s.tar), KERNEL_CUT, 0);
-	client_close(&b->c);
-	wait_no_sessions(b);
-	assert_int_equal(b->s.a.state.n_slots, 0);
-
-	hello(b, &b->other);
-	plan_to_need(b, &b->other, &k, left);
-	assert_true(__builtin_popcount(left[0]) < __builtin_popcount(want[0]));
-	stream_fini(&s);
-	stream_init(&s, &k, left);
-	send_all(b, &b->other, buf_data(&s.tar), buf_len(&s.tar), FRAME_END);
-	answer(b, &b->other, KFERRY__ENVELOPE__BODY_INSTALLED);
-	stream_fini(&s);
-	kernel_fini(&k);
-}
-
-static void a_failed_push_leaves_the_connection_usable(void **state)
-{
-	static char noise[600000];
-	struct board *b = *state;
-	struct kernel k;
-	uint8_t want[2] = {0};
-
-	kernel_init(&k, "6.9.0-test", 'a');
-	kernel_finish(&k);
-	hello(b, &b->c);
-	plan_to_need(b, &b->c, &k, want);
-	memset(noise, 'x', sizeof(noise));
-	send_all(b, &b->c, noise, sizeof(noise), FRAME_END);
-	assert_int_equal(expect_error(b, &b->c), KF_REASON_PACKAGE);
-	ask_status(b, &b->c);
-	answer(b, &b->c, KFERRY__ENVELOPE__BODY_STATUS);
-	kernel_fini(&k);
-}
-
-static void a_manifest_over_its_size_is_refused(void **state)
-{
-	struct board *b = *state;
-	struct kernel k;
-	char more[200];
-
-	kernel_init(&k, "6.9.0-test", 'a');
-	kernel_finish(&k);
-	hello(b, &b->c);
-	ask_plan(b, &b->c, &k);
-	answer(b, &b->c, KFERRY__ENVELOPE__BODY_PLAN);
-	send_all(b, &b->c, buf_data(&k.manifest), buf_len(&k.manifest), 0);
-	memset(more, 'y', sizeof(more));
-	send_all(b, &b->c, more, sizeof(more), FRAME_END);
-	assert_int_equal(expect_error(b, &b->c), KF_REASON_MANIFEST);
-	kernel_fini(&k);
-}
-
 /* --- logs ----------------------------------------------------------------------- */
 
 /* DATA until END into out. */
@@ -515,6 +139,17 @@ static void follows_the_log(void **state)
 	assert_int_equal(expect_error(b, &b->c), KF_REASON_PROTOCOL);
 	client_close(&b->c);
 	wait_no_sessions(b);
+}
+
+static void starts_a_log_that_could_not_be_before(void **state)
+{
+	struct board *b = *state;
+	Kferry__LogRequest q = KFERRY__LOG_REQUEST__INIT;
+
+	b->env.start_log = start_log;
+	hello(b, &b->c);
+	ask(b, &b->c, KFERRY__ENVELOPE__BODY_LOG_REQUEST, &q);
+	answer(b, &b->c, KFERRY__ENVELOPE__BODY_LOG_START);
 }
 
 static void collects_what_a_dead_kernel_left(void **state)
@@ -757,8 +392,6 @@ static void reboots_after_it_has_answered(void **state)
 	assert_int_equal(rec.end, KFERRY__BOOT_END__BOOT_END_REBOOT);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -767,12 +400,9 @@ int main(void)
 		TEST(answers_what_it_does_not_know),
 		TEST(says_why_it_has_no_place),
 		TEST(ends_with_noise),
-		TEST(deploys_holds_and_releases),
-		TEST(a_cut_push_releases_the_board_and_resumes),
-		TEST(a_failed_push_leaves_the_connection_usable),
-		TEST(a_manifest_over_its_size_is_refused),
 		TEST(sends_the_log_of_this_boot),
 		TEST(follows_the_log),
+		TEST(starts_a_log_that_could_not_be_before),
 		TEST(collects_what_a_dead_kernel_left),
 		TEST(asks_for_a_boot_that_is_not_there),
 		TEST(runs_a_command),

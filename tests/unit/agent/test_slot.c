@@ -110,7 +110,7 @@ static void test_remove(void **state)
 	assert_int_equal(err.reason, KF_REASON_NO_SLOT);
 }
 
-/* The chain cannot forget it now: the slot stays as it was. */
+/* The chain cannot forget it now: the slot is gone, and its removal goes on later. */
 static void test_remove_fails(void **state)
 {
 	struct scratch *s = *state;
@@ -120,9 +120,12 @@ static void test_remove_fails(void **state)
 	install(s, 'a', id);
 	scratch_refuse(s, "remove", true);
 	assert_true(slot_remove(&s->a, id, &err) < 0);
-	assert_int_equal(scratch_state(s, id), KFERRY__SLOT_STATE__SLOT_STAGED);
+	assert_int_equal(scratch_state(s, id), KFERRY__SLOT_STATE__SLOT_GONE);
 	scratch_boot(s, NULL);
-	assert_int_equal(scratch_state(s, id), KFERRY__SLOT_STATE__SLOT_STAGED);
+	assert_int_equal(scratch_state(s, id), KFERRY__SLOT_STATE__SLOT_GONE);
+	scratch_refuse(s, "remove", false);
+	assert_int_equal(slot_remove(&s->a, id, &err), 0);
+	assert_int_equal(s->a.state.n_slots, 0);
 }
 
 static void test_retention(void **state)

@@ -169,6 +169,23 @@ static void test_slots(void **state)
 	assert_non_null(state_find(&s, "k-0000001f"));
 }
 
+static void test_change_that_cannot_be_saved(void **state)
+{
+	struct dir *d = *state;
+	struct state s, before, is;
+	struct kf_error err = {0};
+
+	fill(&s);
+	assert_int_equal(state_save(d->fd, &s, &err), 0);
+	before = s;
+	state_drop(&s, "k-0000000a");
+	assert_true(state_change(-1, &s, &before, &err) < 0);
+	assert_int_equal(s.n_slots, 2);
+	assert_non_null(state_find(&s, "k-0000000a"));
+	assert_int_equal(state_load(d->fd, &is, &err), 0);
+	assert_int_equal(is.n_slots, 2);
+}
+
 static void test_too_long(void **state)
 {
 	struct dir *d = *state;
@@ -189,6 +206,8 @@ int main(void)
 		cmocka_unit_test(test_every_flipped_byte),
 		cmocka_unit_test(test_wrong_but_signed),
 		cmocka_unit_test(test_slots),
+		cmocka_unit_test_setup_teardown(test_change_that_cannot_be_saved, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_too_long, set_up, tear_down),
 	};
 

@@ -209,6 +209,47 @@ static void test_arm_refused(void **state)
 	assert_int_equal(boot(b, NULL), KFERRY__TRIAL__TRIAL_NONE);
 }
 
+/* The agent died between its note and the chain. */
+static void test_half_armed(void **state)
+{
+	struct board *b = *state;
+	struct kf_error err = {0};
+
+	arm(b, &b->a);
+	scratch_off(&b->s);
+	scratch_on(&b->s);
+	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	assert_int_equal(b->s.a.state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
+	firmware(b, "once", b->a.id);
+
+	scratch_write(&b->s, "firmware/once", "", 0);
+	scratch_off(&b->s);
+	scratch_on(&b->s);
+	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	assert_int_equal(b->s.a.state.trial.phase, KFERRY__TRIAL__TRIAL_NONE);
+	assert_int_equal(scratch_state(&b->s, b->a.id), KFERRY__SLOT_STATE__SLOT_STAGED);
+	assert_false(scratch_has(&b->s, "firmware/once"));
+	assert_int_equal(boot(b, NULL), KFERRY__TRIAL__TRIAL_NONE);
+}
+
+/* A disk that is full or read-only in the new kernel must not stop the deadline. */
+static void test_running_cannot_be_written(void **state)
+{
+	struct board *b = *state;
+	struct kf_error err = {0};
+	int fd;
+
+	arm(b, &b->a);
+	scratch_boot(&b->s, &b->a);
+	fd = b->s.a.state_fd;
+	b->s.a.state_fd = -1;
+	assert_true(trial_boot(&b->s.a, &err) < 0);
+	b->s.a.state_fd = fd;
+	assert_int_equal(b->s.a.state.trial.phase, KFERRY__TRIAL__TRIAL_RUNNING);
+	assert_true(trial_left_ms(&b->s.a) > 0);
+	assert_int_equal(boot(b, NULL), KFERRY__TRIAL__TRIAL_FELL_BACK);
+}
+
 static void test_arm_another(void **state)
 {
 	struct board *b = *state;
@@ -281,6 +322,8 @@ int main(void)
 		T(test_trial_of_the_default),
 		T(test_arm_refused),
 		T(test_arm_another),
+		T(test_half_armed),
+		T(test_running_cannot_be_written),
 		T(test_confirm_refused),
 		T(test_rollback),
 	};

@@ -368,6 +368,34 @@ static void a_deadline_ends_the_waiting(void **state)
 	close_client(a, c);
 }
 
+static void an_agent_that_is_there_may_be_silent(void **state)
+{
+	struct agent *a = *state;
+	struct client *c = open_client(a);
+	struct kf_error err = {0};
+	struct peer_event ev;
+
+	client_watch(c, 100);
+	assert_int_equal(client_next(c, deadline_in(1000), &ev, &err), -ETIMEDOUT);
+	assert_int_equal(err.reason, KF_REASON_TIMEOUT);
+	close_client(a, c);
+}
+
+static void an_agent_that_is_gone_is_noticed(void **state)
+{
+	struct agent *a = *state;
+	struct client *c = open_client(a);
+	struct kf_error err = {0};
+	struct peer_event ev;
+
+	a->mute = true;
+	client_watch(c, 50);
+	assert_int_equal(client_next(c, DEADLINE_NEVER, &ev, &err), -EHOSTDOWN);
+	assert_int_equal(err.reason, KF_REASON_CONNECTION);
+	assert_non_null(strstr(err.msg, "no sign of life"));
+	close_client(a, c);
+}
+
 static void another_descriptor_wakes(void **state)
 {
 	struct agent *a = *state;
@@ -398,6 +426,8 @@ int main(void)
 		TEST(a_silent_agent_is_no_agent),
 		TEST(a_lost_connection_is_said),
 		TEST(a_deadline_ends_the_waiting),
+		TEST(an_agent_that_is_there_may_be_silent),
+		TEST(an_agent_that_is_gone_is_noticed),
 		TEST(another_descriptor_wakes),
 	};
 

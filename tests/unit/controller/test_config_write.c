@@ -174,8 +174,32 @@ static void boards_are_removed_and_renamed(void **state)
 	assert_int_equal(config_remove_board(c, "c", &err), 0);
 	assert_false(config_has_board(c, "c"));
 	assert_string_equal(config_default_board(c), "a");
-	assert_file("[board a]\nhost = 1\n\n# of b\n\n[board]\n");
+	assert_file("[board a]\nhost = 1\n\n# of b\n");
 	assert_int_equal(config_remove_board(c, "c", &err), -ENOENT);
+	config_free(c);
+}
+
+static void an_empty_section_goes_with_its_last_key(void **state)
+{
+	struct kf_error err = {0};
+	struct config *c;
+
+	(void)state;
+	assert_int_equal(fs_mkdirs_parent(AT_FDCWD, user), 0);
+	put("[board]\ndefault = a\n\n[run]\ndir = /x\n\n[board a]\nlink = ssh\n\n"
+	    "[board b]\nlink = ssh\n");
+	c = load();
+	assert_int_equal(config_remove_board(c, "a", &err), 0);
+	assert_file("[run]\ndir = /x\n\n[board b]\nlink = ssh\n");
+	write_ok(c, NULL, "run.dir", NULL);
+	assert_file("[board b]\nlink = ssh\n");
+	config_free(c);
+
+	put("[run]\n# where there is room\ndir = /x\n[deploy]\nkeep = 4\n# why\n");
+	c = load();
+	write_ok(c, NULL, "run.dir", NULL);
+	write_ok(c, NULL, "deploy.keep", NULL);
+	assert_file("[run]\n# where there is room\n[deploy]\n# why\n");
 	config_free(c);
 }
 
@@ -208,6 +232,7 @@ int main(void)
 		TEST(long_values_are_broken_and_read_back),
 		TEST(what_cannot_be_written_is_refused),
 		TEST(boards_are_removed_and_renamed),
+		TEST(an_empty_section_goes_with_its_last_key),
 		TEST(a_link_to_the_file_stays_one),
 	};
 

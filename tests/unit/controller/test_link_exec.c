@@ -174,7 +174,6 @@ static void links_that_cannot_be_are_refused(void **state)
 		{"host = -oProxyCommand=x", "no host name", KF_REASON_CONFIG},
 		{"host = a;b", "no host name", KF_REASON_CONFIG},
 		{"host = a\nuser = `id`", "no login name", KF_REASON_CONFIG},
-		{"host = a\nport = 70000", "65535", KF_REASON_CONFIG},
 	};
 
 	(void)state;
