@@ -9,10 +9,10 @@ STATIC_CFLAGS := -Os -DKF_STATIC -ffunction-sections -fdata-sections -fno-asynch
 STATIC_LDLIBS := -Wl,--start-group -luv_a -lprotobuf-c -larchive -lzstd -lsodium -lz -llzma \
 	-llz4 -lacl -Wl,--end-group -lpthread -ldl -lrt
 
-# What nobody here calls, and what it would drag in (250 KB): libuv looks up home
-# directories, hence the name service; libsodium's error handler and key generator lie in
-# the object files that initialise all of its ciphers.
-STATIC_UNUSED := getpwuid_r randombytes_buf sodium_misuse
+# What nobody here calls, and what it would drag in: libsodium's error handler and key
+# generator lie in the object files that initialise all of its ciphers.  (The name service,
+# which libuv would bring, is kept out by agent/nopasswd.c.)
+STATIC_UNUSED := randombytes_buf sodium_misuse
 STATIC_LDFLAGS := -static -Wl,--gc-sections \
 	$(foreach f,$(STATIC_UNUSED),-Wl,--defsym=$(f)=abort)
 

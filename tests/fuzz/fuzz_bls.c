@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "agent/boot/bls.h"
+#include "agent/boot/sd/bls.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "agent/boot/grubcfg.h"
+#include "agent/boot/grub/grubcfg.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "agent/boot/grubenv.h"
+#include "agent/boot/grub/grubenv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

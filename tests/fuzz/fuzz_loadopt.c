@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "agent/boot/loadopt.h"
+#include "agent/boot/efi/loadopt.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "agent/boot/rpi/rpicfg.h"
-#include "agent/outside.h"
+#include "agent/outside/outside.h"
 #include "proto/base/fs.h"
 #include "proto/base/proc.h"
 #include "proto/reason.h"
@@ -346,7 +346,7 @@ int rpiboard_check(const struct agent *a, const struct rpiboard *b, struct kf_er
 static int run_outside(const struct agent *a, const char *const *argv,
 		       struct kf_error *err)
 {
-	const struct outside_program p = {.kind = "tryboot", .argv = argv};
+	const struct outside_program p = {.argv = argv};
 	const struct proc_opts opts = {.timeout_ms = COPY_MS};
 	int status = 0, r;
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "agent/boot/bls.h"
+#include "agent/boot/sd/bls.h"
 
 static void reads_what_kernel_install_writes(void **state)
 {

@@ -3,8 +3,8 @@
 #include <sys/mount.h>
 
 #include "agent/boot/boot.h"
-#include "agent/boot/efivar.h"
-#include "agent/boot/loadopt.h"
+#include "agent/boot/efi/efivar.h"
+#include "agent/boot/efi/loadopt.h"
 #include "proto/reason.h"
 #include "tests/unit/agent/scratch.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* GRUB on a scratch board: made-up mounts, block devices and EFI variables. */
 #include "agent/boot/boot.h"
-#include "agent/boot/efivar.h"
-#include "agent/boot/grubenv.h"
+#include "agent/boot/efi/efivar.h"
+#include "agent/boot/grub/grubenv.h"
 #include "proto/reason.h"
 #include "tests/unit/agent/scratch.h"
 

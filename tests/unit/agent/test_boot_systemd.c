@@ -2,7 +2,7 @@
 /* systemd-boot on a scratch board: plain files for EFI variables, a made-up
  * /proc/mounts. */
 #include "agent/boot/boot.h"
-#include "agent/boot/efivar.h"
+#include "agent/boot/efi/efivar.h"
 #include "proto/reason.h"
 #include "tests/unit/agent/scratch.h"
 

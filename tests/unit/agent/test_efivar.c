@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* EFI variables as files, and the strings in them. */
-#include "agent/boot/efivar.h"
+#include "agent/boot/efi/efivar.h"
 #include "tests/unit/agent/scratch.h"
 
 #define NAME EFIVAR_LOADER("LoaderEntryOneShot")

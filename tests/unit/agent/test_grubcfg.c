@@ -3,7 +3,7 @@
  * GRUB's scripts: what is found in them, and what is written.  grub-script-check, where
  * there is one, has to agree with the latter.
  */
-#include "agent/boot/grubcfg.h"
+#include "agent/boot/grub/grubcfg.h"
 
 #include "proto/base/proc.h"
 #include "tests/unit/agent/scratch.h"

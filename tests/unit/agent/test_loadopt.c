@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Load options, against bytes that OVMF has started a kernel from. */
-#include "agent/boot/loadopt.h"
+#include "agent/boot/efi/loadopt.h"
 #include "tests/unit/agent/scratch.h"
 
 /* clang-format off */

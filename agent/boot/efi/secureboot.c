@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The firmware's and shim's variables, and the header of a PE image (PE Format, 2024). */
-#include "agent/boot/secureboot.h"
+#include "agent/boot/efi/secureboot.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-#include "agent/boot/efidir.h"
-#include "agent/boot/efivar.h"
+#include "agent/boot/efi/efidir.h"
+#include "agent/boot/efi/efivar.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 

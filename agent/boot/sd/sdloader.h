@@ -4,7 +4,7 @@
 #ifndef KF_SDLOADER_H
 #define KF_SDLOADER_H
 
-#include "agent/boot/bootdir.h"
+#include "agent/boot/sd/bootdir.h"
 
 /*
  * Open the directory of EFI variables when they can be written and LoaderInfo and

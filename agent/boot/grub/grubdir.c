@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Finding GRUB's directory, and what is known of the file system that it is on. */
-#include "agent/boot/grubdir.h"
+#include "agent/boot/grub/grubdir.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 
 #include "agent/boot/blockdev.h"
-#include "agent/boot/grubcfg.h"
-#include "agent/boot/grubenv.h"
+#include "agent/boot/grub/grubcfg.h"
+#include "agent/boot/grub/grubenv.h"
 #include "agent/boot/mountinfo.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Finding the mounted EFI system partition. */
-#include "agent/boot/esp.h"
+#include "agent/boot/efi/esp.h"
 
 #include <fcntl.h>
 #include <string.h>

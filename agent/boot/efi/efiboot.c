@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* BootOrder, BootNext and our Boot####. */
-#include "agent/boot/efiboot.h"
+#include "agent/boot/efi/efiboot.h"
 
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
-#include "agent/boot/efivar.h"
-#include "agent/boot/loadopt.h"
+#include "agent/boot/efi/efivar.h"
+#include "agent/boot/efi/loadopt.h"
 #include "proto/base/fs.h"
 #include "proto/text.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reading and writing EFI load options. */
-#include "agent/boot/loadopt.h"
+#include "agent/boot/efi/loadopt.h"
 
 #include <string.h>
 
-#include "agent/boot/efivar.h"
+#include "agent/boot/efi/efivar.h"
 
 #define HEAD_SIZE	6 /* attributes and the length of the paths */
 #define NODE_HEAD	4 /* type, subtype, length */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A slot's files and entry on a boot file system of systemd-boot's. */
-#include "agent/boot/sdentry.h"
+#include "agent/boot/sd/sdentry.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "agent/boot/bls.h"
 #include "agent/boot/bootfile.h"
+#include "agent/boot/sd/bls.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 #include "proto/text.h"

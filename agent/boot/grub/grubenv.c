@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* GRUB's environment block. */
-#include "agent/boot/grubenv.h"
+#include "agent/boot/grub/grubenv.h"
 
 #include <fcntl.h>
 #include <string.h>

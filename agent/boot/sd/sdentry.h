@@ -10,7 +10,7 @@
 #ifndef KF_SDENTRY_H
 #define KF_SDENTRY_H
 
-#include "agent/boot/bootdir.h"
+#include "agent/boot/sd/bootdir.h"
 #include "agent/slot/slot.h"
 
 #define SDENTRY_PREFIX "-kferry-"

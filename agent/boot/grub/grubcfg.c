@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reading and writing GRUB's scripts. */
-#include "agent/boot/grubcfg.h"
+#include "agent/boot/grub/grubcfg.h"
 
 #include <string.h>
 

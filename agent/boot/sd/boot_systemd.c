@@ -14,10 +14,10 @@
 #include <string.h>
 
 #include "agent/boot/boot.h"
-#include "agent/boot/bootdir.h"
-#include "agent/boot/efivar.h"
-#include "agent/boot/sdentry.h"
-#include "agent/boot/sdloader.h"
+#include "agent/boot/efi/efivar.h"
+#include "agent/boot/sd/bootdir.h"
+#include "agent/boot/sd/sdentry.h"
+#include "agent/boot/sd/sdloader.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"

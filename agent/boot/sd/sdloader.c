@@ -3,17 +3,17 @@
  * What systemd-boot tells about itself (systemd's BOOT_LOADER_INTERFACE), and how it
  * chooses its default (systemd-boot(7), loader.conf(5)).
  */
-#include "agent/boot/sdloader.h"
+#include "agent/boot/sd/sdloader.h"
 
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <string.h>
 #include <strings.h>
 
-#include "agent/boot/bls.h"
-#include "agent/boot/efidir.h"
-#include "agent/boot/efivar.h"
-#include "agent/boot/sdentry.h"
+#include "agent/boot/efi/efidir.h"
+#include "agent/boot/efi/efivar.h"
+#include "agent/boot/sd/bls.h"
+#include "agent/boot/sd/sdentry.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 

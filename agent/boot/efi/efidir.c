@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Finding efivarfs, and whether it can be written. */
-#include "agent/boot/efidir.h"
+#include "agent/boot/efi/efidir.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 
-#include "agent/boot/bootdir.h"
+#include "agent/boot/sd/bootdir.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 

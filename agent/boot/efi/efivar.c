@@ -6,7 +6,7 @@
  * has bricked machines; the mark is taken off for the moment of a write (which needs
  * CAP_LINUX_IMMUTABLE) and is put back.
  */
-#include "agent/boot/efivar.h"
+#include "agent/boot/efi/efivar.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Finding the boot file systems among the mounts. */
-#include "agent/boot/bootdir.h"
+#include "agent/boot/sd/bootdir.h"
 
 #include <fcntl.h>
 #include <string.h>

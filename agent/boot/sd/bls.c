@@ -6,7 +6,7 @@
  * value that begins and ends with '"' is stripped of both.  The writer adds a pair where
  * the reader would strip one that belongs to the value.
  */
-#include "agent/boot/bls.h"
+#include "agent/boot/sd/bls.h"
 
 #include <ctype.h>
 #include <string.h>
