@@ -54,7 +54,7 @@ static int help_all(struct buf *b)
 			       "usage: kferry [OPTION...] COMMAND [ARGUMENT...]\n\n");
 
 	for (const struct cmd *c = cmds; c->name && rc == 0; c++)
-		rc = buf_printf(b, "  %-9s %s\n", c->name, c->help);
+		rc = buf_printf(b, "  %-10s  %s\n", c->name, c->help);
 	return rc < 0 ? rc : buf_printf(b, "%s", global_options);
 }
 

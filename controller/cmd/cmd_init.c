@@ -52,8 +52,10 @@ static int write_file(struct cmd_env *env, const char *profile, bool force,
 
 	if (!path)
 		return kf_err(err, -ENOENT, KF_REASON_CONFIG,
-			      "this directory is not in a kernel tree; go into one, or "
-			      "use `kferry config set --user`");
+			      "this directory is not in a kernel source tree: go into "
+			      "one; for all trees, `kferry config set --user "
+			      "board.profile %s`",
+			      profile);
 	if (!force && fs_exists(AT_FDCWD, path))
 		return kf_err(err, -EEXIST, KF_REASON_EXISTS,
 			      "%s is there already; --force replaces it", path);

@@ -286,7 +286,8 @@ int config_write(struct config *c, enum config_layer layer, const char *board,
 			      "there is no key %s; the nearest is %s", key, near);
 	if (!path)
 		return kf_err(err, -ENOENT, KF_REASON_CONFIG,
-			      "this directory is not in a kernel tree");
+			      "this directory is not in a kernel tree; go into one, or "
+			      "use --user");
 	if (k->board_only && !board)
 		return kf_err(err, -EINVAL, KF_REASON_USAGE,
 			      "%s belongs to a board: name it with -b BOARD", key);
