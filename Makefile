@@ -95,12 +95,20 @@ build/gen/kferry.pb-c.c: proto/kferry.proto
 	$(Q)protoc-c --proto_path=proto --c_out=build/gen proto/kferry.proto
 build/gen/kferry.pb-c.h: build/gen/kferry.pb-c.c
 
-$(O)/gen/kferry.pb-c.o: build/gen/kferry.pb-c.c
+# Objects are made anew when what is compiled into them changes: compiler, flags, prefix.
+$(O)/flags: FORCE
+	@mkdir -p $(@D)
+	$(file >$@.new,$(CC) $(CFLAGS) $(HARDEN) $(CPPFLAGS) $(PKG_CFLAGS))
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+.PHONY: FORCE
+FORCE:
+
+$(O)/gen/kferry.pb-c.o: build/gen/kferry.pb-c.c $(O)/flags
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 $(HARDEN) $(CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) -w -MMD -MP -c -o $@ $<
 
-$(O)/%.o: %.c | build/gen/kferry.pb-c.h
+$(O)/%.o: %.c $(O)/flags | build/gen/kferry.pb-c.h
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<

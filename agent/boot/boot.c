@@ -61,8 +61,15 @@ int boot_select(const struct agent *a, const char *want, const struct boot_chain
 		char note[256] = "";
 
 		if (boot_chains[i]->probe(a, note, &e) == 0) {
-			*ret = boot_chains[i];
-			return 0;
+			if (!boot_chains[i]->untried) {
+				*ret = boot_chains[i];
+				return 0;
+			}
+			kf_err(&e, -ENOTSUP, KF_REASON_BOOT_CHAIN,
+			       "usable, but never tried on a real boot: it has to be "
+			       "asked "
+			       "for by name (boot.chain = %s)",
+			       boot_chains[i]->name);
 		}
 		r = buf_printf(&why, "%s%s: %s", i ? "; " : "", boot_chains[i]->name,
 			       e.msg);

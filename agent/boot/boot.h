@@ -16,6 +16,9 @@
 
 struct boot_chain {
 	const char *name; /* "systemd-boot", "hook" */
+	/* No test has booted a kernel through it yet: it is used where it is asked for by
+	 * name, and never chosen. */
+	bool untried;
 
 	/* Can this chain boot a kernel once on this board?  0, or -ENOTSUP/-EROFS/...
 	 * with err saying why not and what to do instead.  note: what was found, for

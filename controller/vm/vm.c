@@ -246,7 +246,13 @@ static int fill(struct config *cfg, struct ui *ui, struct vm *vm,
 	if (rc < 0)
 		return kf_err(err, rc, KF_REASON_IO, "write %s/vm.conf: %s", vm->dir,
 			      strerror(-rc));
-	return add_board(cfg, vm, image, err);
+	rc = add_board(cfg, vm, image, err);
+	if (rc < 0 && config_has_board(cfg, vm->name) &&
+	    config_remove_board(cfg, vm->name, NULL) < 0)
+		ui_warn(ui,
+			"the board %s stays in the configuration: `kferry board rm %s`",
+			vm->name, vm->name);
+	return rc;
 }
 
 int vm_create(struct config *cfg, struct ui *ui, const char *name,

@@ -376,6 +376,7 @@ static int rpi_running_initrd(const struct agent *a, char **ret_path)
 
 const struct boot_chain boot_rpi = {
 	.name = "rpi-firmware",
+	.untried = true,
 	.probe = rpi_probe,
 	.space = rpi_space,
 	.stage = rpi_stage,

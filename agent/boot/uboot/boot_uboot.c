@@ -492,6 +492,7 @@ static int uboot_running_initrd(const struct agent *a, char **ret_path)
 
 const struct boot_chain boot_uboot = {
 	.name = "uboot-extlinux",
+	.untried = true,
 	.probe = uboot_probe,
 	.space = uboot_space,
 	.stage = uboot_stage,
