@@ -217,7 +217,9 @@ int fatslot_remove(const struct fatdir *fat, const char *slot, const char *entry
 	if (r == 0) {
 		/* The last slot takes the directory along; otherwise it is not empty. */
 		(void)unlinkat(fat->fd, FATSLOT_OURS, AT_REMOVEDIR);
-		r = fs_sync_dir(fat->fd, ".");
+		/* All of it, at once: a FAT that loses power between a file's clusters
+		 * and its name has names that lead nowhere. */
+		r = fs_sync_fs(fat->fd);
 	}
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "remove %s/%s: %m", fat->path, rel);

@@ -72,8 +72,8 @@ make_overlay() {
 		127.0.1.1 $hostname
 	END
 	put etc/fstab <<-END
-		/dev/vda2 /         ext4 errors=remount-ro 0 0
-		/dev/vda1 /boot/efi vfat umask=0077        0 0
+		/dev/vda2 /         ext4 errors=remount-ro 0 1
+		/dev/vda1 /boot/efi vfat umask=0077        0 2
 	END
 	put etc/resolv.conf <<<'nameserver 10.0.2.3'
 	put etc/systemd/network/20-wired.network <<-END

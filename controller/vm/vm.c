@@ -10,6 +10,7 @@
 #include "controller/place.h"
 #include "proto/base/fs.h"
 #include "proto/base/proc.h"
+#include "proto/digest.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
@@ -87,6 +88,25 @@ int vm_open(const struct config *cfg, const char *name, struct vm *ret,
 	return 0;
 }
 
+/* Where the image that this script makes is cached: another script, another image. */
+static int image_path(const struct config *cfg, const char *script, char **ret,
+		      struct kf_error *err)
+{
+	_close_ int fd = fs_open_beneath(AT_FDCWD, script, O_RDONLY | O_CLOEXEC, 0);
+	char hex[DIGEST_HEX];
+	struct digest d;
+	int rc = fd < 0 ? fd : digest_fd(fd, &d, NULL);
+
+	if (rc < 0)
+		return kf_err(err, rc, KF_REASON_IO, "read %s: %s", script,
+			      strerror(-rc));
+	digest_hex(&d, hex);
+	if (asprintf(ret, "%s/guest-debian-12-amd64-%.8s.img", config_cache_dir(cfg),
+		     hex) < 0)
+		return no_memory(err);
+	return 0;
+}
+
 /* The guest's image with its keys beside it, made when it is not cached yet. */
 static int guest_image(const struct config *cfg, struct ui *ui, char **ret,
 		       struct kf_error *err)
@@ -96,19 +116,18 @@ static int guest_image(const struct config *cfg, struct ui *ui, char **ret,
 	struct proc_opts opts = {.timeout_ms = GUEST_TIMEOUT_MS,
 				 .inherit_env = true,
 				 .inherit_stdio = true};
+	int rc = place_find_program("controller/vm/debian-guest.sh", "debian-guest.sh",
+				    &script);
 
-	if (asprintf(&image, "%s/guest-debian-12-amd64.img", config_cache_dir(cfg)) < 0)
-		return no_memory(err);
+	if (rc < 0)
+		return kf_err(err, rc, KF_REASON_NOT_FOUND,
+			      "debian-guest.sh, which makes the guest's image, is not "
+			      "installed: %s",
+			      strerror(-rc));
+	rc = image_path(cfg, script, &image, err);
+	if (rc < 0)
+		return rc;
 	if (!fs_exists(AT_FDCWD, image)) {
-		int rc = place_find_program("controller/vm/debian-guest.sh",
-					    "debian-guest.sh", &script);
-
-		if (rc < 0)
-			return kf_err(
-				err, rc, KF_REASON_NOT_FOUND,
-				"debian-guest.sh, which makes the guest's image, is not "
-				"installed: %s",
-				strerror(-rc));
 		ui_note(ui, "making the Debian guest's image, once (a minute or two): %s",
 			image);
 		rc = fs_mkdirs(AT_FDCWD, config_cache_dir(cfg));

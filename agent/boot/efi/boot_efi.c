@@ -511,9 +511,11 @@ static int efi_remove(const struct agent *a, const char *slot, struct kf_error *
 			      e.dir);
 	/* The last slot takes the directory along; otherwise it is not empty. */
 	(void)unlinkat(e.esp.fd, EFIBOOT_DIR, AT_REMOVEDIR);
-	r = fs_sync_dir(e.esp.fd, "EFI");
+	/* All of it, at once: a FAT that loses power between a file's clusters and its
+	 * name has names that lead nowhere. */
+	r = fs_sync_fs(e.esp.fd);
 	if (r < 0)
-		return kf_err(err, r, KF_REASON_IO, "flush %s/EFI: %m", e.esp.path);
+		return kf_err(err, r, KF_REASON_IO, "flush %s: %m", e.esp.path);
 	return 0;
 }
 

@@ -281,7 +281,9 @@ int sdentry_remove(const struct bootdir *d, const char *slot, struct kf_error *e
 		return kf_err(err, r, KF_REASON_IO, "remove %s/%s: %m", d->path, n.dir);
 	/* The last slot takes the directory along; otherwise it is not empty. */
 	(void)unlinkat(d->fd, OURS, AT_REMOVEDIR);
-	r = fs_sync_dir(d->fd, ".");
+	/* All of it, at once: a FAT that loses power between a file's clusters and its
+	 * name has names that lead nowhere. */
+	r = fs_sync_fs(d->fd);
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "flush %s: %m", d->path);
 	return 0;
