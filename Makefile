@@ -96,12 +96,13 @@ build/gen/kferry.pb-c.c: proto/kferry.proto
 build/gen/kferry.pb-c.h: build/gen/kferry.pb-c.c
 
 # Objects are made anew when what is compiled into them changes: compiler, flags, prefix.
-$(O)/flags: FORCE
-	@mkdir -p $(@D)
+$(O)/flags: FORCE | $(O)
 	$(file >$@.new,$(CC) $(CFLAGS) $(HARDEN) $(CPPFLAGS) $(PKG_CFLAGS))
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 .PHONY: FORCE
 FORCE:
+$(O):
+	@mkdir -p $@
 
 $(O)/gen/kferry.pb-c.o: build/gen/kferry.pb-c.c $(O)/flags
 	$(call say,CC,$@)
