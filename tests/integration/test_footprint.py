@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# level: full
 """What the static agent costs a board: its size, its memory idle and while installing 400 MB."""
 
 import pathlib

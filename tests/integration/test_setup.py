@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# level: full
 """board add and board setup over a real sshd, onto a board that is a busybox root."""
 
 import os
