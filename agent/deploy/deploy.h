@@ -2,7 +2,7 @@
 /*
  * Receiving and installing a package: plan, manifest, need, files, install.
  *
- * One deploy at a time: deploy_begin() takes a lock file in the state directory (flock,
+ * One deploy at a time: deploy_begin() locks a file in the state directory (F_OFD_SETLK,
  * so it is gone with its holder) and refuses with KF_REASON_BUSY and the holder's name.
  * Blocking calls are marked [job]: the session runs them on a job thread.
  */

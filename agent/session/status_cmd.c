@@ -53,7 +53,8 @@ static void print_status(const Kferry__Status *m, bool daemon)
 	printf("up           %s\n", text_duration((int64_t)m->uptime_ms, text));
 	printf("known-good   %s\n", or_foreign(m->known_good));
 	printf("default      %s\n", or_foreign(m->default_slot));
-	printf("trial        %s %s\n", trial_text(m->trial), m->trial_slot);
+	printf("trial        %s%s%s\n", trial_text(m->trial), *m->trial_slot ? " " : "",
+	       m->trial_slot);
 	if (m->deadline_left_ms > 0)
 		printf("deadline     in %s\n",
 		       text_duration((int64_t)m->deadline_left_ms, text));

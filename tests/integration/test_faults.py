@@ -153,19 +153,13 @@ class Space(Case):
 
 class Busy(Case):
     def test_second_deploy_gets_busy_and_the_holders_name(self):
-        package = self.package()
-        slow = self.board.dir / "slow"
-        gate = self.board.dir / "gate"
-        os.mkfifo(gate)
-        slow.write_text(f"#!/bin/sh\nread line < {gate}\n")
-        slow.chmod(0o755)
-        self.board.write_config(f"health.checks = {slow}\n")
         link = f"exec:{PROXY} --dribble 2048 --delay 20 {KFERRYD} --root {self.board.root} " \
                "stdio --as alice"
         self.board.write_config(link=link)
         package = self.package(files={"boot/System.map": os.urandom(400000)})
-        first = threading.Thread(
-            target=lambda: self.board.kferry("deploy", "--from", package.file, check=0))
+        result = []
+        first = threading.Thread(target=lambda: result.append(
+            self.board.kferry("deploy", "--from", package.file)))
         first.start()
         wait_for("the first deploy's staging",
                  lambda: any(self.board.state_dir().glob("staging/*/manifest")))
@@ -177,6 +171,7 @@ class Busy(Case):
         self.assertIn("alice", done.err)
         self.board.config_file.write_text(config)
         first.join()
+        self.assertEqual(result[0].returncode, 0, result[0].text)
         self.board.kferry("deploy", "--from", self.board.dir / "other.kferry", check=0)
 
 

@@ -52,8 +52,9 @@ class Ssh(unittest.TestCase):
         package, _ = self.deploy()
         self.assertEqual(self.board.boot_log, ["foreign", package.slot()])
 
-    def test_agents_identity_names_the_holder(self):
-        self.assertIn("scratch", self.board.kferry("board", "info", check=0).text)
+    def test_agent_knows_the_login_by_its_name(self):
+        self.board.kferry("board", "info", check=0)
+        self.assertIn(f'session-start holder="{self.sshd.user} (uid', self.board.agent_log())
 
     def test_exec_status_and_bytes(self):
         data = os.urandom(1 << 20)
