@@ -12,12 +12,10 @@ import os
 import pathlib
 import random
 import re
-import shlex
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
@@ -25,12 +23,10 @@ import unittest
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/lib"))
 import tap  # noqa: E402
+from desk import Desk  # noqa: E402
+from lab import CACHE, LAB  # noqa: E402
 from scratch import SCALE, wait_for  # noqa: E402
 
-KFERRY = pathlib.Path(os.environ.get("KFERRY", TOP / "build/release/kferry"))
-LAB = TOP / "tests/lab"
-CACHE = os.environ.get("KFERRY_CACHE") or os.path.join(
-    os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "kferry")
 RELEASE_GOOD = "-e2e-good"
 RELEASE_BAD = "-e2e-bad"
 NAME = "e2e"
@@ -64,11 +60,9 @@ def debian_kernel():
 class Vm(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="kf-e2e-"))
-        cls.home = cls.dir / "home"
-        cls.config = cls.home / ".config/kferry/config.ini"
-        cls.config.parent.mkdir(parents=True)
-        cls.config.write_text(f"[run]\ndir = {cls.dir}/runs\n")
+        cls.desk = Desk(NAME)
+        cls.dir = cls.desk.dir
+        cls.kferry, cls.on_board, cls.set = cls.desk.kferry, cls.desk.on_board, cls.desk.set
         cls.src = lab_kernel("src")
         cls.obj = lab_kernel("obj")
         cls.kferry("vm", "create", NAME, check=0, timeout=1800)
@@ -86,36 +80,7 @@ class Vm(unittest.TestCase):
         if os.environ.get("KF_KEEP"):
             return
         cls.kferry("vm", "rm", NAME)
-        shutil.rmtree(cls.dir, ignore_errors=True)
-
-    @classmethod
-    def kferry(cls, *args, check=None, timeout=900, cwd=None, stdin=None):
-        env = dict(os.environ, HOME=str(cls.home), KFERRY_CACHE=CACHE,
-                   XDG_CONFIG_HOME=str(cls.home / ".config"),
-                   XDG_DATA_HOME=str(cls.dir / "data"))
-        began = time.monotonic()
-        done = subprocess.run([KFERRY, *map(str, args)], env=env, cwd=cwd or cls.dir,
-                              capture_output=True, timeout=timeout * SCALE, input=stdin,
-                              check=False)
-        done.out = done.stdout.decode(errors="replace")
-        done.err = done.stderr.decode(errors="replace")
-        done.text = done.out + done.err
-        print(f"# kferry {shlex.join(map(str, args))}: {done.returncode}, "
-              f"{time.monotonic() - began:.0f} s", flush=True)
-        for line in done.text.splitlines()[-12:]:
-            print(f"#   {line}", flush=True)
-        if check is not None and done.returncode != check:
-            raise AssertionError(f"exit status {done.returncode}, not {check}\n{done.text}")
-        return done
-
-    @classmethod
-    def set(cls, key, value, general=False):
-        where = () if general else ("-b", NAME)
-        cls.kferry(*where, "config", "set", key, str(value), check=0)
-
-    @classmethod
-    def on_board(cls, *argv, stdin=None):
-        return cls.kferry("exec", "--", *argv, check=0, stdin=stdin)
+        cls.desk.remove()
 
     @classmethod
     def ssh(cls, *words):
@@ -127,18 +92,6 @@ class Vm(unittest.TestCase):
                             "-o", "BatchMode=yes", "-i", got["identity"], "-p", got["port"],
                             f"root@{got['host']}"]
         return [*cls.ssh_argv, *words]
-
-    def running(self):
-        out = self.on_board("cat", "/proc/version", "/proc/sys/kernel/random/boot_id").out
-        return out.splitlines()
-
-    def kernels(self):
-        out = self.kferry("--json", "kernels", "list", check=0).out
-        return json.loads(out.splitlines()[0])["kernels"]
-
-    def last_run(self):
-        result = sorted((self.dir / "runs").glob("*/*/result.json"))[-1]
-        return result.parent, json.loads(result.read_text())
 
     def build_id_of(self, vmlinux):
         out = subprocess.run(["readelf", "-n", vmlinux], capture_output=True, check=True)
@@ -154,12 +107,12 @@ class Vm(unittest.TestCase):
         return Vm.bad
 
     def falls_back(self, *args, cmdline, timeout=1200):
-        before = self.running()[0]
+        before = self.desk.running()[0]
         done = self.kferry("deploy", "--from", self.bad_kernel(), "--cmdline", cmdline, *args,
                            check=1, timeout=timeout)
         self.assertIn("FAIL", done.text)
-        self.assertEqual(self.running()[0], before)
-        directory, result = self.last_run()
+        self.assertEqual(self.desk.running()[0], before)
+        directory, result = self.desk.last_run()
         self.assertEqual(result["verdict"], "FAIL")
         return done, directory
 
@@ -195,12 +148,12 @@ class Vm(unittest.TestCase):
         self.assertTrue(self.on_board("uname", "-r").out.strip().endswith(RELEASE_GOOD))
         notes = self.on_board("cat", "/sys/kernel/notes").stdout
         self.assertIn(bytes.fromhex(self.build_id_of(f"{self.obj}/vmlinux")), notes)
-        directory, _ = self.last_run()
+        directory, _ = self.desk.last_run()
         self.assertIn(RELEASE_GOOD, (directory / "dmesg").read_text())
 
     def test_2_confirmed_kernel_is_the_default_after_a_plain_reboot(self):
         self.kferry("reboot", check=0)
-        self.assertIn(RELEASE_GOOD, self.running()[0])
+        self.assertIn(RELEASE_GOOD, self.desk.running()[0])
         self.assertTrue(self.on_board("modprobe", "dummy").returncode == 0)
 
     def test_3_panic_falls_back_and_its_text_is_kept(self):
@@ -257,7 +210,7 @@ class Vm(unittest.TestCase):
                         check=0)
         release = re.search(r"linux-image-([^_]+)_", deb.name).group(1)
         self.assertEqual(self.on_board("uname", "-r").out.strip(), release)
-        _, run = self.last_run()
+        _, run = self.desk.last_run()
         self.assertEqual(run["verdict"], "PASS")
         self.assertIn("graft", json.dumps(run))
         Vm.deb_release = release
@@ -265,8 +218,8 @@ class Vm(unittest.TestCase):
     def test_7_power_cut_during_install_boots_the_old_kernel(self):
         """QEMU is killed in the middle of a push: the old kernel boots, the retry converges."""
         self.kferry("reboot", check=0)
-        before = self.running()[0]
-        for kernel in self.kernels():
+        before = self.desk.running()[0]
+        for kernel in self.desk.kernels():
             if kernel.get("release") == getattr(Vm, "deb_release", None):
                 self.kferry("kernels", "rm", kernel["id"], check=0)
         deb, push, _ = self.start_deb()
@@ -277,9 +230,9 @@ class Vm(unittest.TestCase):
         os.kill(pid, signal.SIGKILL)
         push.join()
         self.kferry("vm", "up", NAME, check=0, timeout=400)
-        self.assertEqual(self.running()[0], before)
+        self.assertEqual(self.desk.running()[0], before)
         self.kferry("-o", "kernel.initramfs=graft", "deploy", "--from", deb, "--once", check=0)
-        self.assertNotEqual(self.running()[0], before)
+        self.assertNotEqual(self.desk.running()[0], before)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Run unittest cases and print TAP: one `ok`/`not ok` line a test, skips with their reason."""
+"""
+Run unittest cases and print TAP: one `ok`/`not ok` line a test, skips with their reason.
 
+A test marked @level("long") runs in `make check-long` (KF_LEVEL=long) or when it is asked
+for by name; else a line says that it is left to it, and it is not counted.
+"""
+
+import os
 import sys
 import time
 import traceback
@@ -43,13 +49,30 @@ class _Result(unittest.TestResult):
     addFailure = _bad
 
 
+def level(name):
+    def mark(test):
+        test.kf_level = name
+        return test
+    return mark
+
+
+def _left_out(test):
+    method = getattr(test, getattr(test, "_testMethodName", ""), None)
+    return getattr(method, "kf_level", None) == "long" and os.environ.get("KF_LEVEL") != "long"
+
+
 def main():
     """Run the cases of the calling module; arguments select tests by a part of their name."""
     module = sys.modules["__main__"]
     suite = unittest.TestSuite()
     loader = unittest.TestLoader()
     for test in _flatten(loader.loadTestsFromModule(module)):
-        if not sys.argv[1:] or any(word in test.id() for word in sys.argv[1:]):
+        if sys.argv[1:]:
+            if any(word in test.id() for word in sys.argv[1:]):
+                suite.addTest(test)
+        elif _left_out(test):
+            print(f"# {test.id().split('.', 1)[-1]} is left to make check-long")
+        else:
             suite.addTest(test)
     result = _Result()
     suite.run(result)
