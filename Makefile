@@ -3,6 +3,7 @@
 # make                 kferry and kferryd, release build, in build/release/
 # make check           installs what is missing, then runs every test (sanitizers on)
 # make check-fast      the tests that need no virtual machine
+# make check-long      make check, and what takes longer: every fault on every boot chain
 # make demo            a kernel from source to a verdict on a virtual board
 # make agent-static    kferryd as one static binary, for putting on boards
 # make fuzz-smoke      each fuzzer for FUZZ_SECONDS

@@ -47,7 +47,7 @@ build/fuzz/tests/fuzz/controller/%: build/fuzz/tests/fuzz/controller/%.o \
 fuzz-build: $(FUZZ_BIN)
 endif
 
-.PHONY: deps deps-check check check-fast fuzz-smoke format format-check lint demo
+.PHONY: deps deps-check check check-fast check-long fuzz-smoke format format-check lint demo
 deps:
 	$(Q)tests/lab/deps.sh build
 deps-check:
@@ -55,6 +55,8 @@ deps-check:
 
 check: deps-check
 	$(Q)$(MAKE) --no-print-directory check-run LEVEL=full
+check-long: deps-check
+	$(Q)$(MAKE) --no-print-directory check-run LEVEL=long
 check-fast:
 	$(Q)$(MAKE) --no-print-directory check-run LEVEL=fast
 
