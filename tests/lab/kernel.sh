@@ -140,12 +140,14 @@ esac
 
 mkdir -p "$top"
 exec 9>"$top/lock"
-flock -n 9 || { say "another run is building; waiting for it"; flock 9; }
-if ! made; then
+if [ ! -d "$src" ]; then
+	flock -n 9 || { say "another run is unpacking; waiting for it"; flock 9; }
 	rm -rf "$top"/src.tmp.*
 	make_source
-	make_objects
 fi
+exec 9>"$obj.lock"
+flock -n 9 || { say "another run is building; waiting for it"; flock 9; }
+made || make_objects
 if [ ${#locked[@]} -gt 0 ]; then
 	# Not handed down: whoever it leaves behind must not keep the lock.
 	"${locked[@]}" 9>&-
