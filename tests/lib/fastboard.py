@@ -137,11 +137,11 @@ class FastBoard(unittest.TestCase):
                     ("timeout.reboot", "400s"), ("timeout.confirm", "300s")]
         if cls.CHAIN:
             settings.append(("boot.chain", cls.CHAIN))
-        config = cls.desk.home / ".config/kferry/config.ini"
-        with config.open("a") as f:
-            f.write(f"[board]\ndefault = {cls.NAME}\n")
-        for key, value in [*settings, *cls.SETTINGS]:
-            cls.desk.set(key, value)
+        lines = [f"{key.removeprefix('board.')} = {value}"
+                 for key, value in [*settings, *cls.SETTINGS]]
+        with (cls.desk.home / ".config/kferry/config.ini").open("a") as f:
+            f.write("\n".join(["[board]", f"default = {cls.NAME}", f"[board {cls.NAME}]",
+                               *lines, ""]))
 
     # --- power ---------------------------------------------------------------------
 
