@@ -16,6 +16,7 @@ LOADER = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi"
 
 class SystemdBoot(Trials, FastBoard):
     NAME = "sdboot"
+    CUTS = 30
     FSTAB = "/dev/vda1 /boot/efi vfat rw,umask=077 0 0\n"
 
     @classmethod

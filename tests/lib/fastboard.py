@@ -21,7 +21,7 @@ import lab
 import qemu
 import tap
 from desk import Desk
-from scratch import SCALE, wait_for
+from scratch import SCALE
 
 # What a trial's hang takes to be ended, and a trial that nobody confirms.
 WATCHDOG_S = int(15 * max(1, SCALE))
@@ -163,6 +163,8 @@ class FastBoard(unittest.TestCase):
 class Trials:
     """What every boot chain must do."""
 
+    CUTS = 3  # how often the power is cut
+
     def deploy(self, package, *args, **kwargs):
         return self.kferry("deploy", "--from", self.packages / f"{package}.kferry", *args,
                            **kwargs)
@@ -202,7 +204,7 @@ class Trials:
     @tap.level("long")
     def test_5_power_cut_during_a_deploy(self):
         """At random moments; the old kernel boots, and the retry converges."""
-        for _ in range(int(os.environ.get("KF_CUTS", "3"))):
+        for number in range(int(os.environ.get("KF_CUTS", self.CUTS))):
             for kernel in self.desk.kernels():
                 if kernel["id"].startswith("k-"):
                     self.kferry("kernels", "rm", kernel["id"], check=0)
@@ -210,7 +212,7 @@ class Trials:
             push.start()
             moment = random.uniform(0, 8 * max(1, SCALE))
             time.sleep(moment)  # a random moment is what is wanted
-            print(f"# the power goes after {moment:.2f} s", flush=True)
+            print(f"# cut {number + 1}: the power goes after {moment:.2f} s", flush=True)
             self.qemu.cut_power()
             push.join()
             self.power_on()
