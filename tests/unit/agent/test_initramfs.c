@@ -119,10 +119,24 @@ static void grafts_what_the_base_has(void **state)
 	kernel_fini(&b, &s);
 }
 
+/* The header's field, which a 64-bit time_t given to a library that takes 32 bits makes
+ * whatever was in a register. */
+static void assert_no_time(const struct buf *cpio, const char *name)
+{
+	static const size_t head = 110, mtime_at = 6 + 5 * 8;
+	const uint8_t *at = memmem(buf_data(cpio), buf_len(cpio), name, strlen(name) + 1);
+
+	assert_non_null(at);
+	assert_true((size_t)(at - buf_data(cpio)) >= head);
+	assert_memory_equal(at - head, "070701", 6);
+	assert_memory_equal(at - head + mtime_at, "00000000", 8);
+}
+
 static void plain_where_the_kernel_cannot_zstd(void **state)
 {
 	static const char *const old_layout[] = {"lib/modules/6.1.0-old/a/ext4.ko", NULL};
-	_free_ char *names = NULL, *bytes = NULL;
+	_free_ char *names = NULL;
+	_buf_ struct buf bytes = BUF_INIT;
 	struct kf_error err = {0};
 	struct board b;
 	struct slot s;
@@ -137,8 +151,9 @@ static void plain_where_the_kernel_cannot_zstd(void **state)
 	assert_non_null(
 		strstr(names, "\nlib/modules/6.18.0-rc3/kernel/fs/ext4/ext4.ko\n"));
 	assert_null(strstr(names, "usr/"));
-	bytes = get_text(&b, SLOT "initrd");
-	assert_string_not_equal(bytes, "");
+	assert_int_equal(fs_read_file(s.fd, "initrd", 1u << 20, &bytes), 0);
+	assert_no_time(&bytes, "lib/modules/6.18.0-rc3/kernel/fs");
+	assert_no_time(&bytes, "lib/modules/6.18.0-rc3/kernel/fs/ext4/ext4.ko");
 	/* A base that the new kernel could not unpack. */
 	put_base(&b, "gzip", old_layout);
 	assert_int_equal(make(&b, &s, KFERRY__INITRAMFS__INITRAMFS_GRAFT, NULL, &err),
