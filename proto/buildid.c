@@ -133,14 +133,16 @@ static int find_in_table(const struct view *v, const struct table *t, char *hex)
 	for (size_t i = 0; i < count; i++, off += step) {
 		struct view notes = *v;
 		uint64_t at, size, align;
+		size_t entry;
 
 		if (off > v->n || v->n - off < t->entry_size)
 			return -ENOENT;
-		if (get(v, off + t->type_at, 4) != t->note_type)
+		entry = (size_t)off;
+		if (get(v, entry + t->type_at, 4) != t->note_type)
 			continue;
-		at = get(v, off + t->offset_at, word);
-		size = get(v, off + t->size_at, word);
-		align = get(v, off + t->align_at, word);
+		at = get(v, entry + t->offset_at, word);
+		size = get(v, entry + t->size_at, word);
+		align = get(v, entry + t->align_at, word);
 		if (at > v->n || size > v->n - at)
 			continue;
 		notes.p += at;

@@ -11,6 +11,7 @@
  * manifest collects in memory, DATA of the files goes through a bounded pipe to the job;
  * when that is full the connection is not read.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "agent/session/msg.h"
@@ -18,6 +19,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/pipe.h"
+#include "proto/limits.h"
 #include "proto/reason.h"
 
 #define PIPE_SIZE   (1024 * 1024)
@@ -309,7 +311,8 @@ static void plan_done(void *arg, int result)
 		sm_move(&d->sm, D_NEEDING);
 		start_job(d, &need_job);
 	} else {
-		d->manifest.max = d->req->plan_request->manifest_size;
+		assert(d->req->plan_request->manifest_size <= LIMIT_MANIFEST);
+		d->manifest.max = (size_t)d->req->plan_request->manifest_size;
 		sm_move(&d->sm, D_MANIFEST);
 		session_await(d->s);
 	}
