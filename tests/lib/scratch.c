@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
@@ -246,6 +247,14 @@ static char *content(const struct kernel_file *f, size_t *ret_n)
 	return s;
 }
 
+const char *scratch_arch(void)
+{
+	static struct utsname uts;
+
+	assert_int_equal(uname(&uts), 0);
+	return manifest_arch_of_machine(uts.machine);
+}
+
 void kernel_finish(struct kernel *k)
 {
 	_manifest_ struct manifest m = {0};
@@ -254,7 +263,7 @@ void kernel_finish(struct kernel *k)
 
 	banner_of(k, banner);
 	m.release = strdup(k->release);
-	m.arch = strdup(manifest_arch_of_machine("x86_64"));
+	m.arch = strdup(scratch_arch());
 	m.image = strdup("boot/image");
 	m.build_id = strdup(k->build_id);
 	m.banner = strdup(banner);
@@ -361,7 +370,7 @@ void scratch_request(const struct kernel *k, const struct trip *t,
 	ret->manifest_digest.len = DIGEST_SIZE;
 	ret->manifest_size = buf_len(&k->manifest);
 	ret->release = (char *)k->release;
-	ret->arch = (char *)(t->arch ? t->arch : manifest_arch_of_machine("x86_64"));
+	ret->arch = (char *)(t->arch ? t->arch : scratch_arch());
 	ret->board_kind = (char *)(t->kind ? t->kind : "scratch");
 	ret->cmdline = (char *)(t->cmdline ? t->cmdline : "");
 	ret->cmdline_extra = (char *)(t->extra ? t->extra : "");

@@ -73,6 +73,8 @@ ino_t scratch_inode(struct scratch *s, const char *path);
  * that is cut at KERNEL_CUT has the first three files whole and a part of the fourth. */
 #define KERNEL_CUT (190 * 1024)
 void kernel_init(struct kernel *k, const char *release, char seed);
+/* What this machine is, in the manifest's words: what the kernels are for. */
+const char *scratch_arch(void);
 void kernel_finish(struct kernel *k);
 void kernel_fini(struct kernel *k);
 

@@ -307,7 +307,7 @@ static void refused(struct scratch *s, const struct kernel *k, struct trip *t, i
 static void test_refused_at_once(void **state)
 {
 	struct scratch *s = *state;
-	struct trip arch = {.arch = "arm64"}, kind = {.kind = "rpi4"},
+	struct trip arch = {.arch = "riscv"}, kind = {.kind = "rpi4"},
 		    space = {.total_bytes = UINT64_C(1) << 60},
 		    words = {.extra = "-- single"};
 	char longer[LIMIT_CMDLINE];

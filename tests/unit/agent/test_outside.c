@@ -13,6 +13,7 @@
 #include "agent/outside/helper.h"
 #include "proto/base/clock.h"
 #include "proto/reason.h"
+#include "tests/lib/emulated.h"
 #include "tests/unit/agent/scratch.h"
 
 #define SOON_MS 60000
@@ -129,8 +130,17 @@ static void runs_to_the_end(void **state)
 	argv[2] = "sleep 1000";
 	opts.timeout_ms = 50;
 	assert_int_equal(outside_run(&w->b.a, &p, &opts, &status), -ETIMEDOUT);
-	opts.timeout_ms = SOON_MS;
-	argv[0] = "/nonexistent";
+}
+
+static void says_why_it_cannot_start(void **state)
+{
+	struct world *w = *state;
+	const char *argv[] = {"/nonexistent", NULL};
+	const struct outside_program p = {.argv = argv};
+	const struct proc_opts opts = {.timeout_ms = SOON_MS};
+	int status = -1;
+
+	NOT_EMULATED("posix_spawn() does not learn there that the program did not start");
 	assert_int_equal(outside_run(&w->b.a, &p, &opts, &status), -ENOENT);
 	argv[0] = "nonexistent";
 	assert_int_equal(outside_run(&w->b.a, &p, &opts, &status), -ENOENT);
@@ -453,6 +463,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN(runs_to_the_end, without),
 		IN(runs_to_the_end, with_listener),
+		IN(says_why_it_cannot_start, without),
+		IN(says_why_it_cannot_start, with_listener),
 		IN(errors_have_the_same_words, without),
 		IN(errors_have_the_same_words, with_listener),
 		IN(a_long_command_line_arrives, with_listener),
