@@ -5,7 +5,9 @@
 # make check-fast      the tests that need no virtual machine
 # make check-long      make check, and what takes longer: every fault on every boot chain
 # make demo            a kernel from source to a verdict on a virtual board
-# make agent-static    kferryd as one static binary, for putting on boards
+# make agent-static    kferryd as one static binary, for putting on boards; for those of
+#                      another processor with ARCH=arm64 or ARCH=armhf
+# make agents          the static binary for each of them
 # make fuzz-smoke      each fuzzer for FUZZ_SECONDS
 # make format-check lint install uninstall clean
 #
@@ -42,16 +44,16 @@ HARDEN := -fstack-protector-strong -fPIE
 CPPFLAGS += -D_GNU_SOURCE -I. -Ibuild/gen
 CFLAGS ?= -O2 -g
 CFLAGS_ALL = -std=gnu11 $(WARN) $(HARDEN) $(CFLAGS)
-LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now $(SYSROOT_LDFLAGS) $(LDFLAGS)
 
 ifeq ($(VARIANT),release)
 CPPFLAGS += -D_FORTIFY_SOURCE=2
 CPPFLAGS += -DKF_DATADIR='"$(DATADIR)"' -DKF_LIBEXECDIR='"$(LIBEXECDIR)"'
 endif
-ifeq ($(VARIANT),check)
+ifneq ($(filter check check-%,$(VARIANT)),)
 CFLAGS = -O1 -g -fno-omit-frame-pointer
 CPPFLAGS += -DKF_TESTING
-ifneq ($(SAN),none)
+ifeq ($(filter check-% none,$(VARIANT) $(SAN)),)
 CFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=$(SAN)
 endif
@@ -70,6 +72,8 @@ COMMON_LDLIBS = $(shell pkg-config --libs $(COMMON_LIBS)) -lpthread
 # The agent reads initramfs archives member by member, below libarchive's filters.
 AGENT_LDLIBS = $(shell pkg-config --libs zlib liblzma) $(COMMON_LDLIBS)
 CONTROLLER_LDLIBS = $(shell pkg-config --libs $(CONTROLLER_LIBS))
+
+include agent/cross.mk
 
 BASE_SRC := $(wildcard proto/base/*.c)
 PROTO_SRC := $(wildcard proto/*.c)
@@ -105,12 +109,12 @@ FORCE:
 $(O):
 	@mkdir -p $@
 
-$(O)/gen/kferry.pb-c.o: build/gen/kferry.pb-c.c $(O)/flags
+$(O)/gen/kferry.pb-c.o: build/gen/kferry.pb-c.c $(O)/flags | $(SYSROOT)
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 $(HARDEN) $(CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) -w -MMD -MP -c -o $@ $<
 
-$(O)/%.o: %.c $(O)/flags | build/gen/kferry.pb-c.h
+$(O)/%.o: %.c $(O)/flags | build/gen/kferry.pb-c.h $(SYSROOT)
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
@@ -119,8 +123,8 @@ $(O)/kferry: $(CONTROLLER_OBJ) $(COMMON_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(CONTROLLER_LDLIBS) $(COMMON_LDLIBS)
 
-# The static variant has a rule of its own, in agent/static.mk.
-ifneq ($(VARIANT),static)
+# The static variants have a rule of its own, in agent/static.mk.
+ifeq ($(filter static static-%,$(VARIANT)),)
 $(O)/kferryd: $(AGENT_OBJ) $(COMMON_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(AGENT_LDLIBS)

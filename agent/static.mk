@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# kferryd as one static binary, small enough for any board.  libarchive's own
+# kferryd as one static binary, small enough for any board: build/static/kferryd for this
+# machine's processor, build/static-ARCH/kferryd for another.  libarchive's own
 # dependencies are named here because only the readers and writers that the agent
 # registers are linked in.
 
-S := build/static
 STATIC_CFLAGS := -Os -DKF_STATIC -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 STATIC_LDLIBS := -Wl,--start-group -luv_a -lprotobuf-c -larchive -lzstd -lsodium -lz -llzma \
 	-llz4 -lacl -Wl,--end-group -lpthread -ldl -lrt
@@ -16,16 +16,33 @@ STATIC_UNUSED := randombytes_buf sodium_misuse
 STATIC_LDFLAGS := -static -Wl,--gc-sections \
 	$(foreach f,$(STATIC_UNUSED),-Wl,--defsym=$(f)=abort)
 
-ifeq ($(VARIANT),static)
+STRIP ?= strip
+
+ifneq ($(filter static static-%,$(VARIANT)),)
 CFLAGS = $(STATIC_CFLAGS)
 HARDEN = -fstack-protector-strong
-$(S)/kferryd: $(AGENT_OBJ) $(COMMON_OBJ) agent/static.mk
+$(O)/kferryd: $(AGENT_OBJ) $(COMMON_OBJ) agent/static.mk
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(STATIC_LDFLAGS) -o $@.full $(AGENT_OBJ) $(COMMON_OBJ) \
-		$(STATIC_LDLIBS)
-	$(Q)strip -o $@ $@.full
+	$(Q)$(CC) $(CFLAGS) $(STATIC_LDFLAGS) $(SYSROOT_LDFLAGS) -o $@.full $(AGENT_OBJ) \
+		$(COMMON_OBJ) $(STATIC_LDLIBS)
+	$(Q)$(STRIP) -o $@ $@.full
 endif
 
-.PHONY: agent-static
+# Which of these is this machine's own is what its compiler makes.  ARCH counts where make
+# is told it; those who build kernels often have another one in their environment.
+AGENT_ARCHES := amd64 arm64 armhf
+NATIVE = $(foreach a,$(AGENT_ARCHES),$(if $(filter $(firstword $(subst -, ,$(TRIPLET_$(a)))), \
+	$(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))),$(a)))
+WANTED_ARCH = $(if $(filter command%,$(origin ARCH)),$(ARCH))
+static_variant = static$(if $(filter-out $(NATIVE),$(1)),-$(1))
+make_static = $(MAKE) --no-print-directory VARIANT=$(call static_variant,$(1)) \
+	build/$(call static_variant,$(1))/kferryd
+
+.PHONY: agent-static agents
 agent-static:
-	$(Q)$(MAKE) --no-print-directory VARIANT=static build/static/kferryd
+	$(if $(filter-out $(AGENT_ARCHES),$(WANTED_ARCH)),$(error \
+		ARCH=$(WANTED_ARCH) is not known; known are $(AGENT_ARCHES)))
+	+$(Q)$(call make_static,$(WANTED_ARCH))
+# One after the other, so that what fails is seen to belong to which.
+agents:
+	+$(Q)$(foreach a,$(AGENT_ARCHES),$(call make_static,$(a)) &&) true

@@ -4,7 +4,9 @@
 # its side without main.o.  Built in build/check/ (sanitizers), run by tests/run.
 
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
-C := build/check
+# Built for another processor they are in build/check-ARCH/, without sanitizers, and run
+# under an emulator: tests/qemu.
+C := build/check$(CROSS:%=-%)
 UNIT_BIN := $(UNIT_SRC:%.c=$(C)/%)
 TEST_LIB_OBJ := $(patsubst %.c,$(C)/%.o,$(wildcard tests/lib/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c tests/fuzz/controller/fuzz_*.c)
@@ -17,7 +19,7 @@ OURS := $(wildcard proto/*.[ch] proto/base/*.[ch] agent/*.[ch] agent/*/*.[ch] \
 SCRIPTS := $(shell grep -lsE '^\#!(/bin/|/usr/bin/env )(ba|da)?sh' .ci/run $(wildcard tests/* \
 	tests/*/* controller/*/* agent/*/*) 2>/dev/null)
 
-ifeq ($(VARIANT),check)
+ifneq ($(filter check check-%,$(VARIANT)),)
 $(C)/tests/unit/base/%: $(C)/tests/unit/base/%.o $(COMMON_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(COMMON_LDLIBS)
@@ -30,9 +32,10 @@ $(C)/tests/unit/agent/%: $(C)/tests/unit/agent/%.o $(TEST_LIB_OBJ) $(AGENT_LIB_O
 $(C)/tests/unit/controller/%: $(C)/tests/unit/controller/%.o $(CONTROLLER_LIB_OBJ) $(COMMON_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(CONTROLLER_LDLIBS) $(COMMON_LDLIBS)
-.PRECIOUS: $(C)/tests/unit/%.o
-.PHONY: check-build
+.PRECIOUS: $(O)/%.o
+.PHONY: check-build check-build-agent
 check-build: all $(UNIT_BIN)
+check-build-agent: kferryd $(filter-out $(C)/tests/unit/controller/%,$(UNIT_BIN))
 endif
 
 ifeq ($(VARIANT),fuzz)

@@ -6,6 +6,7 @@
 # nothing is run and nothing printed.
 #
 #   deps.sh build    what compiling kferry takes
+#   deps.sh cross    that, and what agents for boards of other processors take
 #   deps.sh check    that, and what all the tests take
 #   deps.sh demo     what `make demo` takes: building, a kernel, a virtual board
 #   deps.sh update   only refresh apt's package index
@@ -15,11 +16,13 @@ set -eu
 build='build-essential pkgconf protobuf-c-compiler protobuf-compiler libprotobuf-c-dev
 	libuv1-dev libarchive-dev libzstd-dev libsodium-dev libssh-dev libinih-dev
 	libjansson-dev libacl1-dev liblz4-dev liblzma-dev zlib1g-dev scdoc'
+cross='gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf mmdebstrap debian-archive-keyring uidmap'
 kernel='flex bison bc libelf-dev libssl-dev cpio kmod rsync python3 xz-utils zstd'
 board='qemu-system-x86 qemu-utils ovmf mmdebstrap debian-archive-keyring gdisk dosfstools
 	mtools e2fsprogs fakeroot uidmap openssh-client'
 tests='libcmocka-dev clang clang-format libclang-rt-14-dev shellcheck strace
-	systemd-boot-efi openssh-server file git tmux busybox-static grub-common'
+	systemd-boot-efi openssh-server file git tmux busybox-static grub-common
+	qemu-user-static'
 
 say() { printf 'deps.sh: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -72,7 +75,8 @@ install_missing() {
 command -v apt-get >/dev/null || die "this installs Debian packages, and there is no apt-get"
 case $1 in
 build) install_missing "$build" ;;
-check) install_missing "$build $kernel $board $tests" ;;
+cross) install_missing "$build $cross" ;;
+check) install_missing "$build $cross $kernel $board $tests" ;;
 demo) install_missing "$build $kernel $board" ;;
 update) update ;;
 *) usage ;;
