@@ -32,9 +32,12 @@ $(C)/tests/unit/agent/%: $(C)/tests/unit/agent/%.o $(TEST_LIB_OBJ) $(AGENT_LIB_O
 $(C)/tests/unit/controller/%: $(C)/tests/unit/controller/%.o $(CONTROLLER_LIB_OBJ) $(COMMON_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(CONTROLLER_LDLIBS) $(COMMON_LDLIBS)
+$(C)/tests/fault/steps: $(C)/tests/fault/steps.o $(AGENT_LIB_OBJ) $(COMMON_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(AGENT_LDLIBS)
 .PRECIOUS: $(O)/%.o
 .PHONY: check-build check-build-agent
-check-build: all $(UNIT_BIN)
+check-build: all $(UNIT_BIN) $(C)/tests/fault/steps
 check-build-agent: kferryd $(filter-out $(C)/tests/unit/controller/%,$(UNIT_BIN))
 endif
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/base/fs.h"
+#include "proto/base/log.h"
 #include "proto/reason.h"
 
 #define COPY_STEP (128u * 1024)
@@ -120,4 +121,23 @@ int bootfile_put(int dirfd, const char *name, int src_fd, const struct digest *w
 		return kf_err(err, r, KF_REASON_IO, "flush the directory of %s: %m",
 			      name);
 	return 0;
+}
+
+void bootfile_tidy(int dirfd, const char *dir)
+{
+	_closedir_ DIR *d = NULL;
+	struct dirent *e;
+	int fd = fs_open_beneath(dirfd, dir, O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd < 0)
+		return;
+	d = fdopendir(fd);
+	if (!d) {
+		close(fd);
+		return;
+	}
+	while ((e = readdir(d)))
+		if (strncmp(e->d_name, FS_TMP_PREFIX, strlen(FS_TMP_PREFIX)) == 0 &&
+		    unlinkat(fd, e->d_name, 0) < 0)
+			log_warn("tidy name=%s error=\"%s\"", e->d_name, strerror(errno));
 }

@@ -20,5 +20,8 @@ int bootfile_has(int dirfd, const char *name, const struct digest *want) _must_c
  */
 int bootfile_put(int dirfd, const char *name, int src_fd, const struct digest *want,
 		 struct kf_error *err) _must_check_;
+/* Remove the temporaries that writes which were cut short left in dirfd/dir.  What cannot
+ * be removed stays for the next time. */
+void bootfile_tidy(int dirfd, const char *dir);
 
 #endif

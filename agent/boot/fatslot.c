@@ -23,6 +23,13 @@ static int rel_of(const char *slot, char dst[static FATSLOT_REL], struct kf_erro
 	return 0;
 }
 
+static void tidy(const struct fatdir *fat, const char *rel)
+{
+	bootfile_tidy(fat->fd, ".");
+	bootfile_tidy(fat->fd, FATSLOT_OURS);
+	bootfile_tidy(fat->fd, rel);
+}
+
 int fatslot_open(const struct fatdir *fat, const char *slot, const char *entry,
 		 struct fatslot *ret, struct kf_error *err)
 {
@@ -32,6 +39,7 @@ int fatslot_open(const struct fatdir *fat, const char *slot, const char *entry,
 	r = rel_of(slot, f.rel, err);
 	if (r < 0)
 		return r;
+	tidy(fat, f.rel);
 	r = fs_mkdirs(fat->fd, f.rel);
 	if (r == 0)
 		r = fs_sync_dir(fat->fd, FATSLOT_OURS);
@@ -209,6 +217,7 @@ int fatslot_remove(const struct fatdir *fat, const char *slot, const char *entry
 	r = rel_of(slot, rel, err);
 	if (r < 0)
 		return r;
+	tidy(fat, rel);
 	dir = fs_open_dir(fat->fd, rel);
 	if (dir >= 0)
 		r = drop(dir, entry);

@@ -2,11 +2,12 @@
 /*
  * Run a program and make its N-th change of the disk the last one, or one that fails.
  *
- *	inject -r DIR -l LOG [-n N (-k | -e ERRNO)] -- PROGRAM [ARGUMENT...]
+ *	inject -r DIR -l LOG [-n N (-k | -e ERRNO [-s])] -- PROGRAM [ARGUMENT...]
  *
  * Counted are, over all threads, the system calls that change something below DIR; each
  * is written to LOG ("17 renameat PATH").  -k kills the process before call N is made,
- * -e lets the call fail with that errno.  Children of the program run untouched.
+ * -e lets the call fail with that errno, and with -s all that come after it, as a disk
+ * does that has become read-only.  Children of the program run untouched.
  * SIGTERM and SIGINT are passed on, SIGUSR1 as SIGKILL.
  *
  * strace(1) can do the same but for one thing: it counts per thread and per call, and
@@ -72,7 +73,7 @@ static struct {
 	const char *root;
 	FILE *log;
 	long at; /* 0: only count */
-	bool kill;
+	bool kill, sticky;
 	int error;
 
 	pid_t pid;
@@ -215,7 +216,7 @@ static void on_entry(struct task *t, const struct __ptrace_syscall_info *info)
 		g.count++;
 		fprintf(g.log, "%ld %s %s\n", g.count, calls[i].name, where);
 		fflush(g.log);
-		if (g.count != g.at)
+		if (g.count != g.at && !(g.sticky && g.at && g.count > g.at))
 			return;
 		fprintf(g.log, "injected\n");
 		fflush(g.log);
@@ -324,7 +325,7 @@ int main(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+r:l:n:ke:")) >= 0) {
+	while ((c = getopt(argc, argv, "+r:l:n:ke:s")) >= 0) {
 		if (c == 'r')
 			g.root = optarg;
 		else if (c == 'l')
@@ -333,14 +334,17 @@ int main(int argc, char **argv)
 			g.at = strtol(optarg, NULL, 10);
 		else if (c == 'k')
 			g.kill = true;
+		else if (c == 's')
+			g.sticky = true;
 		else if (c == 'e')
 			g.error = (int)strtol(optarg, NULL, 10);
 		else
 			return STATUS_USAGE;
 	}
 	if (!g.root || !g.log || optind >= argc || (g.at && !g.kill && !g.error)) {
-		fprintf(stderr, "usage: inject -r DIR -l LOG [-n N (-k | -e ERRNO)] -- "
-				"PROGRAM [ARGUMENT...]\n");
+		fprintf(stderr,
+			"usage: inject -r DIR -l LOG [-n N (-k | -e ERRNO [-s])] -- "
+			"PROGRAM [ARGUMENT...]\n");
 		return STATUS_USAGE;
 	}
 	start(argv + optind);

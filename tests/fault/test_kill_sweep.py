@@ -13,7 +13,6 @@ KF_SWEEP_AT="kill 2 17" (or "ENOSPC 1 40") tries that one: agent 1 installs and 
 is the one after the reboot.
 """
 
-import errno
 import os
 import pathlib
 import signal
@@ -26,28 +25,14 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import tap  # noqa: E402
+import injector  # noqa: E402
 import scratch  # noqa: E402
 from scratch import TOP, Board, Package, digest, wait_for  # noqa: E402
 
 POINTS = os.environ.get("KF_SWEEP", "48")
 WORKERS = 3
 ERRORS = ("ENOSPC", "EIO", "EROFS")
-INJECT = None
 os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
-
-
-def build_inject(where):
-    """The injector, or why there is none."""
-    global INJECT
-    INJECT = pathlib.Path(where) / "inject"
-    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-Wall",
-                    "-o", INJECT, TOP / "tests/fault/inject.c"], check=True)
-    log = pathlib.Path(where) / "probe"
-    probe = subprocess.run([INJECT, "-r", where, "-l", log, "-n", "1", "-e", str(errno.EIO), "--",
-                            "/bin/mkdir", f"{where}/made"], stderr=subprocess.PIPE, check=False)
-    if probe.returncode != 1 or "injected" not in log.read_text():
-        return "system calls cannot be injected here: " + probe.stderr.decode().strip()
-    return None
 
 
 class Point:
@@ -58,11 +43,6 @@ class Point:
 
     def __str__(self):
         return f"{self.how} {self.agent} {self.at}"
-
-    def args(self):
-        if self.how == "kill":
-            return ["-n", str(self.at), "-k"]
-        return ["-n", str(self.at), "-e", str(getattr(errno, self.how))]
 
 
 class SweepBoard(Board):
@@ -87,13 +67,10 @@ class SweepBoard(Board):
         self.wrap = []
         self.started += 1
         if self.point and self.started <= 2:
-            log = self.dir / f"inject-{self.started}"
-            log.unlink(missing_ok=True)
-            self.logs[self.started] = log
-            self.wrap = [INJECT, "-r", self.root, "-l", log]
-            if self.point.agent == self.started:
-                self.wrap += self.point.args()
-            self.wrap += ["--"]
+            log = self.logs[self.started] = self.dir / f"inject-{self.started}"
+            here = self.point.agent == self.started
+            self.wrap = injector.argv(self.root, log, self.point.at if here else 0,
+                                      self.point.how)
         try:
             super().start_agent()
         except AssertionError:
@@ -111,14 +88,12 @@ class SweepBoard(Board):
         super().kill_agent(sig)
 
     def count(self, agent):
-        lines = self.logs[agent].read_text().splitlines()
-        return sum(line != "injected" for line in lines)
+        return injector.count(self.logs[agent])
 
     def injected(self):
         """The call that was, or None."""
         log = self.logs.get(self.point.agent) if self.point else None
-        lines = log.read_text().splitlines() if log and log.exists() else []
-        return lines[lines.index("injected") - 1] if "injected" in lines else None
+        return injector.injected(log) if log else None
 
     def killed(self):
         return self.point and self.point.how == "kill" and self.injected()
@@ -326,7 +301,7 @@ class Sweep(unittest.TestCase):
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as room:
-        why = build_inject(room)
+        why = injector.build(room)
         if why:
             print(why)
             sys.exit(77)

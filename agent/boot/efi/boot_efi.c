@@ -212,6 +212,7 @@ static int put_files(struct efi *e, const struct slot *s, const struct bootslot 
 	_close_ int fd = -1;
 	int r;
 
+	bootfile_tidy(e->esp.fd, e->dir);
 	r = fs_mkdirs(e->esp.fd, e->dir);
 	if (r == 0)
 		r = fs_sync_dir(e->esp.fd, EFIBOOT_DIR);

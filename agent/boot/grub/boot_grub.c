@@ -142,6 +142,13 @@ static int drop_entry(const struct grubdir *g, const char *dir, struct kf_error 
 	return 0;
 }
 
+static void tidy(const struct grubdir *g, const char *dir)
+{
+	bootfile_tidy(g->fd, ".");
+	bootfile_tidy(g->fd, OURS);
+	bootfile_tidy(g->fd, dir);
+}
+
 static int put_files(const struct grubdir *g, const char *dir, const struct bootslot *b,
 		     struct kf_error *err)
 {
@@ -153,6 +160,7 @@ static int put_files(const struct grubdir *g, const char *dir, const struct boot
 		where = NULL;
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "stage a slot: %m");
 	}
+	tidy(g, dir);
 	r = fs_mkdirs(g->fd, dir);
 	if (r == 0)
 		r = fs_sync_dir(g->fd, OURS);
@@ -450,6 +458,8 @@ static int grub_remove(const struct agent *a, const char *slot, struct kf_error 
 	r = slot_dir(slot, dir, err);
 	if (r == 0)
 		r = grubdir_open(a, &g, err);
+	if (r == 0)
+		tidy(&g, dir);
 	if (r == 0)
 		r = forget(&g, slot, err);
 	if (r == 0)

@@ -285,6 +285,23 @@ static int rpi_commit(const struct agent *a, const char *slot, struct kf_error *
 	return fatfile_write(&b.fat, CONFIG, buf_data(&config), buf_len(&config), err);
 }
 
+/* The last slot takes the copy of config.txt along, once that is the same again. */
+static int drop_copy(const struct rpiboard *b, struct kf_error *err)
+{
+	_buf_ struct buf config = BUF_INIT, good = BUF_INIT;
+	int r;
+
+	if (fs_exists(b->fat.fd, FATSLOT_OURS) || !fs_exists(b->fat.fd, GOOD))
+		return 0;
+	r = read_config(&b->fat, CONFIG, &config, err);
+	if (r == 0)
+		r = read_config(&b->fat, GOOD, &good, err);
+	if (r < 0 || buf_len(&config) == 0 || buf_len(&config) != buf_len(&good) ||
+	    memcmp(buf_data(&config), buf_data(&good), buf_len(&good)) != 0)
+		return r;
+	return fatfile_remove(&b->fat, GOOD, err);
+}
+
 static int rpi_remove(const struct agent *a, const char *slot, struct kf_error *err)
 {
 	_rpiboard_ struct rpiboard b = {.fat.fd = -1, .vcio.fd = -1};
@@ -300,7 +317,9 @@ static int rpi_remove(const struct agent *a, const char *slot, struct kf_error *
 	if (r == 0 && rpicfg_slot(buf_data(&b.config), buf_len(&b.config), id) == 0 &&
 	    strcmp(id, slot) == 0)
 		r = restore_config(&b, err);
-	return r < 0 ? r : fatslot_remove(&b.fat, slot, RPISLOT_ENTRY, err);
+	if (r == 0)
+		r = fatslot_remove(&b.fat, slot, RPISLOT_ENTRY, err);
+	return r < 0 ? r : drop_copy(&b, err);
 }
 
 static int path_on(const struct fatdir *fat, const char *dir, const char *name,

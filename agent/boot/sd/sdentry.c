@@ -142,6 +142,8 @@ static int put_files(const struct bootdir *d, const struct slot *s, const struct
 			return kf_err(err, r, KF_REASON_IO,
 				      "read the initramfs of slot %s: %m", s->id);
 	}
+	bootfile_tidy(d->fd, ENTRIES);
+	bootfile_tidy(d->fd, n->dir);
 	r = fs_mkdirs(d->fd, n->dir);
 	if (r == 0)
 		r = fs_sync_dir(d->fd, OURS);
@@ -273,6 +275,7 @@ int sdentry_remove(const struct bootdir *d, const char *slot, struct kf_error *e
 	r = names_of(slot, &n, err);
 	if (r < 0)
 		return r;
+	bootfile_tidy(d->fd, ENTRIES);
 	r = remove_entry(d, n.entry, err);
 	if (r < 0)
 		return r;

@@ -370,7 +370,9 @@ static void removes_all_of_a_slot(void **state)
 	grub_board(&b);
 	put_text(&b, GRUB "custom.cfg", MINE);
 	slot_make(&b, &s, "MZ kernel");
+	put_text(&b, GRUB ".kf-tmp-0123456789abcdef", "cut off");
 	assert_int_equal(c->remove(&b.a, s.id, &err), 0);
+	assert_false(fs_exists(b.fd, GRUB ".kf-tmp-0123456789abcdef"));
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), 0);
 	put_text(&b, OURS "k-00000000/linux", "another slot's");
 	assert_int_equal(c->arm(&b.a, s.id, &err), 0);

@@ -341,6 +341,14 @@ static void commits_and_goes_back(void **state)
 	assert_int_equal(c->commit(&b.a, s.id, &err), -ENOENT);
 	assert_int_equal(c->commit(&b.a, FOREIGN, &err), 0);
 	assert_file(&b, FAT "config.txt", CONFIG);
+	/* The last slot takes the copy along, but not one that says something else. */
+	put_text(&b, FAT "config.txt", CONFIG "dtoverlay=x\n");
+	assert_int_equal(c->remove(&b.a, s.id, &err), 0);
+	assert_file(&b, FAT "config.txt.good", CONFIG);
+	put_text(&b, FAT "config.txt", CONFIG);
+	assert_int_equal(c->remove(&b.a, s.id, &err), 0);
+	assert_false(fs_exists(b.fd, FAT "config.txt.good"));
+	assert_file(&b, FAT "config.txt", CONFIG);
 	slot_drop(&s);
 	board_fini(&b);
 }

@@ -302,7 +302,9 @@ static void removes_all_of_a_slot(void **state)
 	(void)state;
 	sd_board(&b);
 	slot_make(&b, &s, "MZ kernel");
+	put_text(&b, ESP "loader/entries/.kf-tmp-0123456789abcdef", "cut off");
 	assert_int_equal(c->remove(&b.a, s.id, &err), 0);
+	assert_false(fs_exists(b.fd, ESP "loader/entries/.kf-tmp-0123456789abcdef"));
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), 0);
 	assert_int_equal(c->arm(&b.a, s.id, &err), 0);
 	put_var(&b, EFIVAR_LOADER("LoaderEntryDefault"), "m-6.1.0.conf");

@@ -81,6 +81,33 @@ static void a_change_takes_the_entry_first(void **state)
 	board_fini(&b);
 }
 
+/* What a write that was cut off left, which nobody else would remove. */
+static void removes_temporaries_of_its_own(void **state)
+{
+	_fatslot_ struct fatslot f = {.dir = -1};
+	struct fatdir fat = {.path = (char *)"/fat"};
+	struct kf_error err = {0};
+	struct board b;
+
+	(void)state;
+	board_init(&b);
+	put_text(&b, "fat/.kf-tmp-0123456789abcdef", "half a config.txt");
+	put_text(&b, "fat/.kf-other", "somebody else's");
+	put_text(&b, "fat/kferry/.kf-tmp-1", "half a flag");
+	put_text(&b, "fat/kferry/" TEST_SLOT "/.kf-tmp-kernel8.img", "half a kernel");
+	fat.fd = fs_open_dir(b.fd, "fat");
+	assert_int_equal(fatslot_open(&fat, TEST_SLOT, "e", &f, &err), 0);
+	assert_false(fs_exists(b.fd, "fat/.kf-tmp-0123456789abcdef"));
+	assert_false(fs_exists(b.fd, "fat/kferry/.kf-tmp-1"));
+	assert_false(fs_exists(b.fd, "fat/kferry/" TEST_SLOT "/.kf-tmp-kernel8.img"));
+	put_text(&b, "fat/kferry/.kf-tmp-2", "half a flag");
+	assert_int_equal(fatslot_remove(&fat, TEST_SLOT, "e", &err), 0);
+	assert_false(fs_exists(b.fd, "fat/kferry"));
+	assert_true(fs_exists(b.fd, "fat/.kf-other"));
+	close(fat.fd);
+	board_fini(&b);
+}
+
 /* Needs to mount a small tmpfs; skipped where that is not allowed. */
 static void says_when_it_is_full(void **state)
 {
@@ -114,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_one_sector_in_place),
 		cmocka_unit_test(a_change_takes_the_entry_first),
+		cmocka_unit_test(removes_temporaries_of_its_own),
 		cmocka_unit_test(says_when_it_is_full),
 	};
 
