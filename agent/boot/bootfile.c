@@ -141,3 +141,11 @@ void bootfile_tidy(int dirfd, const char *dir)
 		    unlinkat(fd, e->d_name, 0) < 0)
 			log_warn("tidy name=%s error=\"%s\"", e->d_name, strerror(errno));
 }
+
+int bootfile_drop_empty(int dirfd, const char *dir)
+{
+	if (unlinkat(dirfd, dir, AT_REMOVEDIR) == 0 || errno == ENOENT ||
+	    errno == ENOTEMPTY || errno == EEXIST)
+		return 0;
+	return -errno;
+}

@@ -23,5 +23,7 @@ int bootfile_put(int dirfd, const char *name, int src_fd, const struct digest *w
 /* Remove the temporaries that writes which were cut short left in dirfd/dir.  What cannot
  * be removed stays for the next time. */
 void bootfile_tidy(int dirfd, const char *dir);
+/* Remove dirfd/dir if nothing is in it; 0 also when it is not there or not empty. */
+int bootfile_drop_empty(int dirfd, const char *dir) _must_check_;
 
 #endif

@@ -223,13 +223,13 @@ int fatslot_remove(const struct fatdir *fat, const char *slot, const char *entry
 		r = drop(dir, entry);
 	if (r == 0)
 		r = fs_remove_tree(fat->fd, rel);
-	if (r == 0) {
-		/* The last slot takes the directory along; otherwise it is not empty. */
-		(void)unlinkat(fat->fd, FATSLOT_OURS, AT_REMOVEDIR);
-		/* All of it, at once: a FAT that loses power between a file's clusters
-		 * and its name has names that lead nowhere. */
+	/* The last slot takes the directory along. */
+	if (r == 0)
+		r = bootfile_drop_empty(fat->fd, FATSLOT_OURS);
+	/* All of it, at once: a FAT that loses power between a file's clusters and its
+	 * name has names that lead nowhere. */
+	if (r == 0)
 		r = fs_sync_fs(fat->fd);
-	}
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "remove %s/%s: %m", fat->path, rel);
 	return 0;

@@ -2,12 +2,21 @@
 /*
  * Run a program and make its N-th change of the disk the last one, or one that fails.
  *
- *	inject -r DIR -l LOG [-n N (-k | -e ERRNO [-s])] -- PROGRAM [ARGUMENT...]
+ *	inject -r DIR -l LOG [-t TRACE] [-n N (-k | -e ERRNO [-s])] -- PROGRAM
+ *		[ARGUMENT...]
  *
  * Counted are, over all threads, the system calls that change something below DIR; each
  * is written to LOG ("17 renameat PATH").  -k kills the process before call N is made,
  * -e lets the call fail with that errno, and with -s all that come after it, as a disk
  * does that has become read-only.  Children of the program run untouched.
+ *
+ * TRACE gets what the calls that succeeded did, for a model of what a power cut leaves of
+ * it: one line each, fields apart by tabs, paths below DIR, data in hex:
+ *
+ *	create PATH INODE	mkdir PATH INODE	symlink PATH TARGET
+ *	write INODE OFFSET DATA	truncate INODE SIZE	rename FROM TO	link FROM TO
+ *	unlink PATH	rmdir PATH	fsync INODE	syncfs PATH	checkpoint PATH
+ *
  * SIGTERM and SIGINT are passed on, SIGUSR1 as SIGKILL.
  *
  * strace(1) can do the same but for one thing: it counts per thread and per call, and
@@ -22,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -52,26 +62,38 @@ static const struct call {
 	{                                                                                \
 #n, SYS_##n, 0, 1, -1, fl, h                                             \
 	}
-	BY_FD(write, 0),	  BY_FD(pwrite64, 0),	     BY_FD(fsync, 0),
-	BY_FD(fdatasync, 0),	  BY_FD(syncfs, 0),	     BY_FD(ftruncate, 0),
-	BY_FD(fchmod, 0),	  BY_FD(copy_file_range, 2), BY_PATH(renameat, 2, 3),
-	BY_PATH(renameat2, 2, 3), BY_PATH(unlinkat, 0, 1),   BY_PATH(mkdirat, 0, 1),
-	BY_PATH(linkat, 2, 3),	  BY_PATH(symlinkat, 1, 2),  CREATING(openat, 2, -1),
-	CREATING(openat2, -1, 2),
+	BY_FD(write, 0),	 BY_FD(pwrite64, 0),	   BY_FD(fsync, 0),
+	BY_FD(fdatasync, 0),	 BY_FD(syncfs, 0),	   BY_FD(ftruncate, 0),
+	BY_FD(ioctl, 0),	 BY_FD(fchmod, 0),	   BY_FD(copy_file_range, 2),
+	BY_PATH(renameat, 2, 3), BY_PATH(renameat2, 2, 3), BY_PATH(unlinkat, 0, 1),
+	BY_PATH(mkdirat, 0, 1),	 BY_PATH(linkat, 2, 3),	   BY_PATH(symlinkat, 1, 2),
+	CREATING(openat, 2, -1), CREATING(openat2, -1, 2),
 #ifdef SYS_rename
-	BY_PATH(rename, -1, 1),	  BY_PATH(unlink, -1, 0),    BY_PATH(mkdir, -1, 0),
-	BY_PATH(link, -1, 1),	  BY_PATH(symlink, -1, 1),
+	BY_PATH(rename, -1, 1),	 BY_PATH(unlink, -1, 0),   BY_PATH(mkdir, -1, 0),
+	BY_PATH(link, -1, 1),	 BY_PATH(symlink, -1, 1),
 #endif
+};
+
+#define PATH_SIZE  4096
+#define CHECKPOINT 0x4004662b /* EXT4_IOC_CHECKPOINT */
+
+/* A call that was let through, and what has to be known of it from before. */
+struct pending {
+	const struct call *call; /* NULL: none */
+	uint64_t args[6];
+	char where[PATH_SIZE], from[PATH_SIZE];
+	bool existed, truncates;
 };
 
 struct task {
 	pid_t tid;
 	int error; /* to be returned at the exit of its system call */
+	struct pending *pending;
 };
 
 static struct {
 	const char *root;
-	FILE *log;
+	FILE *log, *trace;
 	long at; /* 0: only count */
 	bool kill, sticky;
 	int error;
@@ -160,8 +182,153 @@ static bool matters(const struct call *c, const uint64_t *args, char *where, siz
 				sizeof(dir));
 		snprintf(where, size, "%s%s%s", dir, name[0] == '/' ? "" : "/", name);
 	}
+	if (c->nr == SYS_ioctl && args[1] != CHECKPOINT)
+		return false;
 	return strncmp(where, g.root, strlen(g.root)) == 0 && creates(c, args);
 }
+
+/* --- the trace -------------------------------------------------------------------- */
+
+static bool is(const struct pending *p, const char *name)
+{
+	return strncmp(p->call->name, name, strlen(name)) == 0;
+}
+
+static const char *rel(const char *path)
+{
+	size_t n = strlen(g.root);
+
+	return strncmp(path, g.root, n) == 0 ? path + n + strspn(path + n, "/") : path;
+}
+
+/* The path that a name in the arguments at dir and path has. */
+static void arg_path(const uint64_t *args, int dir, int path, char *dst)
+{
+	char at[2048] = "", name[1024];
+
+	read_string(args[path], name, sizeof(name));
+	if (name[0] != '/')
+		fd_path(dir < 0 ? AT_FDCWD : (int)args[dir], at, sizeof(at));
+	snprintf(dst, PATH_SIZE, "%s%s%s", at, name[0] == '/' ? "" : "/", name);
+}
+
+static void remember(struct task *t, const struct call *c, const uint64_t *args,
+		     const char *where)
+{
+	struct pending *p = t->pending;
+	uint64_t flags = 0;
+	struct stat st;
+
+	if (!p)
+		p = t->pending = calloc(1, sizeof(*p));
+	if (!p)
+		die("remember a call");
+	p->call = c;
+	memcpy(p->args, args, sizeof(p->args));
+	snprintf(p->where, sizeof(p->where), "%s", where);
+	p->existed = lstat(where, &st) == 0;
+	if (is(p, "rename") || is(p, "link"))
+		arg_path(args, c->dir < 0 ? -1 : 0, c->dir < 0 ? 0 : 1, p->from);
+	else if (is(p, "symlink"))
+		read_string(args[0], p->from, sizeof(p->from));
+	if (c->flags >= 0)
+		flags = args[c->flags];
+	else if (c->how >= 0 && !read_mem(args[c->how], &flags, sizeof(flags)))
+		flags = 0;
+	p->truncates = flags & O_TRUNC;
+}
+
+static unsigned long long inode_of(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 ? (unsigned long long)st.st_ino : 0;
+}
+
+static unsigned long long inode_of_fd(int fd)
+{
+	char link[64];
+	struct stat st;
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)g.pid, fd);
+	return stat(link, &st) == 0 ? (unsigned long long)st.st_ino : 0;
+}
+
+static long long position(int fd)
+{
+	char path[64];
+	long long pos = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)g.pid, fd);
+	f = fopen(path, "re");
+	if (!f || fscanf(f, "pos: %lld", &pos) != 1)
+		die("read a file's position");
+	fclose(f);
+	return pos;
+}
+
+/* As it is in the file now: the program stands still. */
+static void trace_write(const struct pending *p, long long n)
+{
+	int fd = (int)p->args[p->call->fd], in;
+	uint8_t *data = malloc((size_t)n + 1);
+	long long at;
+	char link[64];
+
+	at = is(p, "pwrite") ? (long long)p->args[3] : position(fd) - n;
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)g.pid, fd);
+	in = open(link, O_RDONLY | O_CLOEXEC);
+	if (!data || in < 0 || pread(in, data, (size_t)n, at) != n)
+		die("read back what was written");
+	close(in);
+	fprintf(g.trace, "write\t%llu\t%lld\t", inode_of_fd(fd), at);
+	for (long long i = 0; i < n; i++)
+		fprintf(g.trace, "%02x", data[i]);
+	fputc('\n', g.trace);
+	free(data);
+}
+
+static void trace_open(const struct pending *p)
+{
+	if (!p->existed)
+		fprintf(g.trace, "create\t%s\t%llu\n", rel(p->where), inode_of(p->where));
+	else if (p->truncates)
+		fprintf(g.trace, "truncate\t%llu\t0\n", inode_of(p->where));
+}
+
+static void trace_call(const struct pending *p, long long result)
+{
+	int fd = p->call->fd >= 0 ? (int)p->args[p->call->fd] : -1;
+	const char *where = rel(p->where);
+
+	if (is(p, "open"))
+		trace_open(p);
+	else if (is(p, "write") || is(p, "pwrite") || is(p, "copy_file"))
+		trace_write(p, result);
+	else if (is(p, "ftruncate"))
+		fprintf(g.trace, "truncate\t%llu\t%llu\n", inode_of_fd(fd),
+			(unsigned long long)p->args[1]);
+	else if (is(p, "fsync") || is(p, "fdatasync"))
+		fprintf(g.trace, "fsync\t%llu\n", inode_of_fd(fd));
+	else if (is(p, "syncfs") || is(p, "ioctl"))
+		fprintf(g.trace, "%s\t%s\n", is(p, "ioctl") ? "checkpoint" : "syncfs",
+			where);
+	else if (is(p, "mkdir"))
+		fprintf(g.trace, "mkdir\t%s\t%llu\n", where, inode_of(p->where));
+	else if (is(p, "unlinkat"))
+		fprintf(g.trace, "%s\t%s\n",
+			p->args[2] & AT_REMOVEDIR ? "rmdir" : "unlink", where);
+	else if (is(p, "unlink"))
+		fprintf(g.trace, "unlink\t%s\n", where);
+	else if (is(p, "symlink"))
+		fprintf(g.trace, "symlink\t%s\t%s\n", where, p->from);
+	else if (is(p, "rename") || is(p, "link"))
+		fprintf(g.trace, "%s\t%s\t%s\n", is(p, "link") ? "link" : "rename",
+			rel(p->from), where);
+}
+
+/* --- injection -------------------------------------------------------------------- */
 
 #ifdef __x86_64__
 static void skip_call(pid_t tid)
@@ -213,6 +380,8 @@ static void on_entry(struct task *t, const struct __ptrace_syscall_info *info)
 		memcpy(args, info->entry.args, sizeof(args));
 		if (!matters(&calls[i], args, where, sizeof(where)))
 			return;
+		if (g.trace)
+			remember(t, &calls[i], args, where);
 		g.count++;
 		fprintf(g.log, "%ld %s %s\n", g.count, calls[i].name, where);
 		fflush(g.log);
@@ -236,6 +405,12 @@ static void on_syscall(struct task *t)
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) <= 0)
 		return;
+	if (info.op == PTRACE_SYSCALL_INFO_EXIT && t->pending && t->pending->call) {
+		/* Whether the file system can do it is not the question. */
+		if (!info.exit.is_error || is(t->pending, "ioctl"))
+			trace_call(t->pending, info.exit.rval);
+		t->pending->call = NULL;
+	}
 	if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
 		on_entry(t, &info);
 	} else if (info.op == PTRACE_SYSCALL_INFO_EXIT && t->error) {
@@ -325,11 +500,13 @@ int main(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+r:l:n:ke:s")) >= 0) {
+	while ((c = getopt(argc, argv, "+r:l:t:n:ke:s")) >= 0) {
 		if (c == 'r')
 			g.root = optarg;
 		else if (c == 'l')
 			g.log = fopen(optarg, "we");
+		else if (c == 't')
+			g.trace = fopen(optarg, "we");
 		else if (c == 'n')
 			g.at = strtol(optarg, NULL, 10);
 		else if (c == 'k')
@@ -342,9 +519,9 @@ int main(int argc, char **argv)
 			return STATUS_USAGE;
 	}
 	if (!g.root || !g.log || optind >= argc || (g.at && !g.kill && !g.error)) {
-		fprintf(stderr,
-			"usage: inject -r DIR -l LOG [-n N (-k | -e ERRNO [-s])] -- "
-			"PROGRAM [ARGUMENT...]\n");
+		fprintf(stderr, "usage: inject -r DIR -l LOG [-t TRACE] [-n N (-k | -e "
+				"ERRNO [-s])] -- "
+				"PROGRAM [ARGUMENT...]\n");
 		return STATUS_USAGE;
 	}
 	start(argv + optind);

@@ -220,6 +220,9 @@ class ChainBoard:
             for name in names:
                 path = os.path.join(at, name)
                 rel = os.path.relpath(path, self.root)
+                # A variable that is still being written is none.
+                if rel.startswith(VARS + ".kf-tmp-"):
+                    continue
                 if not rel.startswith(skip):
                     with open(path, "rb") as f:
                         out[rel] = f.read()
@@ -291,7 +294,10 @@ class ChainBoard:
 
     def state(self):
         """The state's lines as a dictionary; slots: {id: state}."""
-        raw = (self.root / "var/lib/kferry/state").read_bytes()
+        where = self.root / "var/lib/kferry/state"
+        if not where.exists():
+            return {"slots": {}, "default": "foreign", "known-good": "foreign"}
+        raw = where.read_bytes()
         body, last = raw[:raw.rindex(b"digest ")], raw[raw.rindex(b"digest "):]
         assert last == f"digest {scratch.digest(body)}\n".encode(), "the state's digest is wrong"
         state = {"slots": {}}

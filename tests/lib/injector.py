@@ -26,10 +26,12 @@ def build(where):
     return None
 
 
-def argv(root, log, at=0, how="kill"):
+def argv(root, log, at=0, how="kill", trace=None):
     """What goes in front of a program: `at` 0 only counts.  EROFS stays, once it came."""
     pathlib.Path(log).unlink(missing_ok=True)
     out = [PROGRAM, "-r", root, "-l", log]
+    if trace:
+        out += ["-t", trace]
     if at:
         out += ["-n", str(at)]
         out += ["-k"] if how == "kill" else ["-e", str(getattr(errno, how))]

@@ -507,11 +507,12 @@ static int efi_remove(const struct agent *a, const char *slot, struct kf_error *
 	if (r < 0)
 		return r;
 	r = fs_remove_tree(e.esp.fd, e.dir);
+	/* The last slot takes the directory along. */
+	if (r == 0)
+		r = bootfile_drop_empty(e.esp.fd, EFIBOOT_DIR);
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "remove %s/%s: %m", e.esp.path,
 			      e.dir);
-	/* The last slot takes the directory along; otherwise it is not empty. */
-	(void)unlinkat(e.esp.fd, EFIBOOT_DIR, AT_REMOVEDIR);
 	/* All of it, at once: a FAT that loses power between a file's clusters and its
 	 * name has names that lead nowhere. */
 	r = fs_sync_fs(e.esp.fd);

@@ -87,12 +87,7 @@ static int write_once(int fd, const struct buf *b)
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	if ((size_t)n != buf_len(b))
-		return -EIO;
-	/* efivarfs replaces the whole value by itself; a plain file keeps its tail. */
-	if (!on_efivarfs(fd) && (ftruncate(fd, n) < 0 || fsync(fd) < 0))
-		return -errno;
-	return 0;
+	return (size_t)n == buf_len(b) ? 0 : -EIO;
 }
 
 static int compare_back(int dirfd, const char *name, uint32_t attrs, const void *data,
@@ -139,6 +134,11 @@ int efivar_write(int dirfd, const char *name, uint32_t attrs, const void *data, 
 		r = buf_append(&b, data, n);
 	if (r < 0)
 		return r;
+	/* The plain files of a scratch root change at once, too, as the firmware's do. */
+	if (!on_efivarfs(dirfd)) {
+		r = fs_replace(dirfd, name, buf_data(&b), buf_len(&b), 0644);
+		return r < 0 ? r : compare_back(dirfd, name, attrs, data, n);
+	}
 	r = set_immutable(dirfd, name, false, &was);
 	existed = r != -ENOENT;
 	if (r < 0 && r != -ENOENT)

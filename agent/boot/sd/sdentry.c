@@ -280,10 +280,11 @@ int sdentry_remove(const struct bootdir *d, const char *slot, struct kf_error *e
 	if (r < 0)
 		return r;
 	r = fs_remove_tree(d->fd, n.dir);
+	/* The last slot takes the directory along. */
+	if (r == 0)
+		r = bootfile_drop_empty(d->fd, OURS);
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "remove %s/%s: %m", d->path, n.dir);
-	/* The last slot takes the directory along; otherwise it is not empty. */
-	(void)unlinkat(d->fd, OURS, AT_REMOVEDIR);
 	/* All of it, at once: a FAT that loses power between a file's clusters and its
 	 * name has names that lead nowhere. */
 	r = fs_sync_fs(d->fd);
