@@ -151,6 +151,21 @@ static bool take_trial(struct lines *l, struct state_trial *t)
 	return t->phase == KFERRY__TRIAL__TRIAL_NONE || t->slot[0];
 }
 
+/* Three lines that are there only when there is something to say. */
+static bool take_unconfirmed(struct lines *l, struct state_unconfirmed *u)
+{
+	uint64_t timeout;
+
+	if (!l->at || strncmp(l->at, "unconfirmed-", strlen("unconfirmed-")) != 0)
+		return true;
+	if (!take_slot(l, "unconfirmed-slot", "-", u->slot) ||
+	    !take_number(l, "unconfirmed-timeout", UINT32_MAX, &timeout) ||
+	    !take_boot_id(l, "unconfirmed-boot", u->boot_id))
+		return false;
+	u->confirm_timeout_s = (unsigned)timeout;
+	return u->slot[0] && u->boot_id[0];
+}
+
 /* "slot k-0123abcd good 7" */
 static bool take_one_slot(struct lines *l, struct state *s)
 {
@@ -194,7 +209,7 @@ static bool parse_text(struct lines *l, struct state *s)
 	    !take_number(l, "next-boot", UINT64_MAX, &s->next_boot) ||
 	    !take_slot(l, "known-good", FOREIGN, s->known_good) ||
 	    !take_slot(l, "default", FOREIGN, s->default_slot) ||
-	    !take_trial(l, &s->trial))
+	    !take_trial(l, &s->trial) || !take_unconfirmed(l, &s->unconfirmed))
 		return false;
 	while (l->at && *l->at)
 		if (!take_one_slot(l, s))
@@ -262,6 +277,12 @@ int state_emit(const struct state *s, struct buf *out)
 				trial_names[t->phase], or_dash(t->slot),
 				t->confirm_timeout_s, or_dash(t->armed_boot_id),
 				or_dash(t->boot_id));
+	if (rc == 0 && s->unconfirmed.slot[0])
+		rc = buf_printf(out,
+				"unconfirmed-slot %s\nunconfirmed-timeout %u\n"
+				"unconfirmed-boot %s\n",
+				s->unconfirmed.slot, s->unconfirmed.confirm_timeout_s,
+				s->unconfirmed.boot_id);
 	for (unsigned i = 0; rc == 0 && i < s->n_slots; i++)
 		rc = buf_printf(out, "slot %s %s %" PRIu64 "\n", s->slots[i].id,
 				slot_names[s->slots[i].state], s->slots[i].number);

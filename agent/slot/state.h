@@ -33,12 +33,20 @@ struct state_trial {
 	char boot_id[40];	/* the boot in which it ran, "" before */
 };
 
+/* A trial that still runs, and another slot was armed meanwhile: its deadline goes on. */
+struct state_unconfirmed {
+	char slot[SLOT_ID_SIZE]; /* "": there is none */
+	unsigned confirm_timeout_s;
+	char boot_id[40]; /* counts in this boot only */
+};
+
 struct state {
 	uint64_t next_number;	       /* of slots */
 	uint64_t next_boot;	       /* of boots */
 	char known_good[SLOT_ID_SIZE]; /* slot or FOREIGN */
 	char default_slot[SLOT_ID_SIZE];
 	struct state_trial trial;
+	struct state_unconfirmed unconfirmed;
 	struct state_slot slots[STATE_SLOTS];
 	unsigned n_slots;
 };

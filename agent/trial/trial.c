@@ -52,6 +52,33 @@ static void end_trials(struct state *s)
 			s->slots[i].state = KFERRY__SLOT_STATE__SLOT_STAGED;
 }
 
+/* Does the trial of this boot still run, however many slots were armed since? */
+static const struct state_unconfirmed *running_trial(const struct agent *a,
+						     struct state_unconfirmed *tmp)
+{
+	const struct state_trial *t = &a->state.trial;
+
+	if (t->phase == RUNNING && strcmp(t->boot_id, a->boot.boot_id) == 0) {
+		tmp->confirm_timeout_s = t->confirm_timeout_s;
+		memcpy(tmp->slot, t->slot, sizeof(tmp->slot));
+		memcpy(tmp->boot_id, t->boot_id, sizeof(tmp->boot_id));
+		return tmp;
+	}
+	*tmp = a->state.unconfirmed;
+	return tmp->slot[0] && strcmp(tmp->boot_id, a->boot.boot_id) == 0 ? tmp : NULL;
+}
+
+/* An arm replaces the record of the trial that runs; its deadline must not go with it. */
+static void keep_deadline(struct agent *a)
+{
+	struct state_unconfirmed tmp;
+	const struct state_unconfirmed *runs = running_trial(a, &tmp);
+
+	memset(&a->state.unconfirmed, 0, sizeof(a->state.unconfirmed));
+	if (runs)
+		a->state.unconfirmed = *runs;
+}
+
 static int record_arm(struct agent *a, const char *slot, unsigned timeout_s,
 		      struct state *ret_before, struct kf_error *err)
 {
@@ -66,6 +93,7 @@ static int record_arm(struct agent *a, const char *slot, unsigned timeout_s,
 		rc = kf_err(err, -ENOENT, KF_REASON_NO_SLOT,
 			    "there is no slot %s on this board", slot);
 	} else {
+		keep_deadline(a);
 		end_trials(&a->state);
 		if (entry->state != KFERRY__SLOT_STATE__SLOT_GOOD)
 			entry->state = KFERRY__SLOT_STATE__SLOT_TRIAL;
@@ -89,6 +117,7 @@ static void unrecord_arm(struct agent *a, const char *slot, const struct state *
 
 	pthread_mutex_lock(&a->state_lock);
 	a->state.trial = before->trial;
+	a->state.unconfirmed = before->unconfirmed;
 	if (a->state.trial.phase == ARMED)
 		a->state.trial.phase = NONE;
 	entry = state_find(&a->state, slot);
@@ -178,6 +207,17 @@ static void now_running(struct agent *a)
 	memcpy(t->boot_id, a->boot.boot_id, sizeof(t->boot_id));
 }
 
+/* It ended with the boot it ran in. */
+static bool drop_unconfirmed(struct agent *a)
+{
+	struct state_unconfirmed *u = &a->state.unconfirmed;
+
+	if (!u->slot[0] || strcmp(u->boot_id, a->boot.boot_id) == 0)
+		return false;
+	memset(u, 0, sizeof(*u));
+	return true;
+}
+
 /* What a boot makes of the trial; *ret_again: it runs once more without being confirmed,
  * so the chain boots it by default, which the state does not want. */
 static bool judge(struct agent *a, bool *ret_again)
@@ -262,16 +302,27 @@ int trial_boot(struct agent *a, struct kf_error *err)
 	settle_arm(a);
 	pthread_mutex_lock(&a->state_lock);
 	changed = judge(a, &again);
+	fell = changed && a->state.trial.phase == FELL_BACK;
+	changed = drop_unconfirmed(a) || changed;
 	/* What runs, runs: where that cannot be written its deadline must count all the
 	 * same, and the next boot comes to its own judgement. */
 	if (changed)
 		rc = state_save(a->state_fd, &a->state, err);
-	fell = changed && a->state.trial.phase == FELL_BACK;
 	memcpy(slot, a->state.trial.slot, sizeof(slot));
 	pthread_mutex_unlock(&a->state_lock);
 	if (rc == 0 && (fell || again))
 		settle_chain(a, slot, fell, again);
 	return rc;
+}
+
+static void confirm_trial(struct agent *a, const char *slot)
+{
+	struct state_unconfirmed *u = &a->state.unconfirmed;
+
+	if (strcmp(u->slot, slot) == 0)
+		memset(u, 0, sizeof(*u));
+	if (strcmp(a->state.trial.slot, slot) == 0)
+		a->state.trial.phase = CONFIRMED;
 }
 
 static int save_confirm(struct agent *a, const char *slot, bool make_default,
@@ -295,8 +346,7 @@ static int save_confirm(struct agent *a, const char *slot, bool make_default,
 		} else if (strcmp(slot, a->state.default_slot) == 0) {
 			memcpy(a->state.known_good, entry->id, SLOT_ID_SIZE);
 		}
-		if (strcmp(a->state.trial.slot, slot) == 0)
-			a->state.trial.phase = CONFIRMED;
+		confirm_trial(a, slot);
 		rc = save_or_undo(a, &before, err);
 	}
 	pthread_mutex_unlock(&a->state_lock);
@@ -389,6 +439,7 @@ static int save_rollback(struct agent *a, const char *slot, struct kf_error *err
 	snprintf(a->state.known_good, SLOT_ID_SIZE, "%s", slot);
 	end_trials(&a->state);
 	memset(&a->state.trial, 0, sizeof(a->state.trial));
+	memset(&a->state.unconfirmed, 0, sizeof(a->state.unconfirmed));
 	a->state.trial.phase = NONE;
 	rc = save_or_undo(a, &before, err);
 	pthread_mutex_unlock(&a->state_lock);
@@ -437,19 +488,28 @@ int trial_rollback(struct agent *a, const char *slot, struct kf_error *err)
 	return rc;
 }
 
-uint64_t trial_left_ms(const struct agent *a)
+bool trial_timeout(const struct agent *a, unsigned *ret_timeout_s)
 {
 	pthread_mutex_t *lock = (pthread_mutex_t *)&a->state_lock;
-	int64_t left;
-	bool running;
+	struct state_unconfirmed tmp;
+	const struct state_unconfirmed *runs;
 
 	pthread_mutex_lock(lock);
-	running = a->state.trial.phase == RUNNING;
-	left = a->boot.start_ms + (int64_t)a->state.trial.confirm_timeout_s * 1000 -
-	       clock_now_ms();
+	runs = running_trial(a, &tmp);
 	pthread_mutex_unlock(lock);
-	if (!running)
+	if (runs)
+		*ret_timeout_s = runs->confirm_timeout_s;
+	return runs;
+}
+
+uint64_t trial_left_ms(const struct agent *a)
+{
+	unsigned timeout_s = 0;
+	int64_t left;
+
+	if (!trial_timeout(a, &timeout_s))
 		return 0;
+	left = a->boot.start_ms + (int64_t)timeout_s * 1000 - clock_now_ms();
 	/* 0 would say that no trial runs. */
 	return left > 0 ? (uint64_t)left : 1;
 }

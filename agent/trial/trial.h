@@ -31,6 +31,9 @@ int trial_confirm(struct agent *a, const char *slot, bool make_default, bool for
 		  struct kf_error *err) _must_check_;
 /* Default and known-good back to `slot` or FOREIGN; an armed trial is disarmed. */
 int trial_rollback(struct agent *a, const char *slot, struct kf_error *err) _must_check_;
+/* Does this boot's kernel run as a trial that is not confirmed, also when another slot
+ * was armed since?  *ret_timeout_s: its deadline, from the start of the kernel. */
+bool trial_timeout(const struct agent *a, unsigned *ret_timeout_s);
 /* Milliseconds until the running trial's deadline; 0 when no trial runs. */
 uint64_t trial_left_ms(const struct agent *a);
 

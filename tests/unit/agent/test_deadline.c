@@ -103,6 +103,30 @@ static void leaves_all_else_alone(void **state)
 	board_fini(&b);
 }
 
+/* Another slot was armed since: the deadline of the one that runs counts all the same. */
+static void reboots_when_another_was_armed(void **state)
+{
+	static const char text[] =
+		"kferry-state 1\nnext-number 2\nnext-boot 3\nknown-good foreign\n"
+		"default foreign\ntrial armed\ntrial-slot k-00000000\n"
+		"trial-timeout 9000\ntrial-armed-boot " BOOT_ID "\ntrial-boot -\n"
+		"unconfirmed-slot " TEST_SLOT "\nunconfirmed-timeout 100\n"
+		"unconfirmed-boot %s\ndigest 0\n";
+	_free_ char *this = NULL, *other = NULL;
+	struct board b;
+
+	(void)state;
+	assert_true(asprintf(&this, text, BOOT_ID) > 0);
+	assert_true(asprintf(&other, text, OTHER) > 0);
+	deadline_init(&b, "quiet kferry.slot=" TEST_SLOT " panic=10\n");
+	put_text(&b, "var/lib/kferry/state", this);
+	assert_int_equal(run(&b, EARLY, SHORT_MS), 2);
+	assert_int_equal(run(&b, LATE, LONG_MS), 1);
+	put_text(&b, "var/lib/kferry/state", other);
+	assert_int_equal(run(&b, LATE, LONG_MS), 0);
+	board_fini(&b);
+}
+
 static void lost_state_is_waited_for_and_then_counts(void **state)
 {
 	struct board b;
@@ -121,6 +145,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reboots_a_trial_that_is_late),
 		cmocka_unit_test(leaves_all_else_alone),
+		cmocka_unit_test(reboots_when_another_was_armed),
 		cmocka_unit_test(lost_state_is_waited_for_and_then_counts),
 	};
 

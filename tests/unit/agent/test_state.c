@@ -81,6 +81,25 @@ static void test_there_and_back(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 }
 
+static void test_unconfirmed(void **state)
+{
+	_buf_ struct buf text = BUF_INIT, again = BUF_INIT;
+	struct kf_error err;
+	struct state s, t;
+
+	(void)state;
+	fill(&s);
+	s.trial.phase = KFERRY__TRIAL__TRIAL_ARMED;
+	snprintf(s.unconfirmed.slot, sizeof(s.unconfirmed.slot), "%s", "k-00000001");
+	snprintf(s.unconfirmed.boot_id, sizeof(s.unconfirmed.boot_id), "%s", "boot-1");
+	s.unconfirmed.confirm_timeout_s = 77;
+	assert_int_equal(state_emit(&s, &text), 0);
+	assert_int_equal(state_parse(buf_data(&text), buf_len(&text), &t, &err), 0);
+	assert_memory_equal(&s, &t, sizeof(s));
+	assert_int_equal(state_emit(&t, &again), 0);
+	assert_string_equal(buf_str(&text), buf_str(&again));
+}
+
 static void test_every_flipped_byte(void **state)
 {
 	_buf_ struct buf text = BUF_INIT;
@@ -203,6 +222,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_there_and_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_unconfirmed, set_up, tear_down),
 		cmocka_unit_test(test_every_flipped_byte),
 		cmocka_unit_test(test_wrong_but_signed),
 		cmocka_unit_test(test_slots),

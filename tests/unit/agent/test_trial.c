@@ -232,6 +232,55 @@ static void test_half_armed(void **state)
 	assert_int_equal(boot(b, NULL), KFERRY__TRIAL__TRIAL_NONE);
 }
 
+/* Another slot is armed while one runs unconfirmed: that one's deadline outlives an agent
+ * that starts again, and ends with its confirmation. */
+static void test_deadline_outlives_another_arm(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+	struct kf_error err = {0};
+	char text[256];
+
+	scratch_install(&b->s, &b->b);
+	arm(b, &b->a);
+	assert_int_equal(boot(b, &b->a), KFERRY__TRIAL__TRIAL_RUNNING);
+	assert_int_equal(trial_arm(a, b->b.id, 999, text, &err), 0);
+	scratch_off(&b->s);
+	scratch_on(&b->s);
+	assert_int_equal(trial_boot(a, &err), 0);
+	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
+	assert_true(trial_left_ms(a) > 0 && trial_left_ms(a) <= 120 * 1000);
+	/* An arm that fails changes nothing of it, a third one neither. */
+	scratch_refuse(&b->s, "arm", true);
+	assert_true(trial_arm(a, b->b.id, 999, text, &err) < 0);
+	scratch_refuse(&b->s, "arm", false);
+	assert_true(trial_left_ms(a) > 0);
+	arm(b, &b->b);
+	assert_true(trial_left_ms(a) > 0 && trial_left_ms(a) <= 120 * 1000);
+	confirm(b, &b->a, false);
+	assert_int_equal(trial_left_ms(a), 0);
+	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
+	firmware(b, "once", b->b.id);
+	assert_int_equal(boot(b, &b->b), KFERRY__TRIAL__TRIAL_RUNNING);
+	assert_true(trial_left_ms(a) > 0);
+}
+
+/* What did not get confirmed ends with its boot. */
+static void test_unconfirmed_ends_with_its_boot(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+
+	scratch_install(&b->s, &b->b);
+	arm(b, &b->a);
+	boot(b, &b->a);
+	arm(b, &b->b);
+	assert_string_equal(a->state.unconfirmed.slot, b->a.id);
+	assert_int_equal(boot(b, NULL), KFERRY__TRIAL__TRIAL_FELL_BACK);
+	assert_string_equal(a->state.unconfirmed.slot, "");
+	assert_int_equal(trial_left_ms(a), 0);
+}
+
 /* A disk that is full or read-only in the new kernel must not stop the deadline. */
 static void test_running_cannot_be_written(void **state)
 {
@@ -323,6 +372,8 @@ int main(void)
 		T(test_arm_refused),
 		T(test_arm_another),
 		T(test_half_armed),
+		T(test_deadline_outlives_another_arm),
+		T(test_unconfirmed_ends_with_its_boot),
 		T(test_running_cannot_be_written),
 		T(test_confirm_refused),
 		T(test_rollback),
