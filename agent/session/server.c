@@ -23,7 +23,8 @@
 #include "proto/reason.h"
 
 #define SESSIONS_MAX	32
-#define SESSIONS_REFUSE 8 /* more that are told so; the rest wait in the backlog */
+#define SESSIONS_REFUSE 8    /* more that are told so; the rest wait in the backlog */
+#define PAUSE_MS	1000 /* after an accept() that failed for lack of something */
 #define LATE_MS		5000
 #define LATE_TIMES	3 /* looks at pstore after the start: at 5 s, 10 s, 20 s */
 
@@ -35,7 +36,8 @@ struct server {
 	unsigned n_sessions;
 	uv_poll_t poll; /* of the listening socket */
 	uv_signal_t term, interrupt;
-	uv_timer_t late; /* looks at pstore again */
+	uv_timer_t pause; /* runs: the next try to accept is at its end */
+	uv_timer_t late;  /* looks at pstore again */
 	unsigned late_looks;
 	bool collected; /* on somebody's request */
 	const char *socket_path;
@@ -68,6 +70,7 @@ static void server_stop(struct server *sv)
 	uv_close((uv_handle_t *)&sv->term, NULL);
 	uv_close((uv_handle_t *)&sv->interrupt, NULL);
 	uv_close((uv_handle_t *)&sv->late, NULL);
+	uv_close((uv_handle_t *)&sv->pause, NULL);
 	for (unsigned i = 0; i < ARRAY_SIZE(sv->sessions); i++)
 		if (sv->sessions[i])
 			session_stop(sv->sessions[i]);
@@ -89,7 +92,8 @@ static void on_connection(uv_poll_t *p, int status, int events);
 /* With every place taken, who comes waits in the socket's backlog. */
 static void update_accepting(struct server *sv)
 {
-	bool want = sv->n_sessions < ARRAY_SIZE(sv->sessions);
+	bool want = sv->n_sessions < ARRAY_SIZE(sv->sessions) &&
+		    !uv_is_active((uv_handle_t *)&sv->pause);
 
 	if (sv->stopping || want == sv->accepting)
 		return;
@@ -141,6 +145,19 @@ static void start_session(struct server *sv, int fd)
 	update_accepting(sv);
 }
 
+static void on_pause_over(uv_timer_t *t)
+{
+	update_accepting(t->data);
+}
+
+/* Who connects stays readable in the backlog: to try again at once would be to spin. */
+static void pause_accepting(struct server *sv, int error)
+{
+	log_err("accept-failed error=\"%s\" again_in_ms=%d", strerror(error), PAUSE_MS);
+	uv_timer_start(&sv->pause, on_pause_over, PAUSE_MS, 0);
+	update_accepting(sv);
+}
+
 static void on_connection(uv_poll_t *p, int status, int events)
 {
 	struct server *sv = p->data;
@@ -152,7 +169,7 @@ static void on_connection(uv_poll_t *p, int status, int events)
 	if (fd >= 0)
 		start_session(sv, fd);
 	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-		log_err("accept-failed error=\"%s\"", strerror(errno));
+		pause_accepting(sv, errno);
 }
 
 /* --- the kernel's leavings ------------------------------------------------------ */
@@ -239,7 +256,9 @@ static void start_handles(struct server *sv)
 	uv_signal_init(&sv->loop, &sv->term);
 	uv_signal_init(&sv->loop, &sv->interrupt);
 	uv_timer_init(&sv->loop, &sv->late);
+	uv_timer_init(&sv->loop, &sv->pause);
 	sv->term.data = sv->interrupt.data = sv->late.data = sv->poll.data = sv;
+	sv->pause.data = sv;
 	uv_signal_start(&sv->term, on_signal, SIGTERM);
 	uv_signal_start(&sv->interrupt, on_signal, SIGINT);
 	uv_timer_start(&sv->late, on_late, LATE_MS, 0);

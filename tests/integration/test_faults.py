@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Bad input and faults: each ends in a clear error, the right status and a board as it was."""
 
+import contextlib
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
 import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
@@ -39,6 +42,29 @@ class Case(unittest.TestCase):
         self.assertEqual((self.board.slots(), self.board.boot_log), before)
         self.assertFalse((self.board.firmware / "once").exists())
         return done
+
+
+class Descriptors(Case):
+    def test_no_descriptor_left_is_waited_out(self):
+        """accept() fails while a connection waits: tried again later, not all the time."""
+        board = self.board
+        board.kill_agent()
+        board.wrap = ["prlimit", "--nofile=36:36"]
+        board.start_agent()
+
+        def failures():
+            return board.agent_log().count("accept-failed")
+
+        with contextlib.ExitStack() as held:
+            for _ in range(40):
+                s = held.enter_context(socket.socket(socket.AF_UNIX))
+                s.connect(str(board.root / "run/kferry/agent.sock"))
+            wait_for("the first failure", lambda: failures() >= 1)
+            start = time.monotonic()
+            wait_for("another try", lambda: failures() >= 3)
+            self.assertGreater(time.monotonic() - start, 1.0)
+            self.assertLess(failures(), 10)
+        wait_for("an answer again", lambda: board.kferry("board", "info").returncode == 0)
 
 
 class BadPackages(Case):
