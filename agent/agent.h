@@ -64,6 +64,8 @@ struct agent {
 	 * change is state_save()d before the lock is released. */
 	pthread_mutex_t state_lock;
 	struct state state;
+	char watchdog[256]; /* what ends a hang of the trial that runs; "": none runs.
+			       Under state_lock. */
 	/* Held by a job while it changes the boot chain and then the state (install, arm,
 	 * confirm, roll back, remove): both change in one order.  Taken before
 	 * state_lock. */

@@ -182,6 +182,7 @@ static const char *fault_status(const Kferry__Status *m)
 	FIELD(person, holder);
 	FIELD(name_or_none, chain);
 	FIELD(plain, cmdline);
+	FIELD(plain, watchdog);
 	return NULL;
 }
 

@@ -45,13 +45,16 @@ static struct state copy_state(struct agent *a)
 int status_build(struct agent *a, Kferry__Status **ret)
 {
 	struct state st = copy_state(a);
-	char holder[LIMIT_PERSON + 1] = "";
+	char holder[LIMIT_PERSON + 1] = "", watchdog[sizeof(a->watchdog)];
 	Kferry__Status *m = malloc(sizeof(*m));
 
 	if (!m)
 		return -ENOMEM;
 	kferry__status__init(m);
 	deploy_holder(a, holder, sizeof(holder));
+	pthread_mutex_lock(&a->state_lock);
+	memcpy(watchdog, a->watchdog, sizeof(watchdog));
+	pthread_mutex_unlock(&a->state_lock);
 	m->boot_id = msg_text(a->boot.boot_id, LIMIT_NAME);
 	m->release = msg_text(a->boot.release, LIMIT_NAME);
 	m->banner = msg_text(a->boot.banner, LIMIT_STRING);
@@ -67,9 +70,10 @@ int status_build(struct agent *a, Kferry__Status **ret)
 	m->tainted = read_number(a, "/proc/sys/kernel/tainted");
 	m->chain = usable_chain(a);
 	m->cmdline = msg_text(a->boot.cmdline, LIMIT_STRING);
+	m->watchdog = msg_text(watchdog, LIMIT_STRING);
 	if (!m->boot_id || !m->release || !m->banner || !m->build_id ||
 	    !m->running_slot || !m->known_good || !m->default_slot || !m->trial_slot ||
-	    !m->holder || !m->chain || !m->cmdline) {
+	    !m->holder || !m->chain || !m->cmdline || !m->watchdog) {
 		kferry__status__free_unpacked(m, NULL);
 		return -ENOMEM;
 	}

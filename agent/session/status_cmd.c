@@ -58,6 +58,8 @@ static void print_status(const Kferry__Status *m, bool daemon)
 	if (m->deadline_left_ms > 0)
 		printf("deadline     in %s\n",
 		       text_duration((int64_t)m->deadline_left_ms, text));
+	if (*m->watchdog)
+		printf("watchdog     %s\n", m->watchdog);
 	printf("boot chain   %s\n", *m->chain ? m->chain : "none can be armed");
 	printf("held by      %s\n", *m->holder ? m->holder : "nobody");
 	if (m->tainted)

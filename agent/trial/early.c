@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "agent/slot/slot.h"
+#include "agent/trial/trial.h"
 #include "agent/trial/watchdog.h"
+#include "agent/trial/wdinfo.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/text.h"
@@ -47,7 +49,10 @@ _printf_(2, 3) static void say(const char *root, const char *fmt, ...)
 static bool is_trial(const struct agent *a)
 {
 	const struct state_trial *t = &a->state.trial;
+	unsigned timeout;
 
+	if (trial_timeout(a, &timeout))
+		return true;
 	if (strcmp(t->slot, a->boot.slot) != 0)
 		return false;
 	if (t->phase == KFERRY__TRIAL__TRIAL_ARMED)
@@ -55,17 +60,33 @@ static bool is_trial(const struct agent *a)
 	return t->phase == KFERRY__TRIAL__TRIAL_RUNNING;
 }
 
+/*
+ * No trial needs the watchdog that the firmware started, and where nobody takes it a good
+ * kernel would be reset: to open and to stop it once ends that.  One that cannot be
+ * stopped is left to the agent, which goes on petting it.
+ */
+static void answer_firmware(const struct agent *a)
+{
+	struct watchdog *w = NULL;
+	struct wdinfo i;
+
+	if (!watchdog_is_awaited(a) || (wdinfo_choose(a, &i) && i.nowayout) ||
+	    watchdog_open(a, &w) < 0)
+		return;
+	if (watchdog_release(&w))
+		say(a->root, "the watchdog that the firmware started is stopped");
+	else
+		watchdog_leave(&w);
+}
+
 static void start_watchdog(const struct agent *a)
 {
 	struct watchdog *w = NULL;
 	int rc = watchdog_open(a, &w);
+	char text[256];
 
-	if (rc < 0) {
-		say(a->root, "trial of %s has no watchdog: %s", a->boot.slot,
-		    strerror(-rc));
-		return;
-	}
-	say(a->root, "trial of %s is watched, %u s", a->boot.slot, watchdog_seconds(w));
+	watchdog_describe(a, w, rc, text);
+	say(a->root, "trial of %s, watchdog: %s", a->boot.slot, text);
 	watchdog_leave(&w);
 }
 
@@ -95,6 +116,8 @@ int early_run(const char *root)
 		/* Before anything that could hang. */
 		if (is_trial(&a))
 			start_watchdog(&a);
+		else
+			answer_firmware(&a);
 		show_modules(&a);
 	}
 	agent_fini(&a);

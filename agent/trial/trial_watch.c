@@ -7,6 +7,7 @@
  * there a minute later it is reset; and from the first of these on nobody pets the
  * hardware watchdog any more, which is what ends a board that hangs on its way down.
  */
+#include <limits.h>
 #include <string.h>
 
 #include "agent/trial/reboot.h"
@@ -94,13 +95,6 @@ static void on_tick(uv_timer_t *timer)
 	}
 }
 
-static void get_trial(struct trial_watch *w, struct state_trial *ret)
-{
-	pthread_mutex_lock(&w->a->state_lock);
-	*ret = w->a->state.trial;
-	pthread_mutex_unlock(&w->a->state_lock);
-}
-
 static uint64_t tick_ms(const struct trial_watch *w, unsigned timeout_s)
 {
 	uint64_t ms = TICK_MAX_MS, third = (uint64_t)watchdog_seconds(w->dog) * 1000 / 3;
@@ -113,25 +107,48 @@ static uint64_t tick_ms(const struct trial_watch *w, unsigned timeout_s)
 	return ms < TICK_MIN_MS ? TICK_MIN_MS : ms;
 }
 
-static int begin(struct trial_watch *w, const struct state_trial *t)
+/* For `kferryd status` and `board info`, which ask from other threads. */
+static void tell(struct trial_watch *w, const char *text)
 {
+	pthread_mutex_lock(&w->a->state_lock);
+	snprintf(w->a->watchdog, sizeof(w->a->watchdog), "%s", text);
+	pthread_mutex_unlock(&w->a->state_lock);
+}
+
+static int begin(struct trial_watch *w, unsigned timeout_s)
+{
+	char text[256];
 	int rc = 0;
 
 	if (!w->dog)
 		rc = watchdog_open(w->a, &w->dog);
+	watchdog_describe(w->a, w->dog, rc, text);
+	tell(w, text);
 	if (rc < 0)
-		log_warn("watchdog event=none error=\"%s\"", strerror(-rc));
+		log_warn("watchdog event=none text=\"%s\"", text);
 	w->keep_petting = false;
 	w->stage = WATCHING;
-	w->deadline = w->a->boot.start_ms + (int64_t)t->confirm_timeout_s * 1000;
-	return uv_timer_start(&w->timer, on_tick, 0, tick_ms(w, t->confirm_timeout_s));
+	w->deadline = w->a->boot.start_ms + (int64_t)timeout_s * 1000;
+	return uv_timer_start(&w->timer, on_tick, 0, tick_ms(w, timeout_s));
+}
+
+/* One that the firmware started and that cannot be stopped is petted for ever. */
+static int answer_firmware(struct trial_watch *w)
+{
+	if (!watchdog_is_awaited(w->a) || watchdog_open(w->a, &w->dog) < 0)
+		return 0;
+	w->keep_petting = !watchdog_release(&w->dog);
+	if (!w->keep_petting)
+		return 0;
+	tell(w, "started by the firmware, cannot be stopped: petted by the agent");
+	return uv_timer_start(&w->timer, on_tick, 0, tick_ms(w, UINT_MAX / 1000));
 }
 
 int trial_watch_start(uv_loop_t *loop, struct agent *a, struct trial_watch **ret,
 		      struct kf_error *err)
 {
 	struct trial_watch *w = calloc(1, sizeof(*w));
-	struct state_trial t;
+	unsigned timeout_s;
 	int rc;
 
 	if (!w)
@@ -143,9 +160,10 @@ int trial_watch_start(uv_loop_t *loop, struct agent *a, struct trial_watch **ret
 		free(w);
 		return kf_err(err, rc, KF_REASON_IO, "start the trial's timer");
 	}
-	get_trial(w, &t);
-	if (t.phase == KFERRY__TRIAL__TRIAL_RUNNING)
-		rc = begin(w, &t);
+	if (trial_timeout(a, &timeout_s))
+		rc = begin(w, timeout_s);
+	else
+		rc = answer_firmware(w);
 	if (rc < 0) {
 		trial_watch_stop(w);
 		return kf_err(err, rc, KF_REASON_IO, "start the trial's timer");
@@ -156,20 +174,19 @@ int trial_watch_start(uv_loop_t *loop, struct agent *a, struct trial_watch **ret
 
 void trial_watch_update(struct trial_watch *w)
 {
-	struct state_trial t;
+	unsigned timeout_s;
+	bool runs = trial_timeout(w->a, &timeout_s);
 
-	get_trial(w, &t);
-	if (w->stage == IDLE && t.phase == KFERRY__TRIAL__TRIAL_RUNNING) {
-		if (begin(w, &t) < 0)
+	if (w->stage == IDLE && runs) {
+		if (begin(w, timeout_s) < 0)
 			log_err("trial event=watch error=\"no timer\"");
 		return;
 	}
-	/* Arming another slot does not make this kernel a good one: its time runs on. */
-	if (w->stage != WATCHING || t.phase == KFERRY__TRIAL__TRIAL_RUNNING ||
-	    t.phase == KFERRY__TRIAL__TRIAL_ARMED)
+	if (w->stage != WATCHING || runs)
 		return;
 	w->stage = IDLE;
 	w->keep_petting = !watchdog_release(&w->dog);
+	tell(w, w->keep_petting ? "cannot be stopped: petted on by the agent" : "");
 	if (!w->keep_petting)
 		uv_timer_stop(&w->timer);
 }

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The hardware watchdog while a trial runs.  conf.watchdog names the device; "auto" is
- * the first there is.  In a scratch root only a device named in the configuration is
- * used, below that root.
+ * the first that is hardware.  In a scratch root only a device named in the configuration
+ * is used, below that root.
+ *
+ * It is handed from hand to hand: the early step starts it and leaves it running, the
+ * agent takes it over and pets it.  In between nobody does, so its time-out has to be
+ * longer than that takes: each notes in /run/kferry/watched when it let go, and the next
+ * one measures.
  */
 #ifndef KF_WATCHDOG_H
 #define KF_WATCHDOG_H
@@ -11,11 +16,21 @@
 
 struct watchdog;
 
-/* Opening starts it.  -ENOENT: none is there or wanted; -EBUSY: somebody else has it. */
+/* Opening starts it.  The time-out is conf.watchdog_s, or the most that the device takes
+ * of it.  -ENOENT: none is there or wanted; -EBUSY: somebody else has it. */
 int watchdog_open(const struct agent *a, struct watchdog **ret) _must_check_;
 void watchdog_pet(struct watchdog *w);
 /* Its time-out; 0 when it does not say. */
 unsigned watchdog_seconds(const struct watchdog *w);
+/* How long nobody petted it before it was opened here, in this boot; 0: nobody had it. */
+int64_t watchdog_gap_ms(const struct watchdog *w);
+/* What ends a hang, for a person: what watchdog_open() gave (w may be NULL, then rc is
+ * its error). */
+void watchdog_describe(const struct agent *a, const struct watchdog *w, int rc,
+		       char text[256]);
+/* The firmware has started it, and the kernel pets it only until watchdog.open_timeout=
+ * of the command line has passed: somebody has to open it, trial or not. */
+bool watchdog_is_awaited(const struct agent *a);
 /* Stop it for good (the magic 'V').  false: this hardware cannot be stopped once it
  * runs, so it stays open and has to be petted on. */
 bool watchdog_release(struct watchdog **w);

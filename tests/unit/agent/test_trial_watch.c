@@ -138,6 +138,33 @@ static void test_arming_does_not_end_it(void **state)
 	}
 }
 
+/* Nor does an agent that starts again in between. */
+static void test_deadline_after_another_arm(void **state)
+{
+	struct board *b = *state;
+	struct trial_watch *w = NULL;
+	struct kf_error err = {0};
+	struct kernel other;
+	_free_ char *reset = NULL;
+	char text[256];
+
+	kernel_init(&other, "6.9.0-other", 'b');
+	kernel_finish(&other);
+	scratch_install(&b->s, &other);
+	assert_int_equal(trial_arm(&b->s.a, other.id, 3600, text, &err), 0);
+	kernel_fini(&other);
+	scratch_off(&b->s);
+	scratch_on(&b->s);
+	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	b->s.a.boot.start_ms -= 11 * 1000;
+	assert_int_equal(trial_watch_start(&b->loop, &b->s.a, &w, &err), 0);
+	run_until(b, "firmware/reset");
+	reset = scratch_read(&b->s, "firmware/reset");
+	assert_string_equal(reset, "normal\n");
+	trial_watch_stop(w);
+	uv_run(&b->loop, UV_RUN_DEFAULT);
+}
+
 static void test_no_trial(void **state)
 {
 	struct board *b = *state;
@@ -162,6 +189,7 @@ int main(void)
 		T(test_deadline),
 		T(test_confirmed),
 		T(test_arming_does_not_end_it),
+		T(test_deadline_after_another_arm),
 		T(test_no_trial),
 	};
 
