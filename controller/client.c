@@ -505,6 +505,11 @@ int client_open(const struct config *cfg, const char *board, deadline_ms deadlin
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "connect: %m");
 	c->kept_end = &c->kept;
 	c->block = malloc(RECEIVE);
+	rc = config_check_board(cfg, board, err);
+	if (rc < 0) {
+		client_close(c);
+		return rc;
+	}
 	rc = c->block ? wire_arena_init(&c->arena) : -ENOMEM;
 	if (rc < 0)
 		kf_err(err, rc, KF_REASON_NO_MEMORY, "connect: %m");

@@ -25,6 +25,7 @@ static int list(struct cmd_env *env)
 		const char *host = config_get(env->cfg, board, "board.host");
 		const char *profile = config_get(env->cfg, board, "board.profile");
 		bool is_default = standard && !strcmp(standard, board);
+		struct kf_error err = {0};
 
 		ui_out(env->ui, "%c %-16s %-14s %s%s%s\n", is_default ? '*' : ' ', board,
 		       profile ? profile : "-", link, host ? " " : "", host ? host : "");
@@ -32,6 +33,8 @@ static int list(struct cmd_env *env)
 			json_pack("{s:s, s:s, s:s*, s:s, s:s*, s:b}", "event", "board",
 				  "board", board, "profile", profile, "link", link,
 				  "host", host, "default", (int)is_default));
+		if (config_check_board(env->cfg, board, &err) < 0)
+			ui_warn(env->ui, "%s cannot be used: %s", board, err.msg);
 	}
 	if (!config_board(env->cfg, 0))
 		ui_note(env->ui,

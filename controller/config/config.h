@@ -98,6 +98,11 @@ char **config_argv(const struct config *c, const char *board, const char *key);
  * closed. */
 int config_words(const char *text, char ***ret) _must_check_;
 
+/* Is the profile of this board (NULL: of the tree) there, and a good one?  To be asked
+ * before a board is used: a bad one is no error for commands that do not use it. */
+int config_check_board(const struct config *c, const char *board,
+		       struct kf_error *err) _must_check_;
+
 /* Boards, in the order of their definition; NULL ends. */
 const char *config_board(const struct config *c, size_t i);
 bool config_has_board(const struct config *c, const char *board);

@@ -63,7 +63,8 @@ int config_add(struct config *c, enum config_layer layer, const char *board,
 	       const char *where, struct kf_error *err) _must_check_;
 int config_add_board(struct config *c, enum config_layer layer,
 		     const char *name) _must_check_;
-/* Every profile that entries name is loaded (again: only what is missing). */
+/* Every profile that entries name is loaded (again: only what is missing).  One that a
+ * board names and that cannot be loaded is left out: config_check_board() tells. */
 int config_load_profiles(struct config *c, struct kf_error *err) _must_check_;
 /* Read the file of a layer anew. */
 int config_reload(struct config *c, enum config_layer layer,

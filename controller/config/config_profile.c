@@ -61,10 +61,11 @@ static bool loaded(const struct config *c, const char *profile)
 	return false;
 }
 
-static int load(struct config *c, const char *profile, const char *where,
-		struct kf_error *err)
+/* of: the configuration whose directories count; c gets the entries. */
+static int load(const struct config *of, struct config *c, const char *profile,
+		const char *where, struct kf_error *err)
 {
-	_free_ char *path = config_profile_path(c, profile);
+	_free_ char *path = config_profile_path(of, profile);
 
 	if (!path)
 		return kf_err(err, -ENOENT, KF_REASON_CONFIG,
@@ -81,16 +82,39 @@ int config_load_profiles(struct config *c, struct kf_error *err)
 
 	for (size_t i = 0; i < count; i++) {
 		const struct config_entry *e = &c->entries[i];
+		size_t added;
 		int rc;
 
 		if (e->dead || strcmp(e->key->name, "board.profile") || !*e->value ||
 		    loaded(c, e->value))
 			continue;
-		rc = load(c, e->value, e->where, err);
-		if (rc < 0)
+		added = c->count;
+		rc = load(c, c, e->value, e->where, err);
+		if (rc == 0)
+			continue;
+		if (!c->entries[i].board)
 			return rc;
+		/* One board's profile is no matter to commands for another. */
+		while (added < c->count)
+			c->entries[added++].dead = true;
+		if (err)
+			*err = (struct kf_error){0};
 	}
 	return 0;
+}
+
+int config_check_board(const struct config *c, const char *board, struct kf_error *err)
+{
+	_cleanup_(config_freep) struct config *one = NULL;
+	const char *where = NULL;
+	const char *profile = config_origin(c, board, "board.profile", NULL, &where);
+
+	if (!profile || !*profile || loaded(c, profile))
+		return 0;
+	one = calloc(1, sizeof(*one));
+	if (!one)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	return load(c, one, profile, where, err);
 }
 
 char *config_profile_value(const struct config *c, const char *profile, const char *key)

@@ -291,6 +291,15 @@ int config_write(struct config *c, enum config_layer layer, const char *board,
 	if (k->board_only && !board)
 		return kf_err(err, -EINVAL, KF_REASON_USAGE,
 			      "%s belongs to a board: name it with -b BOARD", key);
+	if (value && *value && strcmp(key, "board.profile") == 0) {
+		_free_ char *profile = config_profile_path(c, value);
+
+		if (!profile)
+			return kf_err(err, -ENOENT, KF_REASON_USAGE,
+				      "there is no profile \"%s\"; `kferry init --list` "
+				      "shows those there are",
+				      value);
+	}
 	if (board && !config_is_board_name(board))
 		return kf_err(err, -EINVAL, KF_REASON_USAGE,
 			      "\"%s\" cannot be the name of a board", board);

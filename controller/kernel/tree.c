@@ -281,7 +281,9 @@ int tree_open(const struct config *cfg, const char *board, struct tree **ret,
 
 	if (!t)
 		return no_memory(err);
-	r = find_dirs(t, cfg, board, err);
+	r = config_check_board(cfg, board, err);
+	if (r == 0)
+		r = find_dirs(t, cfg, board, err);
 	if (r == 0)
 		r = find_arch(t, cfg, board, err);
 	if (r == 0)

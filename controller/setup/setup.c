@@ -420,8 +420,10 @@ int setup_board(const struct config *cfg, struct ui *ui, const char *board,
 		unsigned *ret_changes, struct kf_error *err)
 {
 	struct setup s = {.cfg = cfg, .ui = ui, .board = board};
-	int rc;
+	int rc = config_check_board(cfg, board, err);
 
+	if (rc < 0)
+		return rc;
 	s.agent_path = config_get(cfg, board, "agent.path");
 	if (!s.agent_path || s.agent_path[0] != '/')
 		return kf_err(err, -EINVAL, KF_REASON_CONFIG,

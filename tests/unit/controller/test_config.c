@@ -165,7 +165,7 @@ static void errors_name_place_and_remedy(void **state)
 		{"[board ../x]\nhost = a\n", "cannot be the name of a board"},
 		{"[board x\x01]\nhost = a\n", "control characters"},
 		{"[build]\n\tarch = a\n", "keys begin in the first column"},
-		{"[board x]\nprofile = nosuch\n", "no profile \"nosuch\""},
+		{"[board]\nprofile = nosuch\n", "no profile \"nosuch\""},
 		{"nothing\n", "user.ini:1:"},
 		{"[board aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]\n",
 		 "too long"},
@@ -304,6 +304,33 @@ static void a_profile_may_not_name_hosts(void **state)
 	assert_non_null(strstr(err.msg, "a profile cannot set board.default"));
 }
 
+/* A board whose profile is not there, or is a bad one, is no matter to the others. */
+static void one_board_s_profile_is_no_matter_to_others(void **state)
+{
+	struct dirs *d = *state;
+	struct kf_error err = {0};
+	struct config *c = NULL;
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s/broken.ini", d->profiles);
+	put(path, "[build]\narch = arm64\nnonsense = 1\n");
+	put(d->user, "[board a]\nhost = a\nprofile = nosuch\n"
+		     "[board b]\nhost = b\nprofile = broken\n"
+		     "[board c]\nhost = c\nprofile = fast\n");
+	c = load(d);
+	assert_int_equal(config_check_board(c, "c", &err), 0);
+	assert_int_equal(config_check_board(c, NULL, &err), 0);
+	assert_string_equal(config_get(c, "c", "build.arch"), "arm64");
+	assert_int_equal(config_check_board(c, "a", &err), -ENOENT);
+	assert_non_null(strstr(err.msg, "user.ini:3"));
+	assert_non_null(strstr(err.msg, "no profile \"nosuch\""));
+	assert_true(config_check_board(c, "b", &err) < 0);
+	assert_non_null(strstr(err.msg, "broken.ini:3"));
+	/* Nothing of what came before the mistake counts. */
+	assert_null(config_get(c, "b", "build.arch"));
+	config_free(c);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -319,6 +346,7 @@ int main(void)
 		TEST(an_empty_value_unsets),
 		TEST(profiles_are_found_and_read),
 		TEST(a_profile_may_not_name_hosts),
+		TEST(one_board_s_profile_is_no_matter_to_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
