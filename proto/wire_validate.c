@@ -201,6 +201,14 @@ static const char *fault_chain(const Kferry__Chain *m)
 	return NULL;
 }
 
+static const char *fault_watchdog(const Kferry__Watchdog *m)
+{
+	FIELD(plain, device);
+	FIELD(plain, identity);
+	FIELD(plain, holder);
+	return NULL;
+}
+
 static const char *fault_facts(const Kferry__Facts *m)
 {
 	NEED(m->n_fact <= LIMIT_LIST, "fact");
@@ -209,6 +217,11 @@ static const char *fault_facts(const Kferry__Facts *m)
 		NEED(!fault_fact(m->fact[i]), "fact");
 	for (size_t i = 0; i < m->n_chain; i++)
 		NEED(!fault_chain(m->chain[i]), "chain");
+	NEED(m->n_watchdog <= LIMIT_LIST, "watchdog");
+	for (size_t i = 0; i < m->n_watchdog; i++)
+		NEED(!fault_watchdog(m->watchdog[i]), "watchdog");
+	FIELD(name_or_none, chain_in_use);
+	FIELD(plain, pstore);
 	return NULL;
 }
 

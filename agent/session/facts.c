@@ -12,7 +12,9 @@
 #include <sys/vfs.h>
 
 #include "agent/boot/boot.h"
+#include "agent/boot/mountinfo.h"
 #include "agent/session/msg.h"
+#include "agent/trial/wdinfo.h"
 #include "proto/base/fs.h"
 #include "proto/text.h"
 
@@ -254,6 +256,10 @@ static void os(struct facts *f)
 	add_value(f, "os", "name", path, "PRETTY_NAME", '=');
 	add_value(f, "os", "id", path, "ID", '=');
 	add_value(f, "os", "version", path, "VERSION_ID", '=');
+}
+
+static void kernel(struct facts *f)
+{
 	add(f, "kernel", "release", "%s", f->a->boot.release);
 	add(f, "kernel", "banner", "%s", f->a->boot.banner ? f->a->boot.banner : "");
 	add(f, "kernel", "build-id", "%s", f->a->boot.build_id);
@@ -305,19 +311,103 @@ static void pci(struct facts *f, const char *name)
 		add(f, "gpu", name, "%s:%s", vendor, device);
 }
 
-static void watchdog(struct facts *f, const char *name)
+/* "ext4 on /dev/vda2, read-only" for what holds the path. */
+static void file_system(struct facts *f, const char *name, const char *path)
 {
-	_free_ char *what = line_at(f, "/sys/class/watchdog/%s/identity", name);
-	_free_ char *timeout = line_at(f, "/sys/class/watchdog/%s/timeout", name);
-	_free_ char *nowayout = line_at(f, "/sys/class/watchdog/%s/nowayout", name);
+	_mountinfo_ struct mountinfo m = {0};
 
-	add(f, "watchdog", name, "%s, %s s%s", what ? what : "unknown kind",
-	    timeout ? timeout : "?",
-	    nowayout && *nowayout == '1' ? ", cannot be stopped" : "");
+	if (mountinfo_find(f->a, path, &m) < 0 || strcmp(m.point, path) != 0)
+		return;
+	add(f, "mount", name, "%s on %s%s", m.type, m.source,
+	    m.read_only ? ", read-only" : "");
+}
+
+static void file_systems(struct facts *f)
+{
+	static const char *const places[] = {"/",    "/boot", "/boot/efi",
+					     "/efi", "/esp",  "/boot/firmware"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		file_system(f, places[i], places[i]);
+}
+
+static void say_watchdog(struct facts *f, const struct wdinfo *w, const char *holder)
+{
+	char range[64] = "";
+
+	if (w->max_timeout > 0)
+		snprintf(range, sizeof(range), " (%u to %u s)", w->min_timeout,
+			 w->max_timeout);
+	add(f, "watchdog", w->name, "%s, %u s%s%s%s%s%s%s",
+	    *w->identity ? w->identity : "unknown kind", w->timeout, range,
+	    w->nowayout ? ", cannot be stopped" : "", w->active ? ", runs" : "",
+	    w->reset_us ? ", the last reset came from it" : "", *holder ? ", " : "",
+	    holder);
+}
+
+static void watchdogs(struct facts *f)
+{
+	pthread_mutex_t *lock = (pthread_mutex_t *)&f->a->state_lock;
+	char holder[WDINFO_SETTING] = "", trial[sizeof(f->a->watchdog)];
+
+	pthread_mutex_lock(lock);
+	memcpy(trial, f->a->watchdog, sizeof(trial));
+	pthread_mutex_unlock(lock);
+	add(f, "watchdog", "trial", "%s", trial);
+	wdinfo_systemd(f->a, holder);
+	for (unsigned n = 0; n < WDINFO_DEVICES && f->r == 0; n++) {
+		Kferry__Watchdog *m;
+		struct wdinfo w;
+		char text[32];
+
+		snprintf(text, sizeof(text), "watchdog%u", n);
+		if (!wdinfo_read(f->a, text, &w))
+			continue;
+		say_watchdog(f, &w, n ? "" : holder);
+		m = malloc(sizeof(*m));
+		if (!m) {
+			f->r = -ENOMEM;
+			return;
+		}
+		kferry__watchdog__init(m);
+		f->m->watchdog[f->m->n_watchdog++] = m;
+		snprintf(text, sizeof(text), "/dev/%s", w.name);
+		m->device = msg_text(text, LIMIT_NAME);
+		m->identity = msg_text(w.identity, LIMIT_STRING);
+		m->holder = msg_text(n ? "" : holder, LIMIT_STRING);
+		m->timeout_s = w.timeout;
+		m->min_timeout_s = w.min_timeout;
+		m->max_timeout_s = w.max_timeout;
+		m->nowayout = w.nowayout;
+		m->reset_board = w.reset_us;
+		m->software = w.software;
+		if (!m->device || !m->identity || !m->holder)
+			f->r = -ENOMEM;
+	}
+}
+
+static void pstore(struct facts *f)
+{
+	_free_ char *backend = line_of(f, "/sys/module/pstore/parameters/backend");
+	bool none = !backend || strcmp(backend, "(null)") == 0;
+
+	if (!none)
+		add(f, "pstore", "backend", "%s", backend);
+	f->m->pstore = msg_text(none ? "" : backend, LIMIT_STRING);
+	if (!f->m->pstore)
+		f->r = -ENOMEM;
 }
 
 static void chains(struct facts *f)
 {
+	const struct boot_chain *in_use;
+	struct kf_error ignored;
+
+	f->m->chain_in_use = msg_text(
+		boot_select(f->a, NULL, &in_use, &ignored) == 0 ? in_use->name : "",
+		LIMIT_NAME);
+	if (!f->m->chain_in_use)
+		f->r = -ENOMEM;
 	for (size_t i = 0; boot_chains[i] && f->r == 0 && i < CHAINS_MAX; i++) {
 		const struct boot_chain *chain = boot_chains[i];
 		struct kf_error err = {0};
@@ -348,19 +438,22 @@ int facts_build(const struct agent *a, Kferry__Facts **ret)
 	kferry__facts__init(f.m);
 	f.m->fact = calloc(FACTS_MAX, sizeof(Kferry__Fact *));
 	f.m->chain = calloc(CHAINS_MAX, sizeof(Kferry__Chain *));
-	if (!f.m->fact || !f.m->chain)
+	f.m->watchdog = calloc(WDINFO_DEVICES, sizeof(Kferry__Watchdog *));
+	if (!f.m->fact || !f.m->chain || !f.m->watchdog)
 		f.r = -ENOMEM;
 	board(&f);
 	cpu(&f);
 	memory(&f);
 	each(&f, "/sys/block", disk);
 	spaces(&f);
+	file_systems(&f);
 	os(&f);
 	init_system(&f);
+	kernel(&f);
 	firmware(&f);
 	each(&f, "/sys/bus/pci/devices", pci);
-	each(&f, "/sys/class/watchdog", watchdog);
-	add_line(&f, "pstore", "backend", "/sys/module/pstore/parameters/backend");
+	watchdogs(&f);
+	pstore(&f);
 	chains(&f);
 	if (f.r < 0) {
 		kferry__facts__free_unpacked(f.m, NULL);

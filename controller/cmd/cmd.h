@@ -83,6 +83,9 @@ deadline_ms cmd_connect_deadline(const struct cmd_env *env, const char *board);
  * printed (then: STATUS_USAGE). */
 const char *cmd_board_arg(const struct cmd_env *env, const char *name, const char *arg);
 
+/* --strict: what kernel.require wants is an error where it lacks.  false: it was told why
+ * that cannot be set. */
+bool cmd_strict(const struct cmd_env *env);
 /* Whose profile says how to build: -b, else the default board, else NULL (the tree's).
  * false: there is no such board, and that was said. */
 bool cmd_build_board(const struct cmd_env *env, const char *name, const char **ret);

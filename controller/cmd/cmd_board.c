@@ -157,7 +157,8 @@ int cmd_board(struct cmd_env *env, int argc, char *argv[])
 		name = cmd_board_arg(env, "board", name);
 		if (!name)
 			return STATUS_USAGE;
-		return *verb == 'i' ? board_info(env, name) : board_setup(env, name, &a);
+		return *verb == 'i' ? board_info(env, name, false)
+				    : board_setup(env, name, &a);
 	}
 	return cmd_usage(env, "board",
 			 "add NAME HOST, setup, list, info, default, rename or rm");

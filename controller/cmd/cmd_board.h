@@ -15,7 +15,8 @@ struct board_args {
 int board_add(struct cmd_env *env, const char *name, const char *where,
 	      const struct board_args *a);
 int board_setup(struct cmd_env *env, const char *name, const struct board_args *a);
-int board_info(struct cmd_env *env, const char *name);
+/* started: its agent was started just now, and may need a moment. */
+int board_info(struct cmd_env *env, const char *name, bool started);
 
 /* See to it that the board's host key is known: asked on the terminal, or accepted by
  * `accept`.  0 or a negative errno. */

@@ -16,6 +16,7 @@ int cmd_build(struct cmd_env *env, int argc, char *argv[])
 {
 	static const struct option options[] = {
 		{"board", required_argument, NULL, 'b'},
+		{"strict", no_argument, NULL, 's'},
 		{0},
 	};
 	struct build_result result;
@@ -24,9 +25,12 @@ int cmd_build(struct cmd_env *env, int argc, char *argv[])
 	int c;
 
 	while ((c = getopt_long(argc, argv, ":b:", options, NULL)) != -1) {
-		if (c != 'b')
+		if (c == 'b')
+			env->board = optarg;
+		else if (c != 's')
 			return cmd_bad_option(env, argv[0], argv);
-		env->board = optarg;
+		else if (!cmd_strict(env))
+			return STATUS_ERROR;
 	}
 	if (!cmd_build_board(env, argv[0], &board))
 		return STATUS_USAGE;

@@ -75,6 +75,16 @@ int cmd_fail(const struct cmd_env *env, const char *board, const struct kf_error
 	return cmd_status(err->reason);
 }
 
+bool cmd_strict(const struct cmd_env *env)
+{
+	struct kf_error err = {0};
+
+	if (config_override(env->cfg, "kernel.require_strict", "yes", &err) == 0)
+		return true;
+	ui_error(env->ui, NULL, &err);
+	return false;
+}
+
 deadline_ms cmd_connect_deadline(const struct cmd_env *env, const char *board)
 {
 	return deadline_in(config_ms(env->cfg, board, "timeout.connect"));

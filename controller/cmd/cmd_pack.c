@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "controller/cmd/cmd.h"
-#include "controller/kernel/kernel.h"
+#include "controller/kernel/require.h"
 #include "controller/strf.h"
 #include "proto/base/clock.h"
 #include "proto/base/fs.h"
@@ -74,6 +74,8 @@ static int pack(struct cmd_env *env, const char *board, const char *from, const 
 	else
 		r = kernel_from_tree(env->cfg, env->ui, board, &k, err);
 	if (r == 0)
+		r = require_check_kernel(env->cfg, env->ui, board, k, err);
+	if (r == 0)
 		r = write_package(k, level ? level : DEFAULT_LEVEL, out, &bytes, err);
 	if (r == 0)
 		ui_step(env->ui, "pack", NULL, clock_now_ms() - start,
@@ -93,6 +95,7 @@ int cmd_pack(struct cmd_env *env, int argc, char *argv[])
 		{"board", required_argument, NULL, 'b'},
 		{"output", required_argument, NULL, 'o'},
 		{"from", required_argument, NULL, 'f'},
+		{"strict", no_argument, NULL, 's'},
 		{0},
 	};
 	const char *out = NULL, *from = NULL, *board;
@@ -106,6 +109,10 @@ int cmd_pack(struct cmd_env *env, int argc, char *argv[])
 			out = optarg;
 		else if (c == 'f')
 			from = optarg;
+		else if (c == 's' && !cmd_strict(env))
+			return STATUS_ERROR;
+		else if (c == 's')
+			continue;
 		else
 			return cmd_bad_option(env, argv[0], argv);
 	}

@@ -51,21 +51,25 @@ const struct cmd cmds[] = {
 		.name = "build",
 		.alias = "b",
 		.run = cmd_build,
-		.args = "[TARGET...]",
+		.args = "[TARGET...] [--strict]",
 		.help = "Build the kernel of this tree as the profile says",
 		.details = "Targets are added to those of build.targets. What make "
-			   "prints is kept in a log\nfile; -v shows it as it comes.\n",
+			   "prints is kept in a log\nfile; -v shows it as it comes.\n"
+			   "\n  --strict  an option that kernel.require wants and the "
+			   ".config lacks is an error\n",
 		.examples = "kferry build\n"
 			    "kferry -b pc build modules\n",
 	},
 	{
 		.name = "pack",
 		.run = cmd_pack,
-		.args = "-o FILE [--from FILE]",
+		.args = "-o FILE [--from FILE] [--strict]",
 		.help = "Pack the built kernel into a file",
 		.details = "  -o, --output FILE  the package to write\n"
 			   "  --from FILE        not the tree's kernel but a .deb's or a "
-			   "tarball's\n",
+			   "tarball's\n"
+			   "  --strict           an option that kernel.require wants and "
+			   "the kernel lacks is an error\n",
 		.examples = "kferry pack -o linux.kferry\n"
 			    "kferry pack -o linux.kferry --from "
 			    "linux-image-6.1.0-40-amd64.deb\n",
@@ -75,7 +79,7 @@ const struct cmd cmds[] = {
 		.alias = "d",
 		.run = cmd_deploy,
 		.args = "[BOARD...] [--from FILE] [--no-reboot] [--once] [--force] "
-			"[--cmdline WORDS]",
+			"[--strict] [--cmdline WORDS]",
 		.help = "Send a kernel, boot it once, come back with a verdict",
 		.details =
 			"  --from FILE  a package, a kernel .deb, or a tarball of make "
@@ -83,6 +87,8 @@ const struct cmd cmds[] = {
 			"  --no-reboot  install only\n"
 			"  --once       do not make it the default after a pass\n"
 			"  --force      also when this very kernel runs already\n"
+			"  --strict     an option that kernel.require wants and the "
+			"kernel lacks is an error\n"
 			"  --cmdline WORDS  added to this trial's kernel command "
 			"line\n",
 		.words = WORDS_BOARD,
@@ -94,7 +100,8 @@ const struct cmd cmds[] = {
 	{
 		.name = "bd",
 		.run = cmd_bd,
-		.args = "[BOARD...] [--no-reboot] [--once] [--force] [--cmdline WORDS]",
+		.args = "[BOARD...] [--no-reboot] [--once] [--force] [--strict] "
+			"[--cmdline WORDS]",
 		.help = "Build and deploy",
 		.details =
 			"The options are deploy's, but for --from. The board is asked "
@@ -104,6 +111,8 @@ const struct cmd cmds[] = {
 			"  --no-reboot      install only\n"
 			"  --once           do not make it the default after a pass\n"
 			"  --force          also when this very kernel runs already\n"
+			"  --strict         an option that kernel.require wants and the "
+			"kernel lacks is an error\n"
 			"  --cmdline WORDS  added to this trial's kernel command line\n",
 		.words = WORDS_BOARD,
 		.examples = "kferry bd\n"

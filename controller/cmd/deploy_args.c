@@ -8,10 +8,11 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "controller/kernel/require.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
-enum { OPT_FROM = 256, OPT_NO_REBOOT, OPT_ONCE, OPT_FORCE, OPT_CMDLINE };
+enum { OPT_FROM = 256, OPT_NO_REBOOT, OPT_ONCE, OPT_FORCE, OPT_CMDLINE, OPT_STRICT };
 
 void deploy_args_fini(struct deploy_args *a)
 {
@@ -52,6 +53,7 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 		{"force", no_argument, NULL, OPT_FORCE},
 		{"cmdline", required_argument, NULL, OPT_CMDLINE},
 		{"from", required_argument, NULL, OPT_FROM},
+		{"strict", no_argument, NULL, OPT_STRICT},
 		{0},
 	};
 	int c;
@@ -67,6 +69,10 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 			ret->opts.force = true;
 		else if (c == OPT_CMDLINE)
 			ret->opts.cmdline_extra = optarg;
+		else if (c == OPT_STRICT && !cmd_strict(env))
+			return STATUS_ERROR;
+		else if (c == OPT_STRICT)
+			continue;
 		else if (c == OPT_FROM && !bd)
 			ret->from = optarg;
 		else if (c == OPT_FROM)
@@ -136,12 +142,14 @@ static int make_kernel(struct cmd_env *env, const struct deploy_args *a,
 }
 
 static int deploy_one(struct cmd_env *env, const struct deploy_args *a,
-		      const struct kernel *k, const char *board)
+		      const struct kernel *k, const char *board, bool checked)
 {
 	struct kf_error err = {0};
 	struct run *run = NULL;
 	int status;
 
+	if (!checked && require_check_kernel(env->cfg, env->ui, board, k, &err) < 0)
+		return cmd_fail(env, board, &err);
 	if (run_new(env->cfg, board, &run, &err) < 0)
 		return cmd_fail(env, board, &err);
 	status = deploy_run(env->cfg, env->ui, board, k, &a->opts, run);
@@ -158,6 +166,7 @@ int deploy_args_run(struct cmd_env *env, const struct deploy_args *a)
 	for (size_t i = 0; i < a->n_boards; i++) {
 		const char *board = a->boards[i];
 		int status = STATUS_PASS;
+		bool built = false;
 
 		/* What was not tried has not passed. */
 		if (atomic_load(cancel_flag())) {
@@ -168,11 +177,14 @@ int deploy_args_run(struct cmd_env *env, const struct deploy_args *a)
 			kernel_free(k);
 			k = NULL;
 		}
-		if (!k)
+		if (!k) {
+			/* A build has looked at what the board needs already. */
+			built = a->build;
 			status = make_kernel(env, a, board, &k);
+		}
 		if (!k)
 			return deploy_worse(worst, status);
-		status = deploy_one(env, a, k, board);
+		status = deploy_one(env, a, k, board, built);
 		passed += status == STATUS_PASS;
 		worst = deploy_worse(worst, status);
 	}

@@ -10,6 +10,7 @@
 
 #include "controller/cmd/cmd.h"
 #include "controller/deploy/deploy_internal.h"
+#include "controller/deploy/fit.h"
 #include "controller/deploy/wait.h"
 #include "controller/strf.h"
 #include "proto/base/clock.h"
@@ -45,20 +46,28 @@ int deploy_status(struct deploy *d, const Kferry__Status **ret, struct kf_error 
 	return r;
 }
 
-/* Why no chain can be armed, as the board tells it. */
-static int no_chain(struct deploy *d, struct kf_error *err)
+/* What the board is; valid until the next use of the client. */
+static int get_facts(struct deploy *d, const Kferry__Facts **ret, struct kf_error *err)
 {
 	Kferry__FactsRequest q = KFERRY__FACTS_REQUEST__INIT;
 	Kferry__Envelope env = CLIENT_ENVELOPE(FACTS_REQUEST, facts_request, &q);
 	const Kferry__Envelope *answer;
-	_buf_ struct buf why = {.max = 512};
 	int r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_FACTS,
 			    deploy_deadline(d, "timeout.connect"), &answer, err);
 
-	if (r < 0)
-		return r;
-	for (size_t i = 0; r == 0 && i < answer->facts->n_chain; i++) {
-		const Kferry__Chain *c = answer->facts->chain[i];
+	if (r == 0)
+		*ret = answer->facts;
+	return r;
+}
+
+/* Why no chain can be armed, as the board tells it. */
+static int no_chain(const Kferry__Facts *facts, struct kf_error *err)
+{
+	_buf_ struct buf why = {.max = 512};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < facts->n_chain; i++) {
+		const Kferry__Chain *c = facts->chain[i];
 
 		if (!c->usable && *c->reason)
 			r = buf_printf(&why, "%s%s: %.120s", buf_len(&why) ? "; " : "",
@@ -69,30 +78,39 @@ static int no_chain(struct deploy *d, struct kf_error *err)
 		      buf_len(&why) ? ": " : "", buf_len(&why) ? buf_str(&why) : "");
 }
 
+/* The chain that is asked for has to be one that the board has: said before anything is
+ * built or sent.  in_use: the one that the agent would choose. */
+static int check_chain(struct deploy *d, const char *in_use, struct kf_error *err)
+{
+	const char *want = config_get(d->cfg, d->board, "boot.chain");
+	const Kferry__Facts *facts = NULL;
+	int r;
+
+	if (*in_use && (!want || strcmp(want, in_use) == 0))
+		return 0;
+	r = get_facts(d, &facts, err);
+	if (r == 0)
+		r = fit_chain(d->cfg, d->board, facts, err);
+	if (r < 0)
+		return r;
+	return *in_use || want ? 0 : no_chain(facts, err);
+}
+
 static int check_board(struct deploy *d, struct kf_error *err)
 {
-	const char *want = config_get(d->cfg, d->board, "build.arch");
-	const Kferry__Hello *hello;
 	const Kferry__Status *st;
+	_free_ char *in_use = NULL;
 	int r = deploy_connect(d, err);
 
+	if (r == 0)
+		r = fit_arch(d->cfg, d->board, client_hello(d->client), err);
+	if (r == 0)
+		r = deploy_status(d, &st, err);
 	if (r < 0)
 		return r;
-	hello = client_hello(d->client);
-	if (want && *want) {
-		const char *arch = strcmp(want, "x86") == 0
-					   ? "x86_64"
-					   : manifest_arch_of_machine(want);
-
-		if (strcmp(arch, hello->arch) != 0)
-			return kf_err(err, -EINVAL, KF_REASON_ARCH,
-				      "build.arch is %s, and the board is %s", want,
-				      hello->arch);
-	}
-	r = deploy_status(d, &st, err);
-	if (r < 0)
-		return r;
-	return *st->chain ? 0 : no_chain(d, err);
+	in_use = strdup(st->chain);
+	return in_use ? check_chain(d, in_use, err)
+		      : kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 }
 
 int deploy_check(const struct config *cfg, struct ui *ui, const char *board,
@@ -124,6 +142,20 @@ static int start_reboot(struct deploy *d, struct kf_error *err)
 	return 0;
 }
 
+/* What nothing on the board ends: a hang before its watchdog was started. */
+static const char *unwatched(const struct deploy *d)
+{
+	const char *starts = config_get(d->cfg, d->board, "watchdog.starts");
+
+	if (starts && strcmp(starts, "early") == 0)
+		return "; its watchdog starts with user space (watchdog.starts): if the "
+		       "kernel hung before, somebody has to reset the board";
+	if (starts && strcmp(starts, "none") == 0)
+		return "; it has no watchdog (watchdog.starts): if the kernel hung, "
+		       "somebody has to reset the board";
+	return "";
+}
+
 static int reboot(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 {
 	int64_t start = clock_now_ms();
@@ -139,8 +171,10 @@ static int reboot(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 			  &d->client, err);
 	*ret_took = clock_now_ms() - start;
 	if (r == -ETIMEDOUT)
-		return kf_err_wrap(err, "the board did not come back (timeout.reboot and "
-					"timeout.confirm)");
+		return kf_err_wrap(err,
+				   "the board did not come back (timeout.reboot and "
+				   "timeout.confirm)%s",
+				   unwatched(d));
 	return r;
 }
 
@@ -179,7 +213,14 @@ static int drive(struct deploy *d, char text[static 256], struct kf_error *err)
 			d->board);
 		return verdict_reach(d, -1, text, err);
 	}
-	r = deploy_push(d, err);
+	if (!d->opts->no_reboot) {
+		_free_ char *in_use = strdup(st->chain);
+
+		r = in_use ? check_chain(d, in_use, err)
+			   : kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	}
+	if (r == 0)
+		r = deploy_push(d, err);
 	if (r < 0)
 		return r;
 	pushed = clock_now_ms();

@@ -56,9 +56,12 @@ static const char *get(const struct deploy *d, const char *key)
 /* What is added to the trial's command line: the board's, the trial's, this deploy's. */
 static char *extra_words(const struct deploy *d)
 {
-	const char *words[] = {get(d, "boot.cmdline_extra"), get(d, "boot.trial_cmdline"),
+	const char *console = get(d, "console.kernel");
+	_free_ char *word = strf("console=%s", console);
+	const char *words[] = {*console && word ? word : "", get(d, "boot.cmdline_extra"),
+			       get(d, "boot.trial_cmdline"),
 			       d->opts->cmdline_extra ? d->opts->cmdline_extra : ""};
-	char *all = strdup("");
+	char *all = word ? strdup("") : NULL;
 
 	for (size_t i = 0; all && i < ARRAY_SIZE(words); i++) {
 		char *more;

@@ -10,6 +10,7 @@
 #include "controller/cancel.h"
 #include "controller/kernel/buildlog.h"
 #include "controller/kernel/kernel.h"
+#include "controller/kernel/require.h"
 #include "controller/kernel/tree.h"
 #include "controller/strf.h"
 #include "proto/base/clock.h"
@@ -198,6 +199,8 @@ int kernel_build(const struct config *cfg, struct ui *ui, const char *board,
 	r = tree_open(cfg, board, &t, err);
 	if (r == 0)
 		r = tree_check_config(t, err);
+	if (r == 0)
+		r = require_check_tree(cfg, ui, board, t, err);
 	if (r == 0)
 		r = open_log(&b, t, err);
 	words = make_words(cfg, board, targets, extra_targets, jobs);

@@ -293,6 +293,7 @@ static int conf_text(const struct setup *s, struct buf *b)
 		{"watchdog_timeout", "watchdog.timeout", true},
 		{"confirm_timeout", "timeout.confirm", true},
 		{"state_dir", "agent.state_dir", false},
+		{"boot_dir", "agent.boot_dir", false},
 	};
 	int rc = buf_printf(b, "# Written by `kferry board setup`, which overwrites what "
 			       "is changed here.\n");
