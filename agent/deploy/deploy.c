@@ -177,6 +177,7 @@ static bool initramfs_fits(const struct deploy *d)
 {
 	static const char *const names[] = {
 		[KFERRY__INITRAMFS__INITRAMFS_GRAFT] = "graft",
+		[KFERRY__INITRAMFS__INITRAMFS_GRAFT_ALL] = "graft-all",
 		[KFERRY__INITRAMFS__INITRAMFS_DISTRO] = "distro",
 		[KFERRY__INITRAMFS__INITRAMFS_NONE] = "none",
 	};

@@ -162,8 +162,8 @@ static void free_deps(struct moddep **m)
 	moddep_free(*m);
 }
 
-int graft_write(const struct initramfs_base *base, const struct slot *s, int out_fd,
-		const atomic_bool *cancel, struct kf_error *err)
+int graft_write(const struct initramfs_base *base, const struct slot *s, bool all,
+		int out_fd, const atomic_bool *cancel, struct kf_error *err)
 {
 	_cleanup_(free_deps) struct moddep *deps = NULL;
 	struct found found = {.prefix = NULL};
@@ -193,6 +193,8 @@ int graft_write(const struct initramfs_base *base, const struct slot *s, int out
 		 found.missing);
 	if (!found.prefix)
 		return 0;
+	if (all)
+		moddep_select_all(deps);
 	return modcpio_write(modules, s->manifest.release, deps, found.prefix,
 			     kconfig_builtin(s->fd, "CONFIG_RD_ZSTD") > 0, out_fd, cancel,
 			     err);

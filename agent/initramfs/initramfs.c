@@ -88,7 +88,7 @@ static int make_package(const struct slot *s, struct initramfs_result *ret,
 }
 
 static int make_graft(const struct agent *a, const struct boot_chain *chain,
-		      const struct slot *s, const atomic_bool *cancel,
+		      const struct slot *s, bool all, const atomic_bool *cancel,
 		      struct initramfs_result *ret, struct kf_error *err)
 {
 	_base_ struct initramfs_base base = {.fd = -1};
@@ -99,10 +99,11 @@ static int make_graft(const struct agent *a, const struct boot_chain *chain,
 	if (r == 0)
 		r = open_tmp(s, &out, err);
 	if (r == 0)
-		r = graft_write(&base, s, out, cancel, err);
+		r = graft_write(&base, s, all, out, cancel, err);
 	if (r < 0)
 		return r;
-	*ret = (struct initramfs_result){.how = "graft", .base_len = base.len};
+	*ret = (struct initramfs_result){.how = all ? "graft-all" : "graft",
+					 .base_len = base.len};
 	return 0;
 }
 
@@ -136,7 +137,7 @@ static int make_auto(const struct agent *a, const struct boot_chain *chain,
 	struct kf_error graft = {0}, distro = {0};
 	int r;
 
-	r = make_graft(a, chain, s, cancel, ret, &graft);
+	r = make_graft(a, chain, s, false, cancel, ret, &graft);
 	if (r == 0 || r == -ECANCELED || r == -ENOSPC || r == -ENOMEM) {
 		if (r < 0 && err)
 			*err = graft;
@@ -169,6 +170,7 @@ static int make(const struct agent *a, const struct boot_chain *chain,
 		return packaged ? make_package(s, ret, err)
 				: make_auto(a, chain, s, cancel, ret, err);
 	case KFERRY__INITRAMFS__INITRAMFS_GRAFT:
+	case KFERRY__INITRAMFS__INITRAMFS_GRAFT_ALL:
 	case KFERRY__INITRAMFS__INITRAMFS_DISTRO:
 		break;
 	default:
@@ -181,8 +183,10 @@ static int make(const struct agent *a, const struct boot_chain *chain,
 			      "CONFIG_BLK_DEV_INITRD=y, or use initramfs = none");
 	if (packaged)
 		return make_package(s, ret, err);
-	if (mode == KFERRY__INITRAMFS__INITRAMFS_GRAFT)
-		return make_graft(a, chain, s, cancel, ret, err);
+	if (mode != KFERRY__INITRAMFS__INITRAMFS_DISTRO)
+		return make_graft(a, chain, s,
+				  mode == KFERRY__INITRAMFS__INITRAMFS_GRAFT_ALL, cancel,
+				  ret, err);
 	return make_distro(a, s, cancel, ret, err);
 }
 

@@ -5,8 +5,9 @@
  * graft: the kernel unpacks concatenated archives, so the running slot's initramfs with a
  * small cpio of the new release's modules behind it is a valid initramfs (design section
  * 7). Which modules: those the base has, by name, and what they depend on in the new
- * kernel. auto: none when the new kernel cannot unpack one or the running system has
- * none; else graft; else distro.  Blocking; runs in the deploy's job.
+ * kernel; graft-all: all of its modules.  auto: none when the new kernel cannot unpack
+ * one or the running system has none; else graft; else distro.  Blocking; runs in the
+ * deploy's job.
  */
 #ifndef KF_INITRAMFS_H
 #define KF_INITRAMFS_H
@@ -16,7 +17,7 @@
 #include "agent/boot/boot.h"
 
 struct initramfs_result {
-	const char *how;   /* "graft", "distro", "none", "package" */
+	const char *how;   /* "graft", "graft-all", "distro", "none", "package" */
 	uint64_t base_len; /* graft: bytes of the base */
 };
 

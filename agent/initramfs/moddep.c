@@ -294,6 +294,12 @@ enum moddep_found moddep_select(struct moddep *m, const char *name)
 	return MODDEP_SELECTED;
 }
 
+void moddep_select_all(struct moddep *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		m->by_path[i]->selected = true;
+}
+
 const char *moddep_next(const struct moddep *m, size_t *i)
 {
 	while (*i < m->n) {

@@ -28,6 +28,7 @@ bool moddep_name(const char *path, char dst[static MODDEP_NAME]);
 enum moddep_found { MODDEP_MISSING, MODDEP_BUILTIN, MODDEP_SELECTED };
 /* Select a module by its name, with all that it depends on. */
 enum moddep_found moddep_select(struct moddep *m, const char *name);
+void moddep_select_all(struct moddep *m);
 /* The selected files, relative to dirfd, in the order of their paths; *i starts at 0.
  * NULL at the end. */
 const char *moddep_next(const struct moddep *m, size_t *i);

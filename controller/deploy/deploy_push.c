@@ -30,7 +30,8 @@ static int no_memory(struct kf_error *err)
 	return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 }
 
-static Kferry__Initramfs initramfs_of(const char *name)
+/* kernel.initramfs and kernel.modules in one word. */
+static Kferry__Initramfs initramfs_of(const char *name, const char *modules)
 {
 	static const struct {
 		const char *name;
@@ -39,7 +40,10 @@ static Kferry__Initramfs initramfs_of(const char *name)
 		   {"distro", KFERRY__INITRAMFS__INITRAMFS_DISTRO},
 		   {"none", KFERRY__INITRAMFS__INITRAMFS_NONE}};
 
-	for (size_t i = 0; name && i < ARRAY_SIZE(all); i++) {
+	if (strcmp(modules, "initramfs") == 0 &&
+	    (strcmp(name, "auto") == 0 || strcmp(name, "graft") == 0))
+		return KFERRY__INITRAMFS__INITRAMFS_GRAFT_ALL;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		if (strcmp(all[i].name, name) == 0)
 			return all[i].value;
 	}
@@ -91,7 +95,7 @@ static int send_plan(struct push *p, const char *extra)
 	q.total_bytes = k->manifest.total_size;
 	q.boot_bytes = k->boot_bytes;
 	q.files = (uint32_t)k->manifest.n_files;
-	q.initramfs = initramfs_of(get(d, "kernel.initramfs"));
+	q.initramfs = initramfs_of(get(d, "kernel.initramfs"), get(d, "kernel.modules"));
 	q.cmdline_extra = (char *)extra;
 	q.chain = (char *)get(d, "boot.chain");
 	q.no_arm = d->opts->no_reboot;

@@ -132,6 +132,26 @@ static void assert_no_time(const struct buf *cpio, const char *name)
 	assert_memory_equal(at - head + mtime_at, "00000000", 8);
 }
 
+/* For boards whose /lib/modules comes late: also those that the base has not. */
+static void grafts_all_that_there_is(void **state)
+{
+	_free_ char *names = NULL;
+	struct kf_error err = {0};
+	struct board b;
+	struct slot s;
+
+	(void)state;
+	kernel_init(&b, &s);
+	put_base(&b, "gzip", base_names);
+	assert_int_equal(
+		make(&b, &s, KFERRY__INITRAMFS__INITRAMFS_GRAFT_ALL, "graft-all", &err),
+		0);
+	names = names_in(&b, &s);
+	assert_non_null(strstr(names, NEW "/kernel/sound/snd.ko\n"));
+	assert_non_null(strstr(names, NEW "/kernel/fs/ext4/ext4.ko\n"));
+	kernel_fini(&b, &s);
+}
+
 static void plain_where_the_kernel_cannot_zstd(void **state)
 {
 	static const char *const old_layout[] = {"lib/modules/6.1.0-old/a/ext4.ko", NULL};
@@ -337,6 +357,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(grafts_what_the_base_has),
+		cmocka_unit_test(grafts_all_that_there_is),
 		cmocka_unit_test(plain_where_the_kernel_cannot_zstd),
 		cmocka_unit_test(grafts_on_a_graft),
 		cmocka_unit_test(grafts_on_the_foreign_one_where_the_slot_has_none),
