@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * /lib/modules/<release>: a link of ours is replaced by one rename; a directory that is
- * a distribution's stays as it is and is covered by a bind mount while the slot runs.
+ * a distribution's stays as it is and is covered by a bind mount while the slot runs; and
+ * where /lib/modules cannot be written it is covered as a whole.
  */
 #include "agent/slot/slot_modules.h"
 
@@ -107,12 +108,30 @@ static int bind_over(const struct agent *a, int modules_fd, const char *release,
 			      "%s/%s is a directory, and nothing is mounted in a scratch "
 			      "root",
 			      MODULES_DIR, release);
-	if (asprintf(&at, MODULES_DIR "/%s", release) < 0) {
+	if (asprintf(&at, "%s" MODULES_DIR "/%s", a->root, release) < 0) {
 		at = NULL;
 		return oserr(err, -ENOMEM, "mount %s", target);
 	}
 	if (mount(target, at, NULL, MS_BIND, NULL) < 0)
 		return oserr(err, -errno, "bind mount %s over %s", target, at);
+	return 0;
+}
+
+/* The root is read-only (SteamOS): nothing can be made beside the distribution's. */
+static int bind_over_all(const struct agent *a, const char *target, struct kf_error *err)
+{
+	_free_ char *at = agent_path(a, MODULES_DIR), *from = strdup(target);
+	char *slash = from ? strrchr(from, '/') : NULL;
+
+	if (!at || !slash)
+		return oserr(err, -ENOMEM, "mount %s", target);
+	*slash = '\0';
+	if (a->scratch)
+		return kf_err(err, -EROFS, KF_REASON_READ_ONLY,
+			      MODULES_DIR " is read-only, and nothing is mounted in a "
+					  "scratch root");
+	if (mount(from, at, NULL, MS_BIND, NULL) < 0)
+		return oserr(err, -errno, "bind mount %s over %s", from, at);
 	return 0;
 }
 
@@ -170,6 +189,9 @@ static int show(const struct agent *a, const struct slot *s, bool only_if_free,
 			      "with another CONFIG_LOCALVERSION",
 			      MODULES_DIR, s->manifest.release);
 	rc = put_link(fd, s->manifest.release, target);
+	/* Only for what runs: it hides the modules of all others. */
+	if (rc == -EROFS && !only_if_free)
+		return bind_over_all(a, target, err);
 	return rc < 0 ? oserr(err, rc, "link %s/%s", MODULES_DIR, s->manifest.release)
 		      : 0;
 }

@@ -3,8 +3,11 @@
 #include "tests/lib/scratch.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "agent/slot/slot.h"
 #include "agent/slot/slot_modules.h"
@@ -209,6 +212,48 @@ static void test_show_modules(void **state)
 	assert_false(scratch_has(s, "lib/modules/.kferry-new"));
 }
 
+/* In a mount namespace of its own.  0: as it should be; 77: no such namespace here. */
+static int show_below_a_read_only_root(struct scratch *s, const char *id)
+{
+	_free_ char *modules = agent_path(&s->a, "/lib/modules");
+	_slot_ struct slot slot = {.fd = -1};
+	struct kf_error err = {0};
+
+	if (unshare(CLONE_NEWNS) < 0 ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("none", modules, "tmpfs", MS_RDONLY, NULL) < 0)
+		return 77;
+	if (slot_open(&s->a, id, &slot, &err) < 0)
+		return 1;
+	if (slot_show_modules(&s->a, &slot, &err) != -EROFS)
+		return 2;
+	s->a.scratch = false;
+	if (slot_show_modules(&s->a, &slot, &err) < 0)
+		return 3;
+	if (!scratch_has(s, "lib/modules/6.9.0-test/kernel/b.ko"))
+		return 4;
+	/* The agent's start does it once more. */
+	return slot_show_modules(&s->a, &slot, &err) < 0 ? 5 : 0;
+}
+
+/* SteamOS: neither a link nor a directory can be made in /lib/modules. */
+static void test_show_modules_below_a_read_only_root(void **state)
+{
+	struct scratch *s = *state;
+	char id[SLOT_ID_SIZE];
+	int status;
+	pid_t pid;
+
+	install(s, 'b', id);
+	pid = fork();
+	if (pid == 0)
+		_exit(show_below_a_read_only_root(s, id));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
 static void test_conf(void **state)
 {
 	struct scratch *s = *state;
@@ -238,6 +283,7 @@ int main(void)
 		T(test_retention),
 		T(test_retention_of_bad_ones),
 		T(test_show_modules),
+		T(test_show_modules_below_a_read_only_root),
 		T(test_conf),
 	};
 
