@@ -3,6 +3,7 @@
 """Bad input and faults: each ends in a clear error, the right status and a board as it was."""
 
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -141,6 +142,54 @@ class Names(Case):
         done = self.refused("depoly", status=64)
         self.assertIn("deploy", done.err)
         self.refused("deploy", "--form", "x", status=64)
+
+
+class Misfits(Case):
+    """The profile and the board disagree."""
+
+    def test_another_boot_chain_than_the_profile_s(self):
+        self.board.write_config("boot.chain = systemd-boot")
+        package = self.package()
+        done = self.refused("deploy", "--from", package.file,
+                            says=("systemd-boot", "hook", "profile x86-64"))
+        self.assertNotIn("push", done.text)
+        self.assertFalse((self.board.state_dir() / "staging").exists() and
+                         list((self.board.state_dir() / "staging").iterdir()))
+        info = self.board.kferry("board", "info", check=0)
+        self.assertIn("! boot.chain is systemd-boot", info.out)
+        lines = [line for line in info.out.splitlines() if line.startswith("  os ")]
+        self.assertEqual(len(lines), 1)
+
+    def test_info_as_json(self):
+        self.board.write_config("build.arch = arm64\nwatchdog.device = none")
+        done = self.board.kferry("--json", "board", "info", check=0)
+        info = json.loads(done.out)
+        self.assertEqual(info["profile"]["board.profile"], "x86-64")
+        self.assertEqual(len(info["contradictions"]), 1 + len(
+            [c for c in info["contradictions"] if "pstore" in c]))
+        self.assertIn("build.arch is arm64, and the board is x86_64",
+                      " ".join(info["contradictions"]))
+        self.assertTrue([c for c in info["chains"] if c["name"] == "hook" and c["in_use"]])
+
+    def test_a_board_with_an_unknown_profile_is_alone_with_it(self):
+        self.board.write_config()
+        with open(self.board.config_file, "a") as f:
+            f.write("\n[board lost]\nlink = exec:/bin/false\nprofile = nosuch\n")
+        self.board.kferry("board", "info", "scratch", check=0)
+        done = self.board.kferry("board", "list", check=0)
+        self.assertIn("lost cannot be used", done.err)
+        self.refused("deploy", "lost", "--from", self.package().file, says=("nosuch",))
+
+    def test_what_the_kernel_lacks(self):
+        """One line for each, and with --strict the end."""
+        self.board.write_config("kernel.require = CONFIG_PSTORE_RAM=y 'keeps the log'")
+        package = self.package()
+        done = self.refused("deploy", "--strict", "--from", package.file,
+                            says=("CONFIG_PSTORE_RAM is not set", "keeps the log"))
+        self.assertEqual(len(done.err.splitlines()), 1)
+        done = self.board.kferry("pack", "--from", package.file, "-o",
+                                 self.board.dir / "again.kferry", check=0)
+        self.assertIn("CONFIG_PSTORE_RAM is not set", done.err)
 
 
 class Refusals(Case):
