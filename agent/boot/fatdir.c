@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "agent/boot/mountinfo.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 
@@ -156,6 +157,24 @@ static bool was_dirty(const struct agent *a, const char *device)
 	return false;
 }
 
+static int refuse_dirty(const char *path, const char *device, struct kf_error *err)
+{
+	return kf_err(err, -EUCLEAN, KF_REASON_IO,
+		      "%s (%s) was not properly unmounted before this boot and nothing "
+		      "has repaired it: let fsck.vfat (dosfstools) check it at boot, or "
+		      "run it by hand while it is unmounted, and reboot",
+		      path, device);
+}
+
+int fatdir_check_clean(const struct agent *a, const char *path, struct kf_error *err)
+{
+	_mountinfo_ struct mountinfo m = {0};
+
+	if (mountinfo_find(a, path, &m) < 0 || !is_fat(m.type) || !was_dirty(a, m.source))
+		return 0;
+	return refuse_dirty(m.point, m.source, err);
+}
+
 int fatdir_check(const struct agent *a, const struct fatdir *d, struct kf_error *err)
 {
 	uint64_t left = 0;
@@ -167,12 +186,7 @@ int fatdir_check(const struct agent *a, const struct fatdir *d, struct kf_error 
 			      "remount,rw %s",
 			      d->path, d->path);
 	if (d->device && was_dirty(a, d->device))
-		return kf_err(err, -EUCLEAN, KF_REASON_IO,
-			      "%s (%s) was not properly unmounted before this boot and "
-			      "nothing has repaired it: let fsck.vfat (dosfstools) check "
-			      "it at boot, or run it by hand while it is unmounted, and "
-			      "reboot",
-			      d->path, d->device);
+		return refuse_dirty(d->path, d->device, err);
 	r = fs_free_bytes(d->fd, &left);
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "ask %s for its free space: %m",

@@ -31,5 +31,9 @@ void fatdir_fini(struct fatdir *d);
 /* -EROFS, -EUCLEAN (the kernel found it dirty when it was mounted) or -ENOSPC. */
 int fatdir_check(const struct agent *a, const struct fatdir *d,
 		 struct kf_error *err) _must_check_;
+/* The same of whatever is mounted at path, for boot stages that find it themselves:
+ * -EUCLEAN for a FAT that was dirty; 0 also when nobody can tell. */
+int fatdir_check_clean(const struct agent *a, const char *path,
+		       struct kf_error *err) _must_check_;
 
 #endif

@@ -21,6 +21,7 @@
 #include "agent/boot/efi/esp.h"
 #include "agent/boot/efi/loadopt.h"
 #include "agent/boot/efi/secureboot.h"
+#include "agent/boot/fatdir.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"
@@ -101,12 +102,15 @@ static int check_bits(const struct agent *a, struct kf_error *err)
 
 static int check_usable(const struct agent *a, const struct efi *e, struct kf_error *err)
 {
+	int r;
+
 	if (e->esp.read_only)
 		return kf_err(err, -EROFS, KF_REASON_READ_ONLY,
 			      "%s is mounted read-only: after checking why, mount -o "
 			      "remount,rw %s",
 			      e->esp.path, e->esp.path);
-	return check_bits(a, err);
+	r = fatdir_check_clean(a, e->esp.path, err);
+	return r < 0 ? r : check_bits(a, err);
 }
 
 static int efi_probe(const struct agent *a, char note[256], struct kf_error *err)

@@ -86,7 +86,7 @@ int secureboot_check(const struct agent *a, enum secureboot_by by, int image_fd,
 	_close_ int vars = efidir_open_any(a);
 
 	if (vars < 0 || !is_on(vars) ||
-	    (by == SECUREBOOT_SHIM && flag(vars, VAR_SHIM_OFF)))
+	    (by != SECUREBOOT_FIRMWARE && flag(vars, VAR_SHIM_OFF)))
 		return 0;
 	if (secureboot_is_signed(image_fd) > 0)
 		return 0;
@@ -94,5 +94,8 @@ int secureboot_check(const struct agent *a, enum secureboot_by by, int image_fd,
 		      "Secure Boot is on and %s has no signature: %s would not start it; "
 		      "sign it (sbsign) with a key that this board knows, or turn Secure "
 		      "Boot off",
-		      name, by == SECUREBOOT_SHIM ? "GRUB" : "the firmware");
+		      name,
+		      by == SECUREBOOT_SHIM	 ? "GRUB"
+		      : by == SECUREBOOT_SYSTEMD ? "systemd-boot"
+						 : "the firmware");
 }

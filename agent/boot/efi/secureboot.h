@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Secure Boot: is it on, and does a kernel carry a signature at all?  Whether the
- * firmware accepts the signature cannot be known from here; a kernel without one it
- * never starts.
+ * firmware accepts the signature cannot be known from here (its keys, and what of them
+ * was revoked, count at the boot); a kernel without one it never starts.  One whose
+ * signature is refused falls back as any that does not start.
  */
 #ifndef KF_SECUREBOOT_H
 #define KF_SECUREBOOT_H
@@ -15,6 +16,7 @@
 enum secureboot_by {
 	SECUREBOOT_FIRMWARE, /* started by a boot entry of its own */
 	SECUREBOOT_SHIM,     /* started by GRUB: not when validation is off there */
+	SECUREBOOT_SYSTEMD,  /* by systemd-boot: the same, where shim started that */
 };
 
 /* 0: it may start; -EPERM (KF_REASON_BOOT_CHAIN): it would be refused. */

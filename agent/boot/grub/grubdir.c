@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "agent/boot/blockdev.h"
+#include "agent/boot/fatdir.h"
 #include "agent/boot/grub/grubcfg.h"
 #include "agent/boot/grub/grubenv.h"
 #include "agent/boot/mountinfo.h"
@@ -131,6 +132,9 @@ static int check_mount(const struct agent *a, const struct grubdir *g, char **re
 			      "%s is mounted read-only: after checking why, mount -o "
 			      "remount,rw %s",
 			      m.point, m.point);
+	r = fatdir_check_clean(a, g->path, err);
+	if (r < 0)
+		return r;
 	if (ret_type)
 		*ret_type = TAKE_PTR(m.type);
 	return 0;

@@ -15,6 +15,8 @@
 
 #include "agent/boot/boot.h"
 #include "agent/boot/efi/efivar.h"
+#include "agent/boot/efi/secureboot.h"
+#include "agent/boot/fatdir.h"
 #include "agent/boot/sd/bootdir.h"
 #include "agent/boot/sd/sdentry.h"
 #include "agent/boot/sd/sdloader.h"
@@ -46,7 +48,9 @@ static int sd_probe(const struct agent *a, char note[256], struct kf_error *err)
 			      "%s is mounted read-only: after checking why, mount -o "
 			      "remount,rw %s",
 			      dirs.v[0].path, dirs.v[0].path);
-	r = sdloader_check_default(vars, &dirs, SDENTRY_SAMPLE, err);
+	r = fatdir_check_clean(a, dirs.v[0].path, err);
+	if (r == 0)
+		r = sdloader_check_default(vars, &dirs, SDENTRY_SAMPLE, err);
 	if (r < 0)
 		return r;
 	snprintf(note, 256, "%s, entries in %s/loader/entries", info, dirs.v[0].path);
@@ -99,6 +103,17 @@ static int sd_open(const struct agent *a, const char *slot, struct sd *sd,
 	return sdloader_open(a, &sd->vars, NULL, err);
 }
 
+static int check_signature(const struct agent *a, const struct slot *s,
+			   struct kf_error *err)
+{
+	_close_ int fd = fs_open_beneath(s->fd, s->manifest.image, O_RDONLY, 0);
+
+	if (fd < 0)
+		return kf_err(err, fd, KF_REASON_IO, "open %s of slot %s: %m",
+			      s->manifest.image, s->id);
+	return secureboot_check(a, SECUREBOOT_SYSTEMD, fd, s->manifest.image, err);
+}
+
 static int sd_stage(const struct agent *a, const struct slot *s, int initrd_fd,
 		    struct kf_error *err)
 {
@@ -109,6 +124,8 @@ static int sd_stage(const struct agent *a, const struct slot *s, int initrd_fd,
 	if (r < 0)
 		return r;
 	r = sdloader_check_default(sd.vars, &sd.dirs, sd.entry, err);
+	if (r == 0)
+		r = check_signature(a, s, err);
 	if (r < 0)
 		return r;
 	return sdentry_stage(&sd.dirs.v[0], s, initrd_fd, err);

@@ -152,6 +152,12 @@ static void refuses_boards_without(void **state)
 	put_text(&b, "proc/self/mountinfo",
 		 "30 25 8:1 / /boot/efi ro - vfat /dev/sda1 rw\n");
 	refused(&b, -EROFS, "remount,rw /boot/efi");
+	put_text(&b, "proc/self/mountinfo",
+		 "30 25 8:1 / /boot/efi rw - vfat /dev/sda1 rw\n");
+	put_text(&b, "dev/kmsg",
+		 "6,1,2,-;FAT-fs (sda1): Volume was not properly unmounted. Some\n");
+	refused(&b, -EUCLEAN, "fsck.vfat");
+	put_text(&b, "dev/kmsg", "");
 	put_text(&b, UDEV, "E:ID_FS_TYPE=vfat\n");
 	refused(&b, -ENOTSUP, "is udev running");
 	put_text(&b, UDEV,

@@ -139,6 +139,11 @@ static void refuses_where_grub_cannot_write(void **state)
 	put_text(&b, "proc/self/mountinfo",
 		 ROOT_ONLY "26 25 8:3 / /boot ro - ext4 /dev/sda3 rw\n");
 	refused(&b, -EROFS, "remount,rw /boot");
+	put_text(&b, "proc/self/mountinfo",
+		 ROOT_ONLY "26 25 8:3 / /boot rw - vfat /dev/sda3 rw\n");
+	put_text(&b, "dev/kmsg",
+		 "6,1,2,-;FAT-fs (sda3): Volume was not properly unmounted. Some\n");
+	refused(&b, -EUCLEAN, "fsck.vfat");
 	put_text(&b, "proc/self/mountinfo", "");
 	refused(&b, -ENOENT, "find the file system");
 	grub_board_fini(&b);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* systemd-boot on a scratch board: plain files for EFI variables, a made-up
  * /proc/mounts. */
+#include <sys/mount.h>
+#include <unistd.h>
+
 #include "agent/boot/boot.h"
 #include "agent/boot/efi/efivar.h"
 #include "proto/reason.h"
@@ -129,6 +132,13 @@ static void refuses_what_cannot_be_written(void **state)
 	put_text(&b, "proc/mounts",
 		 "/dev/vda2 / ext4 rw 0 0\n/dev/vda1 /boot/efi vfat ro,relatime 0 0\n");
 	refused(&b, -EROFS, "remount,rw /boot/efi");
+	put_text(&b, "proc/mounts", MOUNTS_RW);
+	put_text(&b, "proc/self/mountinfo",
+		 "30 25 8:1 / /boot/efi rw - vfat /dev/vda1 rw\n");
+	put_text(&b, "dev/kmsg",
+		 "6,1,2,-;FAT-fs (vda1): Volume was not properly unmounted. Some\n");
+	refused(&b, -EUCLEAN, "fsck.vfat");
+	put_text(&b, "dev/kmsg", "");
 	put_text(&b, "proc/mounts",
 		 "efivarfs /sys/firmware/efi/efivars efivarfs ro 0 0\n"
 		 "/dev/vda1 /boot/efi vfat rw 0 0\n");
@@ -161,6 +171,63 @@ static void refuses_defaults_that_would_choose_ours(void **state)
 				  ESP "loader/entries/m-6.1.0+0-3.conf"),
 			 0);
 	refused(&b, -ENOTSUP, "no other boot entry");
+	board_fini(&b);
+}
+
+/* With Secure Boot on a kernel without a signature would not be started. */
+static void refuses_unsigned_kernels(void **state)
+{
+	struct kf_error err = {0};
+	struct board b;
+	struct slot s;
+
+	(void)state;
+	sd_board(&b);
+	slot_make(&b, &s, "MZ kernel");
+	put_bytes(&b, VARS EFIVAR_GLOBAL("SecureBoot"), "\7\0\0\0\1", 5);
+	assert_int_equal(c->stage(&b.a, &s, -1, &err), -EPERM);
+	assert_non_null(strstr(err.msg, "systemd-boot would not start it"));
+	assert_false(fs_exists(b.fd, OUR_ENTRY));
+	/* shim's validation is off. */
+	put_bytes(&b, VARS "MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23",
+		  "\7\0\0\0\1", 5);
+	assert_int_equal(c->stage(&b.a, &s, -1, &err), 0);
+	slot_drop(&s);
+	board_fini(&b);
+}
+
+/* A store of variables that takes no more, as a file system that is full. */
+static void says_what_to_delete_when_the_store_is_full(void **state)
+{
+	_free_ char *vars = NULL;
+	struct kf_error err = {0};
+	uint8_t fill[4096] = {1};
+	struct board b;
+	struct slot s;
+	int fd;
+
+	(void)state;
+	sd_board(&b);
+	slot_make(&b, &s, "MZ kernel");
+	assert_int_equal(c->stage(&b.a, &s, -1, &err), 0);
+	assert_true(asprintf(&vars, "%s/" VARS, b.path) > 0);
+	if (mount("none", vars, "tmpfs", 0, "size=32k") < 0) {
+		slot_drop(&s);
+		board_fini(&b);
+		skip();
+	}
+	put_var(&b, EFIVAR_LOADER("LoaderInfo"), "systemd-boot 252.39-1");
+	put_features(&b, 0x7f);
+	fd = fs_open_beneath(b.fd, VARS "fill", O_WRONLY | O_CREAT, 0644);
+	assert_true(fd >= 0);
+	while (write(fd, fill, sizeof(fill)) > 0)
+		;
+	close(fd);
+	assert_int_equal(c->arm(&b.a, s.id, &err), -ENOSPC);
+	assert_non_null(strstr(err.msg, "/sys/fs/pstore"));
+	assert_true(c->read_back(&b.a, s.id, &err) < 0);
+	assert_int_equal(umount2(vars, MNT_DETACH), 0);
+	slot_drop(&s);
 	board_fini(&b);
 }
 
@@ -382,6 +449,8 @@ int main(void)
 		cmocka_unit_test(stages_arms_and_disarms),
 		cmocka_unit_test(stages_again),
 		cmocka_unit_test(refuses_bad_images),
+		cmocka_unit_test(refuses_unsigned_kernels),
+		cmocka_unit_test(says_what_to_delete_when_the_store_is_full),
 		cmocka_unit_test(commits_and_goes_back),
 		cmocka_unit_test(removes_all_of_a_slot),
 		cmocka_unit_test(finds_the_running_initrd),
