@@ -8,9 +8,9 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "controller/place.h"
+#include "controller/setup/agentfile.h"
 #include "controller/setup/setup_remote.h"
 #include "proto/base/fs.h"
 #include "proto/limits.h"
@@ -92,51 +92,6 @@ static int look(struct setup *s, struct kf_error *err)
 /* --- the agent's binary
  * ------------------------------------------------------------------- */
 
-static const struct {
-	const char *machine;
-	unsigned elf;
-} machines[] = {{"x86_64", 62}, {"aarch64", 183}, {"armv7l", 40},
-		{"armv6l", 40}, {"riscv64", 243}, {"i686", 3}};
-
-/* Is this an ELF program for that machine?  Unknown machines are believed. */
-static bool is_for(const struct buf *b, const char *machine)
-{
-	const uint8_t *d = buf_data(b);
-
-	if (buf_len(b) < 20 || memcmp(d, "\177ELF", 4))
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
-		if (!strcmp(machines[i].machine, machine))
-			return (d[18] | d[19] << 8) == (int)machines[i].elf;
-	return true;
-}
-
-static int find_agent(const char *machine, char **ret)
-{
-	const char *dir = getenv("KF_AGENT_DIR");
-	_free_ char *in_tree = NULL, *installed = NULL;
-	struct utsname uts;
-	bool same = uname(&uts) == 0 && !strcmp(uts.machine, machine);
-	char *path;
-
-	if (dir && *dir) {
-		if (asprintf(&path, "%s/kferryd-%s", dir, machine) < 0)
-			return -ENOMEM;
-		*ret = path;
-		return 0;
-	}
-	if (asprintf(&in_tree, "build/static%s%s/kferryd", same ? "" : "-",
-		     same ? "" : machine) < 0) {
-		in_tree = NULL;
-		return -ENOMEM;
-	}
-	if (asprintf(&installed, "agent/kferryd-%s", machine) < 0) {
-		installed = NULL;
-		return -ENOMEM;
-	}
-	return place_find(in_tree, installed, ret);
-}
-
 static int put_agent(struct setup *s, struct kf_error *err)
 {
 	_free_ char *path = NULL;
@@ -145,17 +100,13 @@ static int put_agent(struct setup *s, struct kf_error *err)
 	char size[16];
 	int rc;
 
-	rc = find_agent(s->machine, &path);
+	rc = agentfile_find(s->machine, &path, err);
 	if (rc < 0)
-		return kf_err(err, rc, KF_REASON_NOT_FOUND,
-			      "there is no agent for %s here; `make agent-static` makes "
-			      "one for this machine, and KF_AGENT_DIR names a directory "
-			      "with kferryd-%s",
-			      s->machine, s->machine);
+		return rc;
 	rc = fs_read_file(AT_FDCWD, path, AGENT_MAX, &bytes);
 	if (rc < 0)
 		return kf_err(err, rc, KF_REASON_IO, "read the agent %s: %m", path);
-	if (!is_for(&bytes, s->machine))
+	if (!agentfile_fits(&bytes, s->machine))
 		return kf_err(err, -ENOEXEC, KF_REASON_ARCH,
 			      "%s is no program for the board, which is %s", path,
 			      s->machine);

@@ -23,6 +23,9 @@ from sshd import Sshd  # noqa: E402
 
 # Each command gets its own view of the mounts, so nothing is left mounted.
 ENTER = """#!/bin/sh
+# A board of another processor says so; busybox prefers its own uname to one in PATH.
+[ ! -e {root}/machine ] ||
+	SSH_ORIGINAL_COMMAND=$(printf %s "$SSH_ORIGINAL_COMMAND" | sed 's|uname -m|cat /machine|')
 exec unshare -m sh -c 'mount -t proc proc "$1/proc" && exec chroot "$1" /bin/sh -c \
 "PATH=/bin:/sbin; export PATH; $2"' enter {root} "$SSH_ORIGINAL_COMMAND"
 """
@@ -86,7 +89,7 @@ class Setup(unittest.TestCase):
 
     def stop_agent(self):
         pidfile = self.root / "run/kferry/supervisor.pid"
-        if pidfile.exists():
+        if pidfile.exists() and pathlib.Path(f"/proc/{pidfile.read_text().strip()}").exists():
             os.kill(int(pidfile.read_text()), signal.SIGTERM)
             wait_for("the agent's end", lambda: not pathlib.Path(
                 f"/proc/{pidfile.read_text().strip()}").exists())
@@ -208,6 +211,45 @@ class Setup(unittest.TestCase):
         self.assertIn("has changed", text)
         self.assertIn(f"--accept-host-key {self.fingerprint}", text)
         self.kferry("board", "setup", "--accept-host-key", self.fingerprint, check=0)
+
+    def test_an_arm64_board_gets_an_agent_that_runs(self):
+        agent = TOP / "build/check-arm64/kferryd-static"
+        if not agent.exists() or not shutil.which("qemu-aarch64-static"):
+            self.skipTest("needs what tests/qemu/build.sh arm64 builds, and qemu-user-static")
+        (self.root / "machine").write_text("aarch64\n")
+        shutil.copy(agent, self.agents / "kferryd-aarch64")
+        self.kferry(*self.add("--accept-host-key", self.fingerprint, "--no-setup"))
+        text = self.kferry("-o", "timeout.connect=2", "board", "setup", "b")
+        self.assertIn("agent /usr/local/sbin/kferryd", text)
+        put = self.root / "usr/local/sbin/kferryd"
+        self.assertEqual(put.read_bytes(), agent.read_bytes())
+        # The init script cannot start it on this machine; the emulator can.
+        self.stop_agent()
+        shutil.copy(shutil.which("qemu-aarch64-static"), self.root / "bin/qemu")
+        emulated = self.root / "usr/local/sbin/emulated"
+        emulated.write_text('#!/bin/sh\nexec /bin/qemu /usr/local/sbin/kferryd "$@"\n')
+        emulated.chmod(0o755)
+        serve = subprocess.Popen(
+            ["unshare", "-m", "sh", "-c", 'mount -t proc proc "$1/proc" && exec chroot "$1" '
+             "/usr/local/sbin/emulated serve", "enter", self.root], stderr=subprocess.DEVNULL)
+        try:
+            wait_for("its socket", (self.root / "run/kferry/agent.sock").exists)
+            text = self.kferry("-o", "agent.path=/usr/local/sbin/emulated", "board", "info", "b",
+                               check=0)
+        finally:
+            serve.kill()
+            serve.wait()
+        self.assertRegex(text, r"machine +aarch64")
+
+    def test_board_whose_agent_was_not_built(self):
+        self.kferry(*self.add("--accept-host-key", self.fingerprint, "--no-setup"))
+        for machine, says in (("aarch64", "make agent-static ARCH=arm64"),
+                              ("armv8l", "make agent-static ARCH=armhf"),
+                              ("armv6l", "needs ARMv7")):
+            (self.root / "machine").write_text(machine + "\n")
+            text = self.kferry("board", "setup", "b", check=2)
+            self.assertIn(says, text)
+            self.assertEqual(list((self.root / "usr/local/sbin").iterdir()), [])
 
     def test_agent_for_another_machine_is_not_sent(self):
         machine = os.uname().machine
