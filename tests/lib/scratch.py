@@ -29,7 +29,9 @@ import uuid
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("KF_BUILD", TOP / "build/check"))
 KFERRY = BUILD / "kferry"
-KFERRYD = BUILD / "kferryd"
+# KFERRYD="qemu-aarch64-static PATH" is an agent for another processor, and what runs it.
+*EMULATOR, KFERRYD = shlex.split(os.environ.get("KFERRYD", "")) or [BUILD / "kferryd"]
+KFERRYD = pathlib.Path(KFERRYD).absolute()
 os.environ.setdefault("LSAN_OPTIONS",
                       f"suppressions={TOP}/tests/lsan.supp:print_suppressions=0")
 SCALE = float(os.environ.get("KF_TEST_SCALE", "1"))
@@ -67,6 +69,21 @@ echo "$*" > "{root}/firmware/reset"
 """
 
 
+def agent(*args):
+    """The command line of the agent."""
+    return [*EMULATOR, str(KFERRYD), *map(str, args)]
+
+
+def board_arch():
+    """What the agent takes its board for, in the manifest's words."""
+    if not EMULATOR:
+        machine = os.uname().machine
+        return {"aarch64": "arm64"}.get(machine, "arm" if machine[:4] == "armv" else machine)
+    with open(KFERRYD, "rb") as file:
+        elf = file.read(20)
+    return {183: "arm64", 40: "arm", 62: "x86_64"}[int.from_bytes(elf[18:20], "little")]
+
+
 def wait_for(what, check, seconds=20.0):
     """Poll check() until it is true; its last value is returned."""
     end = time.monotonic() + seconds * SCALE
@@ -92,10 +109,10 @@ def digest(data):
 class Package:
     """A package made here, from the format's description and not by kferry's own code."""
 
-    def __init__(self, release="6.9.0-test", arch="x86_64", build_id=None, files=None,
+    def __init__(self, release="6.9.0-test", arch=None, build_id=None, files=None,
                  modules=20, seed="a"):
         self.release = release
-        self.arch = arch
+        self.arch = arch or board_arch()
         self.build_id = build_id or hashlib.sha1(f"{release}{seed}".encode()).hexdigest()
         self.banner = f"Linux version {release} (dev@desk) (gcc 12) #1 SMP {seed}"
         self.files = {"boot/image": (f"kernel {release} {seed}".encode() * 500),
@@ -176,7 +193,7 @@ class Board:
         user = self.home / ".config/kferry"
         user.mkdir(parents=True)
         self.config_file = user / "config.ini"
-        self.link = f"exec:{KFERRYD} --root {self.root} stdio"
+        self.link = "exec:" + shlex.join(agent("--root", self.root, "stdio"))
         self.write_config(config)
         self.power_on(None)
         self.keeper = threading.Thread(target=self._keep, daemon=True)
@@ -237,11 +254,11 @@ class Board:
 
     def start_agent(self):
         log = open(self.dir / "agent.log", "ab")
-        early = subprocess.run([KFERRYD, "--root", self.root, "early"], stderr=log, stdout=log,
+        early = subprocess.run(agent("--root", self.root, "early"), stderr=log, stdout=log,
                                check=False)
         if early.returncode:
             raise AssertionError(f"kferryd early: {early.returncode}")
-        self.agent = subprocess.Popen([*self.wrap, KFERRYD, "--root", self.root, "serve"],
+        self.agent = subprocess.Popen([*self.wrap, *agent("--root", self.root, "serve")],
                                       stderr=log, stdout=log)
         sock = self.root / "run/kferry/agent.sock"
 
@@ -326,7 +343,7 @@ class Board:
         return done
 
     def status(self):
-        out = subprocess.run([KFERRYD, "--root", self.root, "status"], capture_output=True,
+        out = subprocess.run(agent("--root", self.root, "status"), capture_output=True,
                              check=True).stdout.decode()
         return out
 
