@@ -153,12 +153,11 @@ build/man/kferry.ini.5: docs/man/kferry.ini.5.scd $(O)/kferry
 .PHONY: man install uninstall clean
 man: $(MAN)
 
-install: all man agent-static
+install: all man install-agents
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DATADIR)/boards \
 		$(DESTDIR)$(DATADIR)/agent $(DESTDIR)$(LIBEXECDIR)
 	install -m 755 build/release/kferry $(DESTDIR)$(BINDIR)/kferry
 	install -m 755 build/release/kferryd $(DESTDIR)$(SBINDIR)/kferryd
-	install -m 755 build/static/kferryd $(DESTDIR)$(DATADIR)/agent/kferryd-x86_64
 	install -m 644 agent/units/* $(DESTDIR)$(DATADIR)/agent/
 	install -m 644 boards/*.ini $(DESTDIR)$(DATADIR)/boards/
 	install -m 755 controller/vm/debian-guest.sh $(DESTDIR)$(LIBEXECDIR)/debian-guest.sh

@@ -34,6 +34,10 @@ AGENT_ARCHES := amd64 arm64 armhf
 NATIVE = $(foreach a,$(AGENT_ARCHES),$(if $(filter $(firstword $(subst -, ,$(TRIPLET_$(a)))), \
 	$(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))),$(a)))
 WANTED_ARCH = $(if $(filter command%,$(origin ARCH)),$(ARCH))
+# What uname -m says there, which is what `kferry board setup` looks for.
+MACHINE_amd64 := x86_64
+MACHINE_arm64 := aarch64
+MACHINE_armhf := armv7l
 static_variant = static$(if $(filter-out $(NATIVE),$(1)),-$(1))
 make_static = $(MAKE) --no-print-directory VARIANT=$(call static_variant,$(1)) \
 	build/$(call static_variant,$(1))/kferryd
@@ -46,3 +50,13 @@ agent-static:
 # One after the other, so that what fails is seen to belong to which.
 agents:
 	+$(Q)$(foreach a,$(AGENT_ARCHES),$(call make_static,$(a)) &&) true
+
+# Those for other processors are installed where they were built.
+.PHONY: install-agents
+install-agents: agent-static
+	install -d $(DESTDIR)$(DATADIR)/agent
+	install -m 755 build/static/kferryd $(DESTDIR)$(DATADIR)/agent/kferryd-$(or \
+		$(MACHINE_$(NATIVE)),$(shell uname -m))
+	$(foreach a,$(filter-out $(NATIVE),$(AGENT_ARCHES)),\
+		if [ -e build/static-$(a)/kferryd ]; then install -m 755 build/static-$(a)/kferryd \
+			$(DESTDIR)$(DATADIR)/agent/kferryd-$(MACHINE_$(a)); fi;)
