@@ -43,15 +43,18 @@ place() {
 }
 
 fetch() {
-	local arch=$1 tmp=$2 try hook=()
+	local arch=$1 tmp=$2 try mode=root hook=()
+	# Nothing is run of what is fetched, so that nothing more is needed.
+	[ "$(id -u)" -eq 0 ] || mode=chrootless
 	# shellcheck disable=SC2016 # mmdebstrap's shell expands it
 	[ "$security" = yes ] ||
 		hook=(--setup-hook='sed -i /-security/d "$1"/etc/apt/sources.list')
 	for try in $(seq "$attempts"); do
 		rm -f "$tmp/root.tar"
-		if timeout -k 10 600 mmdebstrap --variant=extract --architectures="$arch" \
-			--format=tar --include="$packages" --aptopt='Acquire::Retries "3"' \
-			"${hook[@]}" "$suite" "$tmp/root.tar" >"$tmp/log" 2>&1 </dev/null; then
+		if timeout -k 10 600 mmdebstrap --variant=extract --mode="$mode" \
+			--architectures="$arch" --format=tar --include="$packages" \
+			--aptopt='Acquire::Retries "3"' "${hook[@]}" \
+			"$suite" "$tmp/root.tar" >"$tmp/log" 2>&1 </dev/null; then
 			return 0
 		fi
 		grep '^E: ' "$tmp/log" >&2 || tail -n 5 "$tmp/log" >&2
