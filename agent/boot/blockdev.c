@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/boot/parttable.h"
 #include "proto/base/fs.h"
 #include "proto/text.h"
 
@@ -137,11 +138,41 @@ static bool parse_mbr(const char *s, uint8_t id[16])
 	return true;
 }
 
-static int read_records(const struct agent *a, int sysfs, unsigned major, unsigned minor,
-			struct partition *p)
+/* The value of a key in a device's uevent; NULL. */
+static char *uevent_value(int sysfs, const char *rel, const char *key)
 {
-	_buf_ struct buf udev = BUF_INIT, uevent = BUF_INIT;
+	_buf_ struct buf b = BUF_INIT;
+	const char *text = NULL;
+
+	if (fs_read_file(sysfs, rel, RECORD_MAX, &b) == 0)
+		text = buf_str(&b);
+	return text ? record_value(text, key) : NULL;
+}
+
+/* Nobody tells: what the disk itself says. */
+static int read_disk(const struct agent *a, int sysfs, uint64_t block,
+		     struct partition *p)
+{
+	_free_ char *name = uevent_value(sysfs, "../uevent", "DEVNAME=");
+	_free_ char *dev = agent_path(a, "/dev");
+	_close_ int dir = -1, disk = -1;
+
+	if (!dev)
+		return -ENOMEM;
+	dir = name ? fs_open_dir(AT_FDCWD, dev) : -1;
+	if (dir < 0)
+		return -ENODATA;
+	disk = fs_open_beneath(dir, name, O_RDONLY, 0);
+	if (disk < 0)
+		return -ENODATA;
+	return parttable_identify(disk, block, p);
+}
+
+static int read_records(const struct agent *a, int sysfs, unsigned major, unsigned minor,
+			uint64_t block, struct partition *p)
+{
 	_free_ char *path = NULL, *id = NULL, *type = NULL;
+	_buf_ struct buf udev = BUF_INIT;
 	const char *text;
 	char rel[48];
 	int r;
@@ -159,12 +190,10 @@ static int read_records(const struct agent *a, int sysfs, unsigned major, unsign
 	id = record_value(text, "E:ID_PART_ENTRY_UUID=");
 	type = record_value(text, "E:ID_PART_ENTRY_TYPE=");
 	/* Newer kernels tell it themselves. */
-	if (!id && fs_read_file(sysfs, "uevent", RECORD_MAX, &uevent) == 0) {
-		text = buf_str(&uevent);
-		id = text ? record_value(text, "PARTUUID=") : NULL;
-	}
 	if (!id)
-		return -ENODATA;
+		id = uevent_value(sysfs, "uevent", "PARTUUID=");
+	if (!id)
+		return read_disk(a, sysfs, block, p);
 	p->gpt = parse_guid(id, p->id);
 	if (!p->gpt && !parse_mbr(id, p->id))
 		return -ENODATA;
@@ -197,7 +226,7 @@ int blockdev_partition(const struct agent *a, unsigned major, unsigned minor,
 	p.number = (uint32_t)number;
 	p.start /= block / SECTOR;
 	p.size /= block / SECTOR;
-	r = read_records(a, fd, major, minor, &p);
+	r = read_records(a, fd, major, minor, block, &p);
 	if (r < 0)
 		return r;
 	*ret = p;

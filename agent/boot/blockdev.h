@@ -2,7 +2,8 @@
 /*
  * Block devices as firmware and boot loaders see them: what lies between a file system
  * and the disk, and where a partition is.  Read from /sys/dev/block/<major>:<minor>/ and
- * udev's records in /run/udev/data/, below a->root; no device is opened.
+ * udev's records in /run/udev/data/, below a->root; where neither tells a partition's id
+ * it is read from the disk.
  */
 #ifndef KF_BLOCKDEV_H
 #define KF_BLOCKDEV_H
@@ -24,7 +25,8 @@ struct partition {
 	bool esp;	      /* GPT type c12a7328-..., MBR type 0xef; true if not told */
 };
 
-/* -ENOENT: no partition; -ENODATA: it has no id that is known. */
+/* -ENOENT: no partition; -ENODATA: it has no id that is known; -EBADMSG: the disk's table
+ * is damaged. */
 int blockdev_partition(const struct agent *a, unsigned major, unsigned minor,
 		       struct partition *ret) _must_check_;
 

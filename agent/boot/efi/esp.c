@@ -32,9 +32,16 @@ static int locate(const struct agent *a, const struct mountinfo *m, struct esp *
 			      m->point, layer, m->source);
 	r = blockdev_partition(a, m->major, m->minor, &e->partition);
 	if (r == -ENODATA)
-		return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
-			      "neither udev nor the kernel tells the partition's id of "
-			      "%s (%s), which a boot entry needs: is udev running?",
+		return kf_err(
+			err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
+			"neither udev nor the kernel nor the disk tells the "
+			"partition's id of %s (%s), which a boot entry needs: is udev "
+			"running?",
+			m->source, m->point);
+	if (r == -EBADMSG)
+		return kf_err(err, r, KF_REASON_BOOT_CHAIN,
+			      "the partition table of the disk that holds %s (%s) is "
+			      "damaged, or not the one that the kernel has read",
 			      m->source, m->point);
 	if (r < 0)
 		return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,

@@ -160,6 +160,9 @@ static void refuses_boards_without(void **state)
 	put_text(&b, "dev/kmsg", "");
 	put_text(&b, UDEV, "E:ID_FS_TYPE=vfat\n");
 	refused(&b, -ENOTSUP, "is udev running");
+	put_text(&b, "sys/dev/block/uevent", "MAJOR=8\nDEVNAME=sda\n");
+	put_text(&b, "dev/sda", "too short");
+	refused(&b, -EBADMSG, "partition table");
 	put_text(&b, UDEV,
 		 "E:ID_PART_ENTRY_UUID=" PART_UUID "\n"
 		 "E:ID_PART_ENTRY_TYPE=bc13c2ff-59e6-4262-a352-b275fd6f7172\n");
@@ -496,6 +499,34 @@ static void names_partitions_of_other_disks(void **state)
 	board_fini(&b);
 }
 
+/* No udev, and a kernel that does not tell: the id is read from the disk. */
+static void reads_the_id_from_the_disk(void **state)
+{
+	_loadopt_ struct loadopt o = {0};
+	struct kf_error err = {0};
+	uint8_t mbr[512] = {0};
+	struct board b;
+	struct slot s;
+
+	(void)state;
+	efi_board(&b);
+	slot_make(&b, &s, "MZ kernel");
+	assert_int_equal(unlinkat(b.fd, UDEV, 0), 0);
+	put_text(&b, "sys/dev/block/uevent", "MAJOR=8\nDEVNAME=sda\n");
+	memcpy(mbr + 440, "\x4d\x3c\x2b\x1a", 4);
+	mbr[446 + 4] = 0xef;
+	memcpy(mbr + 510, "\x55\xaa", 2);
+	put_bytes(&b, "dev/sda", mbr, sizeof(mbr));
+	assert_int_equal(c->stage(&b.a, &s, -1, &err), 0);
+	assert_int_equal(c->arm(&b.a, s.id, &err), 0);
+	assert_int_equal(c->read_back(&b.a, s.id, &err), 0);
+	get_entry(&b, OURS, &o);
+	assert_false(o.partition.gpt);
+	assert_memory_equal(o.partition.id, "\x4d\x3c\x2b\x1a\0\0", 6);
+	slot_drop(&s);
+	board_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -510,6 +541,7 @@ int main(void)
 		cmocka_unit_test(says_what_to_delete_when_the_store_is_full),
 		cmocka_unit_test(finds_the_running_initrd),
 		cmocka_unit_test(names_partitions_of_other_disks),
+		cmocka_unit_test(reads_the_id_from_the_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
