@@ -39,7 +39,8 @@ struct boot_chain {
 	int (*arm)(const struct agent *a, const char *slot, struct kf_error *err);
 	/* 0 when the next boot is armed for exactly this slot. */
 	int (*read_back)(const struct agent *a, const char *slot, struct kf_error *err);
-	/* Undo an arm that was not used; nothing armed is not an error. */
+	/* Undo an arm, and take away what is left of one that was used; nothing armed is
+	 * not an error. */
 	int (*disarm)(const struct agent *a, struct kf_error *err);
 	/* Make the slot (or FOREIGN: what was there before kferry) the default. */
 	int (*commit)(const struct agent *a, const char *slot, struct kf_error *err);

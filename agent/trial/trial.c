@@ -353,6 +353,28 @@ static int save_confirm(struct agent *a, const char *slot, bool make_default,
 	return rc;
 }
 
+/* A trial that has passed and is not the default: the chain needs nothing of it any more,
+ * and may have left something (a boot entry). */
+static void drop_arm(struct agent *a, const char *slot)
+{
+	const struct boot_chain *chain = NULL;
+	struct kf_error e;
+	bool over;
+	int rc;
+
+	pthread_mutex_lock(&a->state_lock);
+	over = a->state.trial.phase == CONFIRMED &&
+	       strcmp(a->state.trial.slot, slot) == 0;
+	pthread_mutex_unlock(&a->state_lock);
+	if (!over)
+		return;
+	rc = chain_of_slot(a, slot, &chain, &e);
+	if (rc == 0)
+		rc = chain->disarm(a, &e);
+	if (rc < 0)
+		log_warn("trial slot=%s event=disarm error=\"%s\"", slot, e.msg);
+}
+
 static int confirm(struct agent *a, const char *slot, bool make_default, bool force,
 		   struct kf_error *err)
 {
@@ -381,9 +403,12 @@ static int confirm(struct agent *a, const char *slot, bool make_default, bool fo
 	rc = save_confirm(a, slot, make_default, err);
 	if (rc < 0 && chain && chain->commit(a, old, &e) < 0)
 		log_err("trial slot=%s event=undo error=\"%s\"", slot, e.msg);
-	if (rc == 0)
-		log_info("trial slot=%s event=confirmed default=%d", slot, make_default);
-	return rc;
+	if (rc < 0)
+		return rc;
+	log_info("trial slot=%s event=confirmed default=%d", slot, make_default);
+	if (!make_default)
+		drop_arm(a, slot);
+	return 0;
 }
 
 int trial_confirm(struct agent *a, const char *slot, bool make_default, bool force,

@@ -114,13 +114,28 @@ static void test_once(void **state)
 
 	arm(b, &b->a);
 	boot(b, &b->a);
+	scratch_write(&b->s, "firmware/once", "left", 4);
 	confirm(b, &b->a, false);
 	firmware(b, "default", "");
+	assert_false(scratch_has(&b->s, "firmware/once"));
 	assert_string_equal(b->s.a.state.known_good, FOREIGN);
 	assert_int_equal(scratch_state(&b->s, b->a.id), KFERRY__SLOT_STATE__SLOT_GOOD);
 	/* The next boot is the board's own kernel: that is no fall back. */
 	assert_int_equal(boot(b, NULL), KFERRY__TRIAL__TRIAL_CONFIRMED);
 	assert_int_equal(scratch_state(&b->s, b->a.id), KFERRY__SLOT_STATE__SLOT_GOOD);
+}
+
+/* A slot that is confirmed by hand while another is armed: that one stays armed. */
+static void test_confirm_leaves_another_armed(void **state)
+{
+	struct board *b = *state;
+	struct kf_error err = {0};
+
+	scratch_install(&b->s, &b->b);
+	arm(b, &b->b);
+	assert_int_equal(trial_confirm(&b->s.a, b->a.id, false, true, &err), 0);
+	assert_int_equal(b->s.a.state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
+	firmware(b, "once", b->b.id);
 }
 
 static void test_falls_back_at_once(void **state)
@@ -364,6 +379,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		T(test_pass),
 		T(test_once),
+		T(test_confirm_leaves_another_armed),
 		T(test_falls_back_at_once),
 		T(test_falls_back_after_running),
 		T(test_mark_without_the_kernel),
