@@ -63,7 +63,8 @@ int listen_connect(const char *path, int *ret_fd, struct kf_error *err)
 	if (r == -ENOENT || r == -ECONNREFUSED)
 		return kf_err(err, r, KF_REASON_NO_AGENT,
 			      "kferryd is not running: nobody listens at %s (start it: "
-			      "systemctl start kferryd)",
+			      "systemctl start kferryd, or "
+			      "/etc/init.d/kferryd start)",
 			      path);
 	return kf_err(err, r, KF_REASON_NO_AGENT, "connect to kferryd at %s: %m", path);
 }
