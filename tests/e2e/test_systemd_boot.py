@@ -1,36 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""systemd-boot on OVMF: a fast board, `boot.chain` by the profile."""
+"""systemd-boot on OVMF: a fast board, the boot chain detected."""
 
 import pathlib
-import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import tap  # noqa: E402
-from fastboard import FastBoard, Trials, write  # noqa: E402
-from image import Partition  # noqa: E402
-
-LOADER = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi"
+from fastboard import Trials  # noqa: E402
+from sdboot import SdBoot  # noqa: E402
 
 
-class SystemdBoot(Trials, FastBoard):
+class SystemdBoot(Trials, SdBoot):
     NAME = "sdboot"
+    CHOSEN = "systemd-boot"
     CUTS = 30
-    FSTAB = "/dev/vda1 /boot/efi vfat rw,umask=077 0 0\n"
-
-    @classmethod
-    def disk(cls):
-        esp = cls.dir / "esp"
-        for place in ("EFI/BOOT/BOOTX64.EFI", "EFI/systemd/systemd-bootx64.efi"):
-            (esp / place).parent.mkdir(parents=True)
-            subprocess.run(["cp", LOADER, esp / place], check=True)
-        subprocess.run(["cp", cls.own / "boot/image", esp / "linux-own"], check=True)
-        write(esp / "loader/loader.conf", "default own.conf\ntimeout 0\n")
-        write(esp / "loader/entries/own.conf",
-              f"title own\nlinux /linux-own\noptions {cls.cmdline()}\n")
-        (cls.root / "boot/efi").mkdir()
-        return [Partition("vfat", 128, esp), Partition("ext4", 256, cls.root)]
 
 
 if __name__ == "__main__":

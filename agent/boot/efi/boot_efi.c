@@ -580,7 +580,6 @@ static int efi_running_initrd(const struct agent *a, char **ret_path)
 
 const struct boot_chain boot_efi = {
 	.name = "efi-bootnext",
-	.untried = true,
 	.probe = efi_probe,
 	.space = efi_space,
 	.stage = efi_stage,

@@ -529,7 +529,6 @@ static int grub_running_initrd(const struct agent *a, char **ret_path)
 
 const struct boot_chain boot_grub = {
 	.name = "grub",
-	.untried = true,
 	.probe = grub_probe,
 	.space = grub_space,
 	.stage = grub_stage,

@@ -95,7 +95,7 @@ static void probes_good_boards(void **state)
 	grub_board_fini(&b);
 }
 
-static void is_used_where_it_is_named_and_not_chosen(void **state)
+static void is_chosen_and_not_replaced(void **state)
 {
 	const struct boot_chain *got = NULL;
 	struct kf_error err = {0};
@@ -103,10 +103,13 @@ static void is_used_where_it_is_named_and_not_chosen(void **state)
 
 	(void)state;
 	grub_board(&b);
-	assert_int_equal(boot_select(&b.a, NULL, &got, &err), -ENOTSUP);
-	assert_non_null(strstr(err.msg, "boot.chain = grub"));
-	assert_int_equal(boot_select(&b.a, "grub", &got, &err), 0);
+	assert_int_equal(boot_select(&b.a, NULL, &got, &err), 0);
 	assert_ptr_equal(got, c);
+	/* Asked for by name, it is not replaced by one that could. */
+	put_text(&b, "proc/self/mountinfo",
+		 "25 1 0:31 / / rw - btrfs /dev/sda2 rw,subvol=/\n");
+	assert_int_equal(boot_select(&b.a, "grub", &got, &err), -ENOTSUP);
+	assert_non_null(strstr(err.msg, "boot chain grub: /boot/grub is on btrfs"));
 	grub_board_fini(&b);
 }
 
@@ -429,7 +432,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(probes_good_boards),
-		cmocka_unit_test(is_used_where_it_is_named_and_not_chosen),
+		cmocka_unit_test(is_chosen_and_not_replaced),
 		cmocka_unit_test(refuses_where_grub_cannot_write),
 		cmocka_unit_test(refuses_configurations_it_does_not_understand),
 		cmocka_unit_test(stages_arms_and_disarms),
