@@ -64,7 +64,7 @@ static int copy_digesting(int src, int dst, struct digest *ret)
 }
 
 static int fill(int dirfd, const char *tmp, int src_fd, const struct digest *want,
-		struct kf_error *err)
+		int *ret_fd, struct kf_error *err)
 {
 	_close_ int fd = -1;
 	struct digest written;
@@ -97,30 +97,29 @@ static int fill(int dirfd, const char *tmp, int src_fd, const struct digest *wan
 			      "%s reads back different from what was written: the boot "
 			      "file system's medium may be failing",
 			      tmp);
+	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
 
 int bootfile_put(int dirfd, const char *name, int src_fd, const struct digest *want,
 		 struct kf_error *err)
 {
+	_close_ int fd = -1;
 	char tmp[64];
 	int r;
 
 	if ((size_t)snprintf(tmp, sizeof(tmp), FS_TMP_PREFIX "%s", name) >= sizeof(tmp))
 		return kf_err(err, -ENAMETOOLONG, KF_REASON_INVALID, "write %s: %m",
 			      name);
-	r = fill(dirfd, tmp, src_fd, want, err);
-	if (r == 0 && renameat(dirfd, tmp, dirfd, name) < 0)
-		r = kf_err(err, -errno, KF_REASON_IO, "rename %s to %s: %m", tmp, name);
-	if (r < 0) {
-		unlinkat(dirfd, tmp, 0);
-		return r;
+	r = fill(dirfd, tmp, src_fd, want, &fd, err);
+	if (r == 0) {
+		r = fs_rename_flushed(dirfd, fd, tmp, name);
+		if (r < 0)
+			kf_err(err, r, KF_REASON_IO, "rename %s to %s: %m", tmp, name);
 	}
-	r = fs_sync_dir(dirfd, ".");
 	if (r < 0)
-		return kf_err(err, r, KF_REASON_IO, "flush the directory of %s: %m",
-			      name);
-	return 0;
+		unlinkat(dirfd, tmp, 0);
+	return r;
 }
 
 void bootfile_tidy(int dirfd, const char *dir)

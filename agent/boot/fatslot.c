@@ -62,13 +62,6 @@ void fatslot_close(struct fatslot *f)
 	f->dir = -1;
 }
 
-static int drop(int dir, const char *name)
-{
-	if (unlinkat(dir, name, 0) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	return fs_sync_dir(dir, ".");
-}
-
 /* The directory of name, made where it lacks, and what remains of name. */
 static int open_parent(int dir, const char *name, const char **ret_base)
 {
@@ -107,7 +100,7 @@ static int put(struct fatslot *f, const char *name, int fd, const struct digest 
 	if (r > 0)
 		return 0;
 	if (r == 0)
-		r = drop(f->dir, f->entry);
+		r = fs_remove_flushed(f->dir, f->entry);
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "change %s/%s/%s: %m", f->fat->path,
 			      f->rel, name);
@@ -137,9 +130,9 @@ int fatslot_put_fd(struct fatslot *f, int fd, const char *name, struct kf_error 
 	if (fd < 0) {
 		if (!fs_exists(f->dir, name))
 			return 0;
-		r = drop(f->dir, f->entry);
+		r = fs_remove_flushed(f->dir, f->entry);
 		if (r == 0)
-			r = drop(f->dir, name);
+			r = fs_remove_flushed(f->dir, name);
 		if (r < 0)
 			return kf_err(err, r, KF_REASON_IO, "remove %s/%s/%s: %m",
 				      f->fat->path, f->rel, name);
@@ -181,7 +174,7 @@ int fatslot_put_text(struct fatslot *f, const void *data, size_t n, const char *
 	parent = open_parent(f->dir, name, &base);
 	r = parent < 0 ? parent : bootfile_has(parent, base, &want);
 	if (r == 0) {
-		r = drop(f->dir, f->entry);
+		r = fs_remove_flushed(f->dir, f->entry);
 		if (r == 0)
 			r = replace(parent, base, data, n);
 	}
@@ -220,7 +213,7 @@ int fatslot_remove(const struct fatdir *fat, const char *slot, const char *entry
 	tidy(fat, rel);
 	dir = fs_open_dir(fat->fd, rel);
 	if (dir >= 0)
-		r = drop(dir, entry);
+		r = fs_remove_flushed(dir, entry);
 	if (r == 0)
 		r = fs_remove_tree(fat->fd, rel);
 	/* The last slot takes the directory along. */
@@ -299,11 +292,9 @@ int fatfile_write(const struct fatdir *fat, const char *name, const void *data, 
 
 int fatfile_remove(const struct fatdir *fat, const char *name, struct kf_error *err)
 {
-	int r = 0;
+	int r = fs_remove_flushed(fat->fd, name);
 
-	if (unlinkat(fat->fd, name, 0) < 0)
-		r = errno == ENOENT ? 0 : -errno;
-	else
+	if (r == 0)
 		r = fs_sync_fs(fat->fd);
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "remove %s/%s: %m", fat->path, name);

@@ -6,10 +6,12 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 
 #define READ_STEP     (16 * 1024)
 #define COPY_STEP     (128 * 1024)
@@ -147,10 +149,9 @@ static int open_tmp(int dir, char name[static 32])
 	return -EEXIST;
 }
 
-/* Content and mode, on the disk.  Takes fd, because close() too can report an error. */
-static int fill_tmp(int tmp, const void *data, size_t n, mode_t mode)
+/* Content and mode, on the disk. */
+static int fill_tmp(int fd, const void *data, size_t n, mode_t mode)
 {
-	_close_ int fd = tmp;
 	struct stat st;
 	int r;
 
@@ -163,9 +164,34 @@ static int fill_tmp(int tmp, const void *data, size_t n, mode_t mode)
 	if ((st.st_mode & 07777) != mode && fchmod(fd, mode) < 0 && errno != EPERM &&
 	    errno != EOPNOTSUPP)
 		return -errno;
-	if (fsync(fd) < 0)
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* Does a rename only reach the disk with the file's own data?  So on vfat, and for tests,
+ * whose boards are on a tmpfs. */
+static bool renames_late(int fd)
+{
+	struct statfs st;
+
+	return fstatfs(fd, &st) == 0 && ((unsigned long)st.f_type == MSDOS_SUPER_MAGIC ||
+					 (unsigned long)st.f_type == TMPFS_MAGIC);
+}
+
+/* What has a name that is about to go; -1 when there is nothing. */
+static int hold(int dir, const char *name)
+{
+	return openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
+int fs_rename_flushed(int dir, int fd, const char *from, const char *to)
+{
+	_close_ int old = hold(dir, to);
+
+	if (renameat(dir, from, dir, to) < 0)
 		return -errno;
-	return close(TAKE_FD(fd)) < 0 && errno != EINTR ? -errno : 0;
+	if (renames_late(fd) && fsync(fd) < 0)
+		return -errno;
+	return sync_dir_fd(dir);
 }
 
 /* The directory that holds path, and *ret_base, the name in it. */
@@ -189,10 +215,10 @@ static int open_parent(int dirfd, const char *path, const char **ret_base)
 
 int fs_replace(int dirfd, const char *path, const void *data, size_t n, mode_t mode)
 {
-	_close_ int dir = -1;
+	_close_ int dir = -1, fd = -1;
 	const char *base;
 	char tmp[32];
-	int fd, r;
+	int r;
 
 	dir = open_parent(dirfd, path, &base);
 	if (dir < 0)
@@ -201,12 +227,25 @@ int fs_replace(int dirfd, const char *path, const void *data, size_t n, mode_t m
 	if (fd < 0)
 		return fd;
 	r = fill_tmp(fd, data, n, mode & 07777);
-	if (r == 0 && renameat(dir, tmp, dir, base) < 0)
-		r = -errno;
-	if (r < 0) {
+	if (r == 0)
+		r = fs_rename_flushed(dir, fd, tmp, base);
+	/* After the rename there is no such name any more. */
+	if (r < 0)
 		unlinkat(dir, tmp, 0);
-		return r;
-	}
+	return r;
+}
+
+int fs_remove_flushed(int dirfd, const char *path)
+{
+	_close_ int dir = -1, old = -1;
+	const char *base;
+
+	dir = open_parent(dirfd, path, &base);
+	if (dir < 0)
+		return dir == -ENOENT ? 0 : dir;
+	old = hold(dir, base);
+	if (unlinkat(dir, base, 0) < 0)
+		return errno == ENOENT ? 0 : -errno;
 	return sync_dir_fd(dir);
 }
 

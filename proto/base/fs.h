@@ -43,11 +43,21 @@ int fs_write_all(int fd, const void *data, size_t n) _must_check_;
 /*
  * Replace path durably: temporary in the same directory, write, fsync, rename,
  * fsync of the directory.  After a crash the old or the new content is there.
- * (On vfat the rename is not crash-atomic; see docs/PROMISES.md.)
+ * (On vfat as far as fs_rename_flushed() goes; see docs/PROMISES.md.)
  */
 #define FS_TMP_PREFIX ".kf-tmp-" /* what a crash may leave beside path */
 int fs_replace(int dirfd, const char *path, const void *data, size_t n,
 	       mode_t mode) _must_check_;
+
+/*
+ * Rename dir/from to dir/to, and flush that; fd is the file's, written and flushed.  A
+ * file that is replaced is held open until then: vfat gives its clusters away when nobody
+ * has it any more, and must not do that while its name on the disk still leads to them.
+ */
+int fs_rename_flushed(int dir, int fd, const char *from, const char *to) _must_check_;
+/* Remove a file, and flush that, held open in the same way; absent is fine.  (A trusted
+ * path.) */
+int fs_remove_flushed(int dirfd, const char *path) _must_check_;
 
 /* Copy a file's bytes from in to out (copy_file_range, else read and write). */
 int fs_copy_fd(int in, int out, uint64_t *ret_bytes) _must_check_;

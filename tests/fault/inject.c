@@ -16,12 +16,14 @@
  *	create PATH INODE	mkdir PATH INODE	symlink PATH TARGET
  *	write INODE OFFSET DATA	truncate INODE SIZE	rename FROM TO	link FROM TO
  *	unlink PATH	rmdir PATH	fsync INODE	syncfs PATH	checkpoint PATH
+ *	freed INODE: of a file without a name, the last descriptor was closed
  *
  * SIGTERM and SIGINT are passed on, SIGUSR1 as SIGKILL.
  *
  * strace(1) can do the same but for one thing: it counts per thread and per call, and
  * a deploy is a chain of jobs with a thread each, so that most calls cannot be named.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -83,6 +85,7 @@ struct pending {
 	uint64_t args[6];
 	char where[PATH_SIZE], from[PATH_SIZE];
 	bool existed, truncates;
+	unsigned long long last; /* inode of a file whose last name this takes */
 };
 
 struct task {
@@ -212,6 +215,32 @@ static void arg_path(const uint64_t *args, int dir, int path, char *dst)
 	snprintf(dst, PATH_SIZE, "%s%s%s", at, name[0] == '/' ? "" : "/", name);
 }
 
+static unsigned long long inode_of_fd(int fd)
+{
+	char link[64];
+	struct stat st;
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)g.pid, fd);
+	return stat(link, &st) == 0 ? (unsigned long long)st.st_ino : 0;
+}
+
+/* Is a file, of which this is the only name, still open in the program? */
+static bool is_open(unsigned long long inode)
+{
+	char path[64];
+	struct dirent *e;
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)g.pid);
+	dir = opendir(path);
+	while (dir && !found && (e = readdir(dir)))
+		found = e->d_name[0] != '.' && inode_of_fd(atoi(e->d_name)) == inode;
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
 static void remember(struct task *t, const struct call *c, const uint64_t *args,
 		     const char *where)
 {
@@ -227,6 +256,7 @@ static void remember(struct task *t, const struct call *c, const uint64_t *args,
 	memcpy(p->args, args, sizeof(p->args));
 	snprintf(p->where, sizeof(p->where), "%s", where);
 	p->existed = lstat(where, &st) == 0;
+	p->last = p->existed && S_ISREG(st.st_mode) && st.st_nlink == 1 ? st.st_ino : 0;
 	if (is(p, "rename") || is(p, "link"))
 		arg_path(args, c->dir < 0 ? -1 : 0, c->dir < 0 ? 0 : 1, p->from);
 	else if (is(p, "symlink"))
@@ -243,15 +273,6 @@ static unsigned long long inode_of(const char *path)
 	struct stat st;
 
 	return lstat(path, &st) == 0 ? (unsigned long long)st.st_ino : 0;
-}
-
-static unsigned long long inode_of_fd(int fd)
-{
-	char link[64];
-	struct stat st;
-
-	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)g.pid, fd);
-	return stat(link, &st) == 0 ? (unsigned long long)st.st_ino : 0;
 }
 
 static long long position(int fd)
@@ -326,6 +347,21 @@ static void trace_call(const struct pending *p, long long result)
 	else if (is(p, "rename") || is(p, "link"))
 		fprintf(g.trace, "%s\t%s\t%s\n", is(p, "link") ? "link" : "rename",
 			rel(p->from), where);
+	if ((is(p, "rename") || is(p, "unlink")) && p->last && !is_open(p->last))
+		fprintf(g.trace, "freed\t%llu\n", p->last);
+}
+
+/* Before a descriptor is closed: is it what keeps a file without a name? */
+static void trace_close(int fd)
+{
+	char link[64], path[PATH_SIZE];
+	struct stat st;
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)g.pid, fd);
+	fd_path(fd, path, sizeof(path));
+	if (strncmp(path, g.root, strlen(g.root)) == 0 && stat(link, &st) == 0 &&
+	    S_ISREG(st.st_mode) && st.st_nlink == 0)
+		fprintf(g.trace, "freed\t%llu\n", (unsigned long long)st.st_ino);
 }
 
 /* --- injection -------------------------------------------------------------------- */
@@ -372,6 +408,8 @@ static void on_entry(struct task *t, const struct __ptrace_syscall_info *info)
 {
 	char where[4096];
 
+	if (g.trace && info->entry.nr == SYS_close)
+		trace_close((int)info->entry.args[0]);
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
 		uint64_t args[6];
 

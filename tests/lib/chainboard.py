@@ -276,6 +276,11 @@ class ChainBoard:
         self.put("proc/sys/kernel/osrelease", b"6.9.0\n")
         self.put("sys/kernel/notes", scratch.notes(build_id))
 
+    def put_power_back(self):
+        """What does not last without power."""
+        if (self.root / "dev/vcio").exists():
+            self.put("dev/vcio", b"0\n")
+
     # --- the agent ------------------------------------------------------------------------
 
     def steps(self, *steps, wrap=(), check=True, options=()):

@@ -8,6 +8,7 @@ import collections
 
 import injector
 from chainboard import ChainBoard
+from crashfs import Snapshot
 
 TEMPORARY = (".kf-tmp-", ".part")
 
@@ -37,7 +38,8 @@ class StageBoard(ChainBoard):
         self.old, self.new = self.package("old"), self.package("new")
         self.who = {"old": self.old.id, "new": self.new.id, "own": None}
         self.counts, self.saved, self.call = {}, {}, None
-        self.log, self.trace = self.room / "inject.log", {}
+        self.debris = ("\0",)  # ends of names that may stay behind
+        self.log, self.trace, self.before = self.room / "inject.log", {}, {}
 
     def prepare(self, trace=False):
         """Go through all stages; keep a copy of the board before each, and of how many
@@ -47,6 +49,8 @@ class StageBoard(ChainBoard):
                 assert self.reset() == self.who[stage.reset], f"{self.running} boots"
                 self.steps()
             self.saved[stage.name] = self.save(stage.name)
+            if trace:
+                self.before[stage.name] = Snapshot(self.root)
             self.trace[stage.name] = self.room / f"trace-{stage.name}"
             wrap = injector.argv(self.root, self.log,
                                  trace=self.trace[stage.name] if trace else None)
@@ -115,7 +119,8 @@ class StageBoard(ChainBoard):
 
     def check_pristine(self):
         now = self.files()
-        wrong = sorted(p for p in set(now) | set(self.own) if now.get(p) != self.own.get(p))
+        wrong = sorted(p for p in set(now) | set(self.own) if now.get(p) != self.own.get(p) and
+                       not p.endswith(self.debris))
         assert not wrong, f"not as before kferry: {wrong}"
         dirs = [p for p in self.root.rglob("*") if p.is_dir() and "kferry" in p.name.lower()]
         rest = [p for p in dirs if str(p.relative_to(self.root)) not in (

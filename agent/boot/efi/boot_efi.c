@@ -185,15 +185,9 @@ static int drop_cmdline(const struct efi *e, struct kf_error *err)
 	int r;
 
 	snprintf(rel, sizeof(rel), "%s/" CMDLINE, e->dir);
-	if (unlinkat(e->esp.fd, rel, 0) < 0)
-		return errno == ENOENT ? 0
-				       : kf_err(err, -errno, KF_REASON_IO,
-						"remove %s/%s: %m", e->esp.path, rel);
-	r = fs_sync_dir(e->esp.fd, e->dir);
-	if (r < 0)
-		return kf_err(err, r, KF_REASON_IO, "flush %s/%s: %m", e->esp.path,
-			      e->dir);
-	return 0;
+	r = fs_remove_flushed(e->esp.fd, rel);
+	return r < 0 ? kf_err(err, r, KF_REASON_IO, "remove %s/%s: %m", e->esp.path, rel)
+		     : 0;
 }
 
 /* An entry of files that are about to change must not be started. */

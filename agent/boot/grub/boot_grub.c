@@ -132,14 +132,8 @@ static int drop_entry(const struct grubdir *g, const char *dir, struct kf_error 
 	int r;
 
 	snprintf(rel, sizeof(rel), "%s/" ENTRY, dir);
-	if (unlinkat(g->fd, rel, 0) < 0)
-		return errno == ENOENT ? 0
-				       : kf_err(err, -errno, KF_REASON_IO,
-						"remove %s/%s: %m", g->path, rel);
-	r = fs_sync_dir(g->fd, dir);
-	if (r < 0)
-		return kf_err(err, r, KF_REASON_IO, "flush %s/%s: %m", g->path, dir);
-	return 0;
+	r = fs_remove_flushed(g->fd, rel);
+	return r < 0 ? kf_err(err, r, KF_REASON_IO, "remove %s/%s: %m", g->path, rel) : 0;
 }
 
 static void tidy(const struct grubdir *g, const char *dir)

@@ -184,11 +184,15 @@ static int disarm(const struct agent *a, const struct rpiboard *b, const char *s
 	char id[SLOT_ID_SIZE];
 	int r;
 
+	if (!fs_exists(b->fat.fd, TRYBOOT))
+		return 0;
 	r = read_config(&b->fat, TRYBOOT, &found, err);
 	if (r < 0)
 		return r;
-	if (rpicfg_slot(buf_data(&found), buf_len(&found), id) < 0 ||
-	    (slot && strcmp(id, slot) != 0))
+	/* One that is empty is what a power cut left of ours. */
+	if (buf_len(&found) > 0 &&
+	    (rpicfg_slot(buf_data(&found), buf_len(&found), id) < 0 ||
+	     (slot && strcmp(id, slot) != 0)))
 		return 0;
 	r = rpiboard_disarm(a, b, err);
 	return r < 0 ? r : fatfile_remove(&b->fat, TRYBOOT, err);

@@ -298,8 +298,9 @@ static int check_others(const struct rpiboard *b, struct kf_error *err)
 		_buf_ struct buf t = BUF_INIT;
 		char slot[SLOT_ID_SIZE];
 
+		/* One that is empty is what a power cut left of ours. */
 		if (fs_read_file(b->fat.fd, "tryboot.txt", RPICFG_MAX, &t) < 0 ||
-		    rpicfg_slot(buf_data(&t), buf_len(&t), slot) < 0)
+		    (buf_len(&t) > 0 && rpicfg_slot(buf_data(&t), buf_len(&t), slot) < 0))
 			return refuse(
 				err,
 				"%s/tryboot.txt is somebody else's: move it away if "

@@ -83,16 +83,10 @@ static int open_image(const struct slot *s, struct digest *ret_digest,
 
 static int remove_entry(const struct bootdir *d, const char *entry, struct kf_error *err)
 {
-	int r;
+	int r = fs_remove_flushed(d->fd, entry);
 
-	if (unlinkat(d->fd, entry, 0) < 0)
-		return errno == ENOENT ? 0
-				       : kf_err(err, -errno, KF_REASON_IO,
-						"remove %s/%s: %m", d->path, entry);
-	r = fs_sync_dir(d->fd, ENTRIES);
-	if (r < 0)
-		return kf_err(err, r, KF_REASON_IO, "flush %s/" ENTRIES ": %m", d->path);
-	return 0;
+	return r < 0 ? kf_err(err, r, KF_REASON_IO, "remove %s/%s: %m", d->path, entry)
+		     : 0;
 }
 
 /* Bring one file of the slot up to date; fd -1: it shall not be there. */

@@ -353,6 +353,33 @@ static void commits_and_goes_back(void **state)
 	board_fini(&b);
 }
 
+/* A power cut may leave the new name without its content. */
+static void an_empty_tryboot_is_nobodys(void **state)
+{
+	struct kf_error err = {0};
+	char note[256];
+	struct board b;
+	struct slot s;
+
+	(void)state;
+	rpi_board(&b);
+	rpi_slot(&b, &s);
+	put_text(&b, FAT "tryboot.txt", "");
+	assert_int_equal(c->probe(&b.a, note, &err), 0);
+	assert_int_equal(c->disarm(&b.a, &err), 0);
+	assert_false(fs_exists(b.fd, FAT "tryboot.txt"));
+	/* A flag without a file is not ours. */
+	put_text(&b, "dev/vcio", "1\n");
+	assert_int_equal(c->disarm(&b.a, &err), 0);
+	assert_file(&b, "dev/vcio", "1\n");
+	put_text(&b, FAT "tryboot.txt", "");
+	assert_int_equal(c->stage(&b.a, &s, -1, &err), 0);
+	assert_int_equal(c->arm(&b.a, s.id, &err), 0);
+	assert_int_equal(c->read_back(&b.a, s.id, &err), 0);
+	slot_drop(&s);
+	board_fini(&b);
+}
+
 static void does_not_commit_where_config_is_generated(void **state)
 {
 	struct kf_error err = {0};
@@ -498,6 +525,7 @@ int main(void)
 		cmocka_unit_test(refuses_slots_that_the_firmware_cannot_start),
 		cmocka_unit_test(damage_is_repaired_entry_last),
 		cmocka_unit_test(commits_and_goes_back),
+		cmocka_unit_test(an_empty_tryboot_is_nobodys),
 		cmocka_unit_test(does_not_commit_where_config_is_generated),
 		cmocka_unit_test(removes_all_of_a_slot),
 		cmocka_unit_test(arms_through_the_reboot_argument),

@@ -154,6 +154,34 @@ static void replace_gives_a_new_file_not_new_bytes(void **state)
 	assert_content(T, "l", "mine");
 }
 
+static void renames_and_removes(void **state)
+{
+	_close_ int fd = -1, old = -1;
+
+	put(T, "new", "new");
+	put(T, "f", "old");
+	fd = openat(T, "new", O_WRONLY);
+	assert_int_equal(fs_rename_flushed(T, fd, "new", "f"), 0);
+	assert_content(T, "f", "new");
+	assert_false(fs_exists(T, "new"));
+	assert_int_equal(fs_rename_flushed(T, fd, "gone", "f"), -ENOENT);
+	assert_int_equal(fs_rename_flushed(T, fd, "f", "g"), 0);
+	assert_int_equal(mkdirat(T, "d", 0755), 0);
+	put(T, "d/x", "x");
+	assert_int_equal(fs_remove_flushed(T, "d/x"), 0);
+	assert_int_equal(fs_remove_flushed(T, "d/x"), 0);
+	assert_int_equal(fs_remove_flushed(T, "no/x"), 0);
+	assert_int_equal(fs_remove_flushed(T, "d"), -EISDIR);
+	assert_int_equal(fs_remove_flushed(T, "g"), 0);
+	assert_false(fs_exists(T, "g"));
+	/* What a link names stays. */
+	put(T, "kept", "kept");
+	assert_int_equal(symlinkat("kept", T, "l"), 0);
+	assert_int_equal(fs_remove_flushed(T, "l"), 0);
+	old = openat(T, "kept", O_RDONLY);
+	assert_true(old >= 0);
+}
+
 struct reader {
 	int dir;
 	atomic_bool stop;
@@ -295,6 +323,7 @@ int main(void)
 		FS_TEST(read_line_trims),
 		FS_TEST(replace_makes_and_replaces),
 		FS_TEST(replace_gives_a_new_file_not_new_bytes),
+		FS_TEST(renames_and_removes),
 		FS_TEST(readers_see_old_or_new),
 		FS_TEST(replace_leaves_nothing_behind_on_errors),
 		FS_TEST(copy_copies),
