@@ -34,7 +34,7 @@ from stages import STAGES, StageBoard  # noqa: E402
 ALL = os.environ.get("KF_SWEEP") == "all"
 SEED = int(os.environ.get("KF_SEED", random.SystemRandom().randrange(1 << 31)))
 RANDOM = 40 if ALL else 3  # subsets after each operation
-RETRIES = 1500 if ALL else 30  # of a chain
+RETRIES = 300 if ALL else 25  # of a chain
 ERRORS = (AssertionError, OSError, ValueError, KeyError, StepFailed, bootmodel.Dead,
           subprocess.SubprocessError)
 # Where a cut may leave the board's own kernel, which is neither the old slot nor the new,
