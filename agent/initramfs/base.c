@@ -84,6 +84,38 @@ static int from_path(const struct agent *a, const char *path, struct initramfs_b
 	return fill(ret, fd, TAKE_PTR(name), 0, err);
 }
 
+/* Arch and SteamOS name kernels and initramfs by packages, not by releases:
+ * /boot/vmlinuz-linux and /boot/initramfs-linux.img.  GRUB says which kernel it started.
+ * -ENOENT. */
+static int by_boot_image(const struct agent *a, char **ret)
+{
+	static const char mark[] = "BOOT_IMAGE=", kernel[] = "/vmlinuz-";
+	const char *word = a->boot.cmdline ? strstr(a->boot.cmdline, mark) : NULL;
+	const char *end, *name;
+	_free_ char *path = NULL, *full = NULL;
+
+	if (!word || (word != a->boot.cmdline && word[-1] != ' '))
+		return -ENOENT;
+	end = word + strcspn(word, " ");
+	name = memmem(word, (size_t)(end - word), kernel, sizeof(kernel) - 1);
+	if (!name)
+		return -ENOENT;
+	name += sizeof(kernel) - 1;
+	if (memchr(name, '/', (size_t)(end - name)))
+		return -ENOENT;
+	if (asprintf(&path, "/boot/initramfs-%.*s.img", (int)(end - name), name) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	full = agent_path(a, path);
+	if (!full)
+		return -ENOMEM;
+	if (!fs_exists(AT_FDCWD, full))
+		return -ENOENT;
+	*ret = TAKE_PTR(path);
+	return 0;
+}
+
 /* Where the running foreign kernel's initramfs is, below a->root. */
 static int find_foreign(const struct agent *a, const struct boot_chain *chain, char **ret,
 			struct kf_error *err)
@@ -114,6 +146,11 @@ static int find_foreign(const struct agent *a, const struct boot_chain *chain, c
 			return 0;
 		}
 	}
+	r = by_boot_image(a, ret);
+	if (r != -ENOENT)
+		return r < 0 ? kf_err(err, r, KF_REASON_NO_MEMORY,
+				      "find the running initramfs: %m")
+			     : 0;
 	return kf_err(err, -ENOENT, KF_REASON_INITRAMFS,
 		      "the running kernel %s has no initramfs in /boot that is known",
 		      a->boot.release);

@@ -353,6 +353,26 @@ static void a_package_keeps_its_own(void **state)
 	kernel_fini(&b, &s);
 }
 
+/* Arch and SteamOS have no release in these names. */
+static void finds_the_base_by_the_kernel_that_grub_names(void **state)
+{
+	struct kf_error err = {0};
+	struct board b;
+	struct slot s;
+
+	(void)state;
+	kernel_init(&b, &s);
+	free(b.a.boot.cmdline);
+	b.a.boot.cmdline = strdup("BOOT_IMAGE=(hd0,gpt4)/boot/vmlinuz-linux-deck quiet");
+	assert_int_equal(make(&b, &s, KFERRY__INITRAMFS__INITRAMFS_GRAFT, NULL, &err),
+			 -ENOENT);
+	put_base(&b, "gzip", base_names);
+	assert_int_equal(renameat(b.fd, BASE, b.fd, "boot/initramfs-linux-deck.img"), 0);
+	assert_int_equal(make(&b, &s, KFERRY__INITRAMFS__INITRAMFS_GRAFT, "graft", &err),
+			 0);
+	kernel_fini(&b, &s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +384,7 @@ int main(void)
 		cmocka_unit_test(a_base_without_modules_is_copied),
 		cmocka_unit_test(auto_decides),
 		cmocka_unit_test(a_package_keeps_its_own),
+		cmocka_unit_test(finds_the_base_by_the_kernel_that_grub_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
