@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a dead kernel left in pstore.
+ * What a dead kernel left in pstore, or in the agent's directory for what somebody else
+ * took from there.
  *
  * Records of a dump are files `dmesg-<backend>-<id>`; each begins with a line
  * "<why>#<count> Part<n>".  The efi backend splits a dump in parts of less than 2 KB, and
@@ -20,6 +21,7 @@
 #include "proto/text.h"
 
 #define PSTORE_DIR "/sys/fs/pstore"
+#define SPOOL_DIR  "pstore" /* in the state directory */
 #define JOINED	   "dmesg.txt"
 #define SAME_DUMP  120 /* seconds that the parts of one dump may be apart */
 
@@ -85,12 +87,24 @@ static int open_pstore(const struct agent *a)
 	return fs_open_dir(AT_FDCWD, path);
 }
 
-bool pstore_pending(const struct agent *a)
+static int open_spool(const struct agent *a)
 {
-	_close_ int fd = open_pstore(a);
+	return fs_open_beneath(a->state_fd, SPOOL_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+			       0);
+}
+
+static bool has_records(int fd)
+{
 	_closedir_ DIR *d = fd < 0 ? NULL : open_names(fd, ".");
 
 	return d && next_name(d);
+}
+
+bool pstore_pending(const struct agent *a)
+{
+	_close_ int fd = open_pstore(a), spool = open_spool(a);
+
+	return has_records(fd) || has_records(spool);
 }
 
 /* --- joining -------------------------------------------------------------------- */
@@ -261,17 +275,35 @@ static int list_records(int fd, char (*names)[LIMIT_NAME + 1], size_t max, size_
 	return 0;
 }
 
-int pstore_collect(const struct agent *a, int dir_fd, unsigned *ret_n)
+/* Adds to *taken. */
+static int take_all(int from, int to, unsigned *taken)
 {
 	_free_ char(*names)[LIMIT_NAME + 1] = calloc(LIMIT_COLLECT_FILES, sizeof(*names));
-	_close_ int from = open_pstore(a), to = -1;
-	unsigned taken = 0;
 	size_t n = 0;
 	int r;
 
 	if (!names)
 		return -ENOMEM;
-	if (from < 0)
+	r = list_records(from, names, LIMIT_COLLECT_FILES, &n);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		r = save(from, names[i], to);
+		if (r < 0)
+			break;
+		++*taken;
+		if (unlinkat(from, names[i], 0) < 0)
+			log_warn("pstore-not-freed name=%s error=\"%s\"", names[i],
+				 strerror(errno));
+	}
+	return r;
+}
+
+int pstore_collect(const struct agent *a, int dir_fd, unsigned *ret_n)
+{
+	_close_ int from = open_pstore(a), spool = open_spool(a), to = -1;
+	unsigned taken = 0;
+	int r;
+
+	if (from < 0 && spool < 0)
 		return from;
 	r = fs_mkdirs(dir_fd, "pstore");
 	if (r < 0)
@@ -279,16 +311,9 @@ int pstore_collect(const struct agent *a, int dir_fd, unsigned *ret_n)
 	to = fs_open_beneath(dir_fd, "pstore", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	if (to < 0)
 		return to;
-	r = list_records(from, names, LIMIT_COLLECT_FILES, &n);
-	for (size_t i = 0; i < n && r == 0; i++) {
-		r = save(from, names[i], to);
-		if (r < 0)
-			break;
-		taken++;
-		if (unlinkat(from, names[i], 0) < 0)
-			log_warn("pstore-not-freed name=%s error=\"%s\"", names[i],
-				 strerror(errno));
-	}
+	r = from < 0 ? 0 : take_all(from, to, &taken);
+	if (r == 0 && spool >= 0)
+		r = take_all(spool, to, &taken);
 	*ret_n = taken;
 	if (taken > 0 && join(to) < 0)
 		log_warn("pstore-not-joined");

@@ -160,6 +160,24 @@ static void late_records_join_the_others(void **state)
 	assert_text(b, "to/pstore/dmesg.txt", "begin\nend\n");
 }
 
+/* Some systems take the records away and leave the agent a copy. */
+static void copies_of_records_are_collected_too(void **state)
+{
+	static const char text[] = "Panic#1 Part1\nfrom ramoops\n";
+	struct board *b = *state;
+
+	scratch_write(&b->s, "var/lib/kferry/pstore/dmesg-ramoops-0", text,
+		      sizeof(text) - 1);
+	assert_true(pstore_pending(&b->s.a));
+	/* It may be there as well. */
+	put(b, "dmesg-ramoops-0", text);
+	assert_int_equal(collect(b), 2);
+	assert_text(b, "to/pstore/dmesg.txt", "from ramoops\n");
+	assert_true(crashed(b));
+	assert_false(pstore_pending(&b->s.a));
+	assert_false(scratch_has(&b->s, "var/lib/kferry/pstore/dmesg-ramoops-0"));
+}
+
 static void a_record_that_cannot_be_saved_is_not_removed(void **state)
 {
 	struct board *b = *state;
@@ -185,6 +203,7 @@ int main(void)
 		TEST(a_panic_on_the_console_is_a_crash),
 		TEST(bad_names_stay_where_they_are),
 		TEST(late_records_join_the_others),
+		TEST(copies_of_records_are_collected_too),
 		TEST(a_record_that_cannot_be_saved_is_not_removed),
 	};
 
