@@ -85,7 +85,8 @@ bool slot_matches_running(const struct agent *a, const struct manifest *m);
 /*
  * Make /lib/modules/<release> show the modules of slot s: a symbolic link, replaced
  * atomically; where a real directory stands, a bind mount over it (a foreign kernel's
- * modules are never touched).
+ * modules are never touched); where the root is read-only, a link in a directory that
+ * covers /lib/modules for this boot.
  */
 int slot_show_modules(const struct agent *a, const struct slot *s,
 		      struct kf_error *err) _must_check_;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * /lib/modules/<release>: a link of ours is replaced by one rename; a directory that is
- * a distribution's stays as it is and is covered by a bind mount while the slot runs; and
- * where /lib/modules cannot be written it is covered as a whole.
+ * a distribution's stays as it is and is covered by a bind mount while the slot runs.  On
+ * a read-only root the links are made in a directory that covers /lib/modules.
  */
 #include "agent/slot/slot_modules.h"
 
@@ -12,11 +12,11 @@
 #include <sys/stat.h>
 
 #include "agent/oserr.h"
+#include "agent/slot/modules_cover.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"
 
-#define MODULES_DIR  "/lib/modules"
 #define NEW_LINK     ".kferry-new"
 #define LINK_MAX_LEN 4096
 
@@ -94,6 +94,25 @@ static int put_link(int modules_fd, const char *release, const char *target)
 	return rc;
 }
 
+/* modules_fd is opened anew when what it shows changes. */
+static int put_link_anywhere(const struct agent *a, int *modules_fd, const char *release,
+			     const char *target)
+{
+	int rc = put_link(*modules_fd, release, target), fd;
+
+	if (rc != -EROFS || a->scratch)
+		return rc;
+	rc = modules_cover(a);
+	if (rc < 0)
+		return rc;
+	fd = open_modules(a, false);
+	if (fd < 0)
+		return fd;
+	close(*modules_fd);
+	*modules_fd = fd;
+	return put_link(fd, release, target);
+}
+
 static int bind_over(const struct agent *a, int modules_fd, const char *release,
 		     const char *target, struct kf_error *err)
 {
@@ -114,24 +133,6 @@ static int bind_over(const struct agent *a, int modules_fd, const char *release,
 	}
 	if (mount(target, at, NULL, MS_BIND, NULL) < 0)
 		return oserr(err, -errno, "bind mount %s over %s", target, at);
-	return 0;
-}
-
-/* The root is read-only (SteamOS): nothing can be made beside the distribution's. */
-static int bind_over_all(const struct agent *a, const char *target, struct kf_error *err)
-{
-	_free_ char *at = agent_path(a, MODULES_DIR), *from = strdup(target);
-	char *slash = from ? strrchr(from, '/') : NULL;
-
-	if (!at || !slash)
-		return oserr(err, -ENOMEM, "mount %s", target);
-	*slash = '\0';
-	if (a->scratch)
-		return kf_err(err, -EROFS, KF_REASON_READ_ONLY,
-			      MODULES_DIR " is read-only, and nothing is mounted in a "
-					  "scratch root");
-	if (mount(from, at, NULL, MS_BIND, NULL) < 0)
-		return oserr(err, -errno, "bind mount %s over %s", from, at);
 	return 0;
 }
 
@@ -188,10 +189,10 @@ static int show(const struct agent *a, const struct slot *s, bool only_if_free,
 			      "%s/%s is a link that is not kferry's; remove it or build "
 			      "with another CONFIG_LOCALVERSION",
 			      MODULES_DIR, s->manifest.release);
-	rc = put_link(fd, s->manifest.release, target);
-	/* Only for what runs: it hides the modules of all others. */
-	if (rc == -EROFS && !only_if_free)
-		return bind_over_all(a, target, err);
+	rc = only_if_free ? put_link(fd, s->manifest.release, target)
+			  : put_link_anywhere(a, &fd, s->manifest.release, target);
+	if (rc == -EROFS && only_if_free)
+		return 0;
 	return rc < 0 ? oserr(err, rc, "link %s/%s", MODULES_DIR, s->manifest.release)
 		      : 0;
 }

@@ -6,7 +6,8 @@
 #include "agent/slot/slot.h"
 
 /* At install: make the link only where nothing stands yet.  Not being able to is no
- * error here, the early-boot step will try again: it is logged. */
+ * error here, the early-boot step will try again: it is logged.  On a read-only root only
+ * that step does it. */
 void slot_offer_modules(const struct agent *a, const struct slot *s);
 /* Remove every link that leads into slot id. */
 void slot_forget_modules(const struct agent *a, const char *id);

@@ -14,6 +14,8 @@
 #include "proto/base/log.h"
 #include "proto/text.h"
 
+#define RUN_DIR "/run/kferry"
+
 /* Into the kernel's log, where a log of a boot that dies before the journal starts is
  * looked for; and to stderr. */
 _printf_(2, 3) static void say(const char *root, const char *fmt, ...)
@@ -90,6 +92,19 @@ static void start_watchdog(const struct agent *a)
 	watchdog_leave(&w);
 }
 
+/* What kferry-late.service goes by: nothing is left to do for it. */
+static void leave_mark(const struct agent *a)
+{
+	_free_ char *dir = agent_path(a, RUN_DIR);
+	_close_ int fd = -1;
+	int rc = dir ? fs_mkdirs(AT_FDCWD, dir) : -ENOMEM;
+
+	fd = rc < 0 ? rc : fs_open_dir(AT_FDCWD, dir);
+	rc = fd < 0 ? fd : fs_replace(fd, "early", "", 0, 0644);
+	if (rc < 0)
+		log_warn("early error=\"%s/early: %s\"", RUN_DIR, strerror(-rc));
+}
+
 static void show_modules(const struct agent *a)
 {
 	_slot_ struct slot s = {.fd = -1};
@@ -99,8 +114,10 @@ static void show_modules(const struct agent *a)
 	    slot_show_modules(a, &s, &err) < 0)
 		say(a->root, "the modules of slot %s are not shown: %s", a->boot.slot,
 		    err.msg);
-	else
+	else {
 		say(a->root, "slot %s runs, release %s", s.id, s.manifest.release);
+		leave_mark(a);
+	}
 }
 
 int early_run(const char *root)
