@@ -30,6 +30,10 @@ struct boot_chain {
 	 */
 	int (*space)(const struct agent *a, uint64_t *ret_free, struct kf_error *err);
 
+	/* How large that file system is, and where it is mounted (the caller's to free).
+	 * NULL: it does not say. */
+	int (*size)(const struct agent *a, uint64_t *ret_bytes, char **ret_where);
+
 	/* Put kernel, initramfs (initrd_fd, -1: none) and entry where the chain finds
 	 * them, flushed and read back; the default stays what it was.  Staging again
 	 * replaces. */

@@ -315,6 +315,23 @@ static uint64_t initramfs_bytes(const struct deploy *d)
 	return d->chain ? initramfs_estimate(d->a, d->chain, d->initramfs) : 0;
 }
 
+/* What the boot file system takes at least; all of it is known when the initramfs is
+ * made, and checked then.  A generous guess would refuse what fits. */
+static uint64_t boot_bytes(const struct deploy *d)
+{
+	return d->chain ? space_add(d->boot_bytes,
+				    initramfs_least(d->a, d->chain, d->initramfs))
+			: 0;
+}
+
+/* A slot that is staged where it shall be has its files there. */
+static uint64_t restage_bytes(const struct deploy *d)
+{
+	if (!d->chain || !same(d->conf.chain, d->slot.conf.chain))
+		return boot_bytes(d);
+	return d->new_initrd ? initramfs_least(d->a, d->chain, d->initramfs) : 0;
+}
+
 /* Before a byte is sent.  Which files are missing is known later; where the board can
  * have none of them that is all of them. */
 static int check_space(struct deploy *d, const Kferry__PlanRequest *req,
@@ -325,14 +342,14 @@ static int check_space(struct deploy *d, const Kferry__PlanRequest *req,
 	if (d->installed)
 		return 0;
 	if (d->slot.fd >= 0)
-		return space_check(d->a, d->chain, d->new_initrd ? initrd : 0,
-				   space_add(d->boot_bytes, initrd), err);
+		return space_check(d->a, d->chain, d->id, d->new_initrd ? initrd : 0,
+				   restage_bytes(d), err);
 	state = space_add(state, d->manifest_size);
 	pthread_mutex_lock(&d->a->state_lock);
 	if (d->a->state.n_slots == 0 && !d->have_manifest)
 		state = space_add(state, req->total_bytes);
 	pthread_mutex_unlock(&d->a->state_lock);
-	return space_check(d->a, d->chain, state, space_add(d->boot_bytes, initrd), err);
+	return space_check(d->a, d->chain, d->id, state, boot_bytes(d), err);
 }
 
 /* A place in the state for one more, before anything is sent for it. */
@@ -468,8 +485,8 @@ int deploy_need(struct deploy *d, Kferry__Need *ret, struct kf_error *err)
 		if (rc < 0)
 			return rc;
 		have_drop_others(d);
-		rc = space_check(d->a, d->chain, space_add(d->wanted_bytes, initrd),
-				 space_add(d->boot_bytes, initrd), err);
+		rc = space_check(d->a, d->chain, d->id,
+				 space_add(d->wanted_bytes, initrd), boot_bytes(d), err);
 		if (rc < 0)
 			return rc;
 	}

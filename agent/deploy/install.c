@@ -7,9 +7,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/boot/boot.h"
 #include "agent/deploy/parts.h"
+#include "agent/deploy/space.h"
 #include "agent/initramfs/initramfs.h"
 #include "agent/oserr.h"
 #include "agent/slot/slot_modules.h"
@@ -96,6 +98,18 @@ static int make_initramfs(struct deploy *d, struct kf_error *err)
 	d->conf.initramfs = strdup(made.how);
 	d->conf.initrd_base = made.base_len;
 	return d->conf.initramfs ? 0 : oserr(err, -ENOMEM, "make the initramfs");
+}
+
+/* Now that all of it is known. */
+static int check_boot_space(struct deploy *d, struct kf_error *err)
+{
+	uint64_t bytes = d->boot_bytes;
+	struct slot s = view(d);
+	struct stat st;
+
+	if (fstatat(s.fd, INITRD_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		bytes = space_add(bytes, (uint64_t)st.st_size);
+	return space_check_boot(d->a, d->chain, d->id, bytes, err);
 }
 
 static int stage_entry(struct deploy *d, struct kf_error *err)
@@ -231,6 +245,8 @@ static int install_new(struct deploy *d, struct kf_error *err)
 		return kf_err(err, -EINVAL, KF_REASON_PROTOCOL,
 			      "the install was asked for before the manifest came");
 	rc = prepare(d, err);
+	if (rc == 0)
+		rc = check_boot_space(d, err);
 	if (rc == 0)
 		rc = deploy_check_cancel(d, err);
 	if (rc < 0)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Comparing what is free with what a deploy takes, and saying what could be removed. */
+/* Comparing what is free with what a deploy takes, making room where slots that nobody
+ * needs take it, and saying what does. */
 #include "agent/deploy/space.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/oserr.h"
 #include "proto/base/fs.h"
+#include "proto/base/log.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
@@ -49,15 +53,62 @@ static void what_could_go(struct agent *a, struct buf *out)
 	}
 }
 
-static int too_little(struct agent *a, const char *where, uint64_t needed,
-		      uint64_t free_bytes, struct kf_error *err)
+/* What a slot's kernel and initramfs take on a boot file system that has copies. */
+static uint64_t slot_boot_bytes(const struct agent *a, const char *id)
 {
-	_buf_ struct buf hint = BUF_INIT;
-	char need_text[16], free_text[16], reserve[16];
-	const char *text;
+	_slot_ struct slot s = {.fd = -1};
+	uint64_t bytes = 0;
+	struct stat st;
+	ssize_t i;
 
-	what_could_go(a, &hint);
-	text = buf_str(&hint);
+	if (slot_open(a, id, &s, NULL) < 0)
+		return 0;
+	i = manifest_find(&s.manifest, s.manifest.image);
+	if (i >= 0)
+		bytes = s.manifest.files[i].size;
+	if (fstatat(s.fd, "initrd", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		bytes = space_add(bytes, (uint64_t)st.st_size);
+	return bytes;
+}
+
+/* Slots of the boot file system that have to stay, and what is not kferry's there. */
+static void what_is_there(struct agent *a, uint64_t total, uint64_t free_bytes,
+			  struct buf *out)
+{
+	char ids[STATE_SLOTS][SLOT_ID_SIZE], size[16];
+	uint64_t others = total > free_bytes ? total - free_bytes : 0;
+	unsigned n = 0;
+	int rc;
+
+	pthread_mutex_lock(&a->state_lock);
+	for (unsigned i = 0; i < a->state.n_slots; i++)
+		if (slot_check_unused(a, a->state.slots[i].id, NULL) < 0)
+			memcpy(ids[n++], a->state.slots[i].id, SLOT_ID_SIZE);
+	pthread_mutex_unlock(&a->state_lock);
+	rc = buf_printf(out, "of its %s ", text_bytes(total, size));
+	for (unsigned i = 0; i < n && rc == 0; i++) {
+		uint64_t bytes = slot_boot_bytes(a, ids[i]);
+
+		others -= bytes < others ? bytes : others;
+		if (bytes)
+			rc = buf_printf(out, "slot %s, which is in use, takes %s, ",
+					ids[i], text_bytes(bytes, size));
+	}
+	if (rc == 0)
+		rc = buf_printf(out,
+				"files that are not kferry's take %s; what nobody needs "
+				"there can go, and a smaller kernel or initramfs may fit",
+				text_bytes(others, size));
+	if (rc < 0)
+		buf_reset(out);
+}
+
+static int too_little(const struct agent *a, const char *where, uint64_t needed,
+		      uint64_t free_bytes, struct buf *hint, struct kf_error *err)
+{
+	char need_text[16], free_text[16], reserve[16];
+	const char *text = buf_str(hint);
+
 	return kf_err(err, -ENOSPC, KF_REASON_SPACE,
 		      "%s has %s free, but %s are needed (and %s stay in reserve); %s",
 		      where, text_bytes(free_bytes, free_text),
@@ -65,9 +116,9 @@ static int too_little(struct agent *a, const char *where, uint64_t needed,
 		      text_bytes(a->conf.reserve_bytes, reserve), text ? text : "");
 }
 
-int space_check(struct agent *a, const struct boot_chain *chain, uint64_t state_bytes,
-		uint64_t chain_bytes, struct kf_error *err)
+static int check_state(struct agent *a, uint64_t bytes, struct kf_error *err)
 {
+	_buf_ struct buf hint = BUF_INIT;
 	_free_ char *where = NULL;
 	uint64_t free_bytes = 0;
 	int rc;
@@ -79,19 +130,92 @@ int space_check(struct agent *a, const struct boot_chain *chain, uint64_t state_
 	}
 	if (rc < 0)
 		return oserr(err, rc, "look at the space of %s", a->conf.state_dir);
-	if (free_bytes < space_add(state_bytes, a->conf.reserve_bytes))
-		return too_little(a, where, state_bytes, free_bytes, err);
-	if (!chain || !chain->space)
+	if (free_bytes >= space_add(bytes, a->conf.reserve_bytes))
+		return 0;
+	what_could_go(a, &hint);
+	return too_little(a, where, bytes, free_bytes, &hint, err);
+}
+
+/* The oldest slot after number `after` that nobody needs; `last` comes at the end, also
+ * when it is older. */
+static bool next_to_park(struct agent *a, const char *last, uint64_t *after,
+			 char id[SLOT_ID_SIZE])
+{
+	const struct state_slot *best = NULL;
+
+	pthread_mutex_lock(&a->state_lock);
+	for (unsigned i = 0; i < a->state.n_slots; i++) {
+		const struct state_slot *s = &a->state.slots[i];
+
+		if (s->number > *after && strcmp(s->id, last) != 0 &&
+		    (!best || s->number < best->number) &&
+		    slot_check_unused(a, s->id, NULL) == 0)
+			best = s;
+	}
+	if (best) {
+		*after = best->number;
+		memcpy(id, best->id, SLOT_ID_SIZE);
+	} else if (*after != UINT64_MAX) {
+		*after = UINT64_MAX;
+		best = state_find(&a->state, last);
+		if (best && slot_check_unused(a, last, NULL) < 0)
+			best = NULL;
+		if (best)
+			memcpy(id, best->id, SLOT_ID_SIZE);
+	}
+	pthread_mutex_unlock(&a->state_lock);
+	return best != NULL;
+}
+
+/* Park slots until so much is free, or none is left. */
+static int make_room(struct agent *a, const struct boot_chain *chain, const char *last,
+		     uint64_t bytes, uint64_t *free_bytes, struct kf_error *err)
+{
+	char id[SLOT_ID_SIZE];
+	uint64_t after = 0;
+	int rc = 0;
+
+	while (rc == 0 && *free_bytes < bytes && next_to_park(a, last, &after, id)) {
+		struct kf_error e;
+
+		if (slot_park(a, chain, id, &e) < 0)
+			log_warn("slot id=%s event=park error=\"%s\"", id, e.msg);
+		rc = chain->space(a, free_bytes, err);
+	}
+	return rc;
+}
+
+int space_check_boot(struct agent *a, const struct boot_chain *chain, const char *id,
+		     uint64_t bytes, struct kf_error *err)
+{
+	uint64_t want = space_add(bytes, a->conf.reserve_bytes), free_bytes = 0, total;
+	_free_ char *where = NULL, *point = NULL;
+	_buf_ struct buf hint = BUF_INIT;
+	int rc;
+
+	if (!chain || !chain->space || bytes == 0)
 		return 0;
 	rc = chain->space(a, &free_bytes, err);
-	if (rc < 0)
+	if (rc == 0 && free_bytes < want)
+		rc = make_room(a, chain, id, want, &free_bytes, err);
+	if (rc < 0 || free_bytes >= want)
 		return rc;
-	free(TAKE_PTR(where));
-	if (asprintf(&where, "the boot file system (boot chain %s)", chain->name) < 0) {
+	if (chain->size && chain->size(a, &total, &point) == 0)
+		what_is_there(a, total, free_bytes, &hint);
+	else
+		what_could_go(a, &hint);
+	if (asprintf(&where, "the boot file system %s%s(boot chain %s)",
+		     point ? point : "", point ? " " : "", chain->name) < 0) {
 		where = NULL;
 		return oserr(err, -ENOMEM, "look at the space for %s", chain->name);
 	}
-	if (free_bytes < space_add(chain_bytes, a->conf.reserve_bytes))
-		return too_little(a, where, chain_bytes, free_bytes, err);
-	return 0;
+	return too_little(a, where, bytes, free_bytes, &hint, err);
+}
+
+int space_check(struct agent *a, const struct boot_chain *chain, const char *id,
+		uint64_t state_bytes, uint64_t chain_bytes, struct kf_error *err)
+{
+	int rc = check_state(a, state_bytes, err);
+
+	return rc < 0 ? rc : space_check_boot(a, chain, id, chain_bytes, err);
 }

@@ -9,10 +9,19 @@
 /*
  * Room for these bytes on the file system of the state directory and on the boot
  * chain's (chain may be NULL), conf.reserve_bytes left over on each.  KF_REASON_SPACE:
- * the text names the file system, what is needed and free, and what could go.
+ * the text names the file system, what is needed and free, and what takes the room or
+ * could go.
+ *
+ * Where the boot file system is too full, slots that nobody needs are parked
+ * (slot_park()), the oldest first, and id, if it is one, at the end: a small one often
+ * has room for one kernel only.
  */
-int space_check(struct agent *a, const struct boot_chain *chain, uint64_t state_bytes,
-		uint64_t chain_bytes, struct kf_error *err) _must_check_;
+int space_check(struct agent *a, const struct boot_chain *chain, const char *id,
+		uint64_t state_bytes, uint64_t chain_bytes,
+		struct kf_error *err) _must_check_;
+/* Only the boot chain's. */
+int space_check_boot(struct agent *a, const struct boot_chain *chain, const char *id,
+		     uint64_t bytes, struct kf_error *err) _must_check_;
 /* a + b, or all there is. */
 uint64_t space_add(uint64_t a, uint64_t b);
 

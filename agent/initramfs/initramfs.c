@@ -211,6 +211,18 @@ int initramfs_make(const struct agent *a, const struct boot_chain *chain,
 	return 0;
 }
 
+uint64_t initramfs_least(const struct agent *a, const struct boot_chain *chain,
+			 Kferry__Initramfs mode)
+{
+	_base_ struct initramfs_base base = {.fd = -1};
+
+	if (mode == KFERRY__INITRAMFS__INITRAMFS_NONE ||
+	    mode == KFERRY__INITRAMFS__INITRAMFS_DISTRO ||
+	    initramfs_base_open(a, chain, &base, NULL) < 0)
+		return 0;
+	return base.len;
+}
+
 uint64_t initramfs_estimate(const struct agent *a, const struct boot_chain *chain,
 			    Kferry__Initramfs mode)
 {

@@ -28,6 +28,9 @@ int initramfs_make(const struct agent *a, const struct boot_chain *chain,
 		   const struct slot *s, Kferry__Initramfs mode,
 		   const atomic_bool *cancel, struct initramfs_result *ret,
 		   struct kf_error *err) _must_check_;
+/* A lower bound in bytes: a graft is longer than its base. */
+uint64_t initramfs_least(const struct agent *a, const struct boot_chain *chain,
+			 Kferry__Initramfs mode);
 /* A rough upper bound in bytes, for the space check before anything is sent. */
 uint64_t initramfs_estimate(const struct agent *a, const struct boot_chain *chain,
 			    Kferry__Initramfs mode);

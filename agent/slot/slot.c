@@ -240,6 +240,42 @@ int slot_unstage(const struct agent *a, const char *id, struct kf_error *err)
 	return rc;
 }
 
+/* slot.conf first: what it says is there must be there. */
+static int forget_entry(struct agent *a, const struct boot_chain *chain, const char *id,
+			struct kf_error *err)
+{
+	_slot_ struct slot s = {.fd = -1};
+	int rc;
+
+	pthread_mutex_lock(&a->state_lock);
+	rc = slot_check_unused(a, id, err);
+	pthread_mutex_unlock(&a->state_lock);
+	if (rc == 0)
+		rc = slot_open(a, id, &s, err);
+	if (rc < 0)
+		return rc;
+	if (s.conf.chain && strcmp(s.conf.chain, chain->name) != 0)
+		return 0;
+	if (s.conf.chain) {
+		free(TAKE_PTR(s.conf.chain));
+		rc = slot_conf_save(s.fd, &s.conf, err);
+	}
+	return rc < 0 ? rc : chain->remove(a, id, err);
+}
+
+int slot_park(struct agent *a, const struct boot_chain *chain, const char *id,
+	      struct kf_error *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&a->chain_lock);
+	rc = forget_entry(a, chain, id, err);
+	pthread_mutex_unlock(&a->chain_lock);
+	if (rc == 0)
+		log_info("slot id=%s chain=%s event=parked", id, chain->name);
+	return rc;
+}
+
 int slot_discard(struct agent *a, const char *id, struct kf_error *err)
 {
 	char path[SLOT_PATH];

@@ -21,6 +21,8 @@
 #include "agent/agent.h"
 #include "proto/manifest.h"
 
+struct boot_chain;
+
 struct slot_conf {
 	char *chain;	      /* boot chain it was staged for */
 	char *cmdline;	      /* the whole command line */
@@ -71,6 +73,13 @@ int slot_remove(struct agent *a, const char *id, struct kf_error *err) _must_che
 /* Only the boot chain's part of it. */
 int slot_unstage(const struct agent *a, const char *id,
 		 struct kf_error *err) _must_check_;
+/*
+ * Take its boot entry and its copies on the boot file system away; the slot itself stays,
+ * and a deploy of its package makes it bootable again without sending files.  Refused as
+ * slot_remove() is.  Takes a->chain_lock.
+ */
+int slot_park(struct agent *a, const struct boot_chain *chain, const char *id,
+	      struct kf_error *err) _must_check_;
 /* slot_remove() for a slot that is gone already or never became one (recovery): no
  * checks. */
 int slot_discard(struct agent *a, const char *id, struct kf_error *err) _must_check_;

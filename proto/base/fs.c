@@ -316,14 +316,30 @@ int fs_sync_fs(int fd)
 	return syncfs(fd) < 0 ? -errno : 0;
 }
 
+static uint64_t blocks(uint64_t n, uint64_t size)
+{
+	uint64_t bytes;
+
+	return __builtin_mul_overflow(n, size, &bytes) ? UINT64_MAX : bytes;
+}
+
 int fs_free_bytes(int fd, uint64_t *ret)
 {
 	struct statvfs st;
 
 	if (fstatvfs(fd, &st) < 0)
 		return -errno;
-	if (__builtin_mul_overflow((uint64_t)st.f_bavail, (uint64_t)st.f_frsize, ret))
-		*ret = UINT64_MAX;
+	*ret = blocks(st.f_bavail, st.f_frsize);
+	return 0;
+}
+
+int fs_total_bytes(int fd, uint64_t *ret)
+{
+	struct statvfs st;
+
+	if (fstatvfs(fd, &st) < 0)
+		return -errno;
+	*ret = blocks(st.f_blocks, st.f_frsize);
 	return 0;
 }
 

@@ -69,6 +69,8 @@ int fs_sync_dir(int dirfd, const char *rel) _must_check_;
 int fs_sync_fs(int fd) _must_check_;
 /* Bytes an ordinary write may still use on the file system of fd. */
 int fs_free_bytes(int fd, uint64_t *ret) _must_check_;
+/* Its size. */
+int fs_total_bytes(int fd, uint64_t *ret) _must_check_;
 /* Bytes in regular files at rel and below. */
 int fs_tree_bytes(int dirfd, const char *rel, uint64_t *ret) _must_check_;
 

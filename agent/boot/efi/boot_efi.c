@@ -143,6 +143,18 @@ static int efi_space(const struct agent *a, uint64_t *ret_free, struct kf_error 
 	return 0;
 }
 
+static int efi_size(const struct agent *a, uint64_t *ret_bytes, char **ret_where)
+{
+	_esp_ struct esp esp = {.fd = -1};
+	int r = esp_find(a, &esp, NULL);
+
+	if (r == 0)
+		r = fs_total_bytes(esp.fd, ret_bytes);
+	if (r == 0)
+		*ret_where = TAKE_PTR(esp.path);
+	return r;
+}
+
 static int check_image(const struct agent *a, const struct slot *s, int fd,
 		       struct kf_error *err)
 {
@@ -576,6 +588,7 @@ const struct boot_chain boot_efi = {
 	.name = "efi-bootnext",
 	.probe = efi_probe,
 	.space = efi_space,
+	.size = efi_size,
 	.stage = efi_stage,
 	.arm = efi_arm,
 	.read_back = efi_read_back,

@@ -126,7 +126,8 @@ static void probes_a_good_board(void **state)
 {
 	struct kf_error err = {0};
 	char note[256] = "";
-	uint64_t space = 0;
+	uint64_t space = 0, size = 0;
+	_free_ char *where = NULL;
 	struct board b;
 
 	(void)state;
@@ -135,6 +136,9 @@ static void probes_a_good_board(void **state)
 	assert_string_equal(note, "UEFI BootNext, kernels in /boot/efi/EFI/kferry");
 	assert_int_equal(c->space(&b.a, &space, &err), 0);
 	assert_true(space > 0);
+	assert_int_equal(c->size(&b.a, &size, &where), 0);
+	assert_true(size >= space);
+	assert_string_equal(where, "/boot/efi");
 	put_var(&b, EFIVAR_GLOBAL("SecureBoot"), "\1", 1);
 	assert_int_equal(c->probe(&b.a, note, &err), 0);
 	assert_non_null(strstr(note, "signed kernels only"));

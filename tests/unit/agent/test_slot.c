@@ -8,8 +8,10 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "agent/boot/boot.h"
 #include "agent/slot/slot.h"
 #include "agent/slot/slot_modules.h"
+#include "agent/trial/trial.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 
@@ -256,6 +258,34 @@ static void test_show_modules_on_a_read_only_root(void **state)
 	assert_int_equal(umount2(own, MNT_DETACH), 0);
 }
 
+static void test_park(void **state)
+{
+	struct scratch *s = *state;
+	_slot_ struct slot slot = {.fd = -1};
+	struct kf_error err = {0};
+	char id[SLOT_ID_SIZE], text[256];
+	struct trip t = {0};
+	struct kernel k;
+
+	kernel_init(&k, "6.9.0-test", 'a');
+	kernel_finish(&k);
+	scratch_install(s, &k);
+	memcpy(id, k.id, SLOT_ID_SIZE);
+	assert_int_equal(trial_arm(&s->a, id, 0, text, &err), 0);
+	assert_int_equal(slot_park(&s->a, &boot_hook, id, &err), -EBUSY);
+	assert_int_equal(trial_rollback(&s->a, FOREIGN, &err), 0);
+	assert_int_equal(slot_park(&s->a, &boot_hook, id, &err), 0);
+	assert_int_equal(slot_park(&s->a, &boot_hook, id, &err), 0);
+	assert_int_equal(slot_open(&s->a, id, &slot, &err), 0);
+	assert_null(slot.conf.chain);
+	assert_true(trial_arm(&s->a, id, 0, text, &err) < 0);
+	assert_non_null(strstr(err.msg, "deploy it again"));
+	assert_int_equal(scratch_deploy(s, &k, &t), 0);
+	assert_int_equal(t.wanted, 0);
+	assert_int_equal(trial_arm(&s->a, id, 0, text, &err), 0);
+	kernel_fini(&k);
+}
+
 static void test_conf(void **state)
 {
 	struct scratch *s = *state;
@@ -286,6 +316,7 @@ int main(void)
 		T(test_retention_of_bad_ones),
 		T(test_show_modules),
 		T(test_show_modules_on_a_read_only_root),
+		T(test_park),
 		T(test_conf),
 	};
 
