@@ -31,6 +31,7 @@ struct agent_conf {
 	char **hook;	     /* argv of the `hook` boot chain; NULL: not configured */
 	char **reboot;	     /* argv that reboots; NULL: the init system's way */
 	char *trial_cmdline; /* added to a trial's command line (panic=10 ...) */
+	char *image_words;   /* words of a command line that name the running system */
 	char *watchdog;	     /* device, "/dev/watchdog0"; "none": do not use one */
 	unsigned watchdog_s; /* its time-out while a trial runs; 0: the device's own */
 	unsigned confirm_timeout_s; /* default for an ARM that names none */

@@ -40,6 +40,7 @@ static const struct key keys[] = {
 	{"hook", WORDS, AT(hook), 0, 0},
 	{"reboot", WORDS, AT(reboot), 0, 0},
 	{"trial_cmdline", LINE, AT(trial_cmdline), 0, 0},
+	{"image_words", LINE, AT(image_words), 0, 0},
 	{"watchdog", DEVICE, AT(watchdog), 0, 0},
 	{"watchdog_timeout", NUMBER, AT(watchdog_s), 0, 3600},
 	{"confirm_timeout", NUMBER, AT(confirm_timeout_s), 10, 24 * 3600},
@@ -60,11 +61,13 @@ int conf_init(struct agent_conf *c)
 	c->state_dir = strdup("/var/lib/kferry");
 	c->socket = strdup("/run/kferry/agent.sock");
 	c->trial_cmdline = strdup(TRIAL_CMDLINE);
+	c->image_words = strdup("");
 	c->watchdog = strdup("auto");
 	c->confirm_timeout_s = 300;
 	c->keep = 3;
 	c->reserve_bytes = UINT64_C(32) << 20;
-	if (c->state_dir && c->socket && c->trial_cmdline && c->watchdog)
+	if (c->state_dir && c->socket && c->trial_cmdline && c->watchdog &&
+	    c->image_words)
 		return 0;
 	conf_fini(c);
 	return -ENOMEM;
@@ -80,6 +83,7 @@ void conf_fini(struct agent_conf *c)
 	words_free(c->hook);
 	words_free(c->reboot);
 	free(c->trial_cmdline);
+	free(c->image_words);
 	free(c->watchdog);
 	memset(c, 0, sizeof(*c));
 }

@@ -7,6 +7,7 @@
  *	state_dir, socket, boot_dir	absolute paths
  *	hook, reboot	programs: words separated by blanks; "..." and '...' hold blanks
  *	trial_cmdline	added to the command line of a trial
+ *	image_words	names of command line words that say which system image runs
  *	watchdog	a device, "auto" (the first one there is) or "none"
  *	watchdog_timeout, confirm_timeout	seconds
  *	keep	slots

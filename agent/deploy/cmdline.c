@@ -179,3 +179,45 @@ int cmdline_make(const struct agent *a, const struct cmdline_ask *ask, char **re
 	*ret = TAKE_PTR(text);
 	return 0;
 }
+
+/* The last word with that key, as the kernel and init have it; n 0: none. */
+static struct word last_of(const char *line, const struct word *key)
+{
+	struct word w, found = {"", 0};
+
+	while (next_word(&line, &w))
+		if (same_key(&w, key))
+			found = w;
+	return found;
+}
+
+static bool differs(const char *one, const char *b, const struct word *key,
+		    char **ret_word)
+{
+	struct word x = last_of(one, key), y = last_of(b, key);
+
+	if (x.n == y.n && memcmp(x.s, y.s, x.n) == 0)
+		return false;
+	if (ret_word)
+		*ret_word = strndup(y.s, y.n);
+	return true;
+}
+
+bool cmdline_same_image(const struct agent *a, const char *one, const char *b,
+			char **ret_word)
+{
+	const char *words = a->conf.image_words;
+	const char *keys[] = {"root rootflags", words ? words : ""};
+
+	if (ret_word)
+		*ret_word = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *at = keys[i];
+		struct word key;
+
+		while (next_word(&at, &key))
+			if (differs(one, b, &key, ret_word))
+				return false;
+	}
+	return true;
+}

@@ -25,4 +25,12 @@ struct cmdline_ask {
 int cmdline_make(const struct agent *a, const struct cmdline_ask *ask, char **ret_base,
 		 char **ret, struct kf_error *err) _must_check_;
 
+/*
+ * Do two command lines start the same system?  They do when the words root=, rootflags=
+ * and those of conf.image_words are the same in both.  If not, *ret_word (may be NULL) is
+ * the first of b's that differs, the caller's to free; "" where b only lacks one.
+ */
+bool cmdline_same_image(const struct agent *a, const char *one, const char *b,
+			char **ret_word);
+
 #endif

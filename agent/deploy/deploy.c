@@ -164,6 +164,7 @@ static int make_cmdline(struct deploy *d, const Kferry__PlanRequest *req,
 	if (d->a->boot.slot[0] &&
 	    slot_open(d->a, d->a->boot.slot, &running, &ignored) == 0)
 		ask.running_base = running.conf.base;
+	d->conf.base_given = *req->cmdline || running.conf.base_given;
 	return cmdline_make(d->a, &ask, &d->conf.base, &d->conf.cmdline, err);
 }
 
@@ -190,6 +191,21 @@ static bool initramfs_fits(const struct deploy *d)
 	return strcmp(how, "package") == 0 || strcmp(how, names[d->initramfs]) == 0;
 }
 
+static bool is_of_another_image(const struct deploy *d)
+{
+	return d->slot.conf.base &&
+	       !cmdline_same_image(d->a, d->slot.conf.base, d->conf.base, NULL);
+}
+
+/* An initramfs made under one system image need not find the root of another. */
+static bool initramfs_follows(const struct deploy *d)
+{
+	const char *how = d->slot.conf.initramfs;
+
+	return d->chain && how && strcmp(how, "none") != 0 &&
+	       strcmp(how, "package") != 0 && is_of_another_image(d);
+}
+
 /* The same package again: nothing to do, another entry, or refused. */
 static int look_at_slot(struct deploy *d, const Kferry__PlanRequest *req,
 			struct kf_error *err)
@@ -200,12 +216,12 @@ static int look_at_slot(struct deploy *d, const Kferry__PlanRequest *req,
 	kept = strcmp(d->id, d->a->state.known_good) == 0 ||
 	       strcmp(d->id, d->a->state.default_slot) == 0;
 	pthread_mutex_unlock(&d->a->state_lock);
-	d->new_initrd = !initramfs_fits(d);
+	d->new_initrd = !initramfs_fits(d) || initramfs_follows(d);
 	d->installed = same(d->conf.cmdline, d->slot.conf.cmdline) &&
 		       (!d->chain || same(d->conf.chain, d->slot.conf.chain)) &&
 		       !d->new_initrd;
 	/* A known-good slot's own way of booting is right when no other was asked for. */
-	if (!d->installed && kept && !asked)
+	if (!d->installed && kept && !asked && !is_of_another_image(d))
 		d->installed = true;
 	if (d->installed)
 		return 0;

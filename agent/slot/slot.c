@@ -91,6 +91,7 @@ void slot_conf_fini(struct slot_conf *c)
 	free(TAKE_PTR(c->base));
 	free(TAKE_PTR(c->initramfs));
 	c->initrd_base = 0;
+	c->base_given = false;
 }
 
 static int conf_line(struct slot_conf *c, char *line)
@@ -107,6 +108,10 @@ static int conf_line(struct slot_conf *c, char *line)
 	if (!value)
 		return *line ? -EBADMSG : 0;
 	*value++ = '\0';
+	if (strcmp(line, "base-given") == 0) {
+		c->base_given = strcmp(value, "yes") == 0;
+		return 0;
+	}
 	if (strcmp(line, "initrd-base") == 0)
 		return sscanf(value, "%" SCNu64, &c->initrd_base) == 1 ? 0 : -EBADMSG;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -161,6 +166,8 @@ int slot_conf_save(int slot_fd, const struct slot_conf *c, struct kf_error *err)
 		rc = put_line(&text, "cmdline", c->cmdline);
 	if (rc == 0)
 		rc = put_line(&text, "base", c->base);
+	if (rc == 0)
+		rc = put_line(&text, "base-given", c->base_given ? "yes" : NULL);
 	if (rc == 0)
 		rc = put_line(&text, "initramfs", c->initramfs);
 	if (rc == 0 && c->initrd_base)

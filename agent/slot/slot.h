@@ -27,6 +27,7 @@ struct slot_conf {
 	char *chain;	      /* boot chain it was staged for */
 	char *cmdline;	      /* the whole command line */
 	char *base;	      /* of it, what was there before a trial's additions */
+	bool base_given;      /* base was asked for, not taken from what ran */
 	char *initramfs;      /* "graft", "distro", "none", "package" */
 	uint64_t initrd_base; /* bytes at the front of initrd that are another kernel's
 				 (graft) */

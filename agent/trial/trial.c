@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "agent/boot/boot.h"
+#include "agent/deploy/cmdline.h"
 #include "agent/slot/slot.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
@@ -145,6 +146,30 @@ static void disarm_other(struct agent *a, const struct state_trial *t,
 			 e.msg);
 }
 
+/* A slot that was installed under one system image must not start it again after an
+ * update has switched to the other. */
+static int check_image(struct agent *a, const char *slot, struct kf_error *err)
+{
+	_slot_ struct slot s = {.fd = -1}, running = {.fd = -1};
+	_free_ char *word = NULL;
+	int rc = slot_open(a, slot, &s, err);
+
+	if (rc < 0)
+		return rc;
+	if (!s.conf.base || s.conf.base_given)
+		return 0;
+	/* What runs was told its root by a user: nothing follows from it. */
+	if (a->boot.slot[0] && slot_open(a, a->boot.slot, &running, NULL) == 0 &&
+	    running.conf.base_given)
+		return 0;
+	if (cmdline_same_image(a, a->boot.cmdline, s.conf.base, &word))
+		return 0;
+	return kf_err(err, -ESTALE, KF_REASON_BOOT_CHAIN,
+		      "slot %s was installed under another system image (%s); deploy it "
+		      "again, which sends no files",
+		      slot, word && *word ? word : "with another root");
+}
+
 static int arm(struct agent *a, const char *slot, unsigned confirm_timeout_s,
 	       char text[256], struct kf_error *err)
 {
@@ -154,6 +179,8 @@ static int arm(struct agent *a, const char *slot, unsigned confirm_timeout_s,
 	int rc;
 
 	rc = chain_of_slot(a, slot, &chain, err);
+	if (rc == 0)
+		rc = check_image(a, slot, err);
 	if (rc == 0)
 		rc = record_arm(a, slot, confirm_timeout_s, &before, err);
 	if (rc < 0)
@@ -483,6 +510,8 @@ static int rollback(struct agent *a, const char *slot, struct kf_error *err)
 	s = a->state;
 	pthread_mutex_unlock(&a->state_lock);
 	rc = check_rollback(&s, slot, err);
+	if (rc == 0 && strcmp(slot, FOREIGN) != 0)
+		rc = check_image(a, slot, err);
 	if (rc < 0)
 		return rc;
 	rc = chain_for_rollback(a, slot, &s, &chain, err);

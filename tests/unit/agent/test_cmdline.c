@@ -97,6 +97,30 @@ static void test_refused(void **state)
 	}
 }
 
+static void test_same_image(void **state)
+{
+	struct agent a = {.conf.image_words = (char *)"steamos.efi rd.lab"};
+	_free_ char *word = NULL;
+
+	(void)state;
+	assert_true(
+		cmdline_same_image(&a, "quiet steamos.efi=A", "steamos.efi=A x=1", NULL));
+	assert_true(cmdline_same_image(&a, "", "quiet", &word));
+	assert_null(word);
+	assert_false(cmdline_same_image(&a, "steamos.efi=B", "steamos.efi=A", &word));
+	assert_string_equal(word, "steamos.efi=A");
+	free(TAKE_PTR(word));
+	/* '-' is '_', the last one counts, and one that lacks is another. */
+	assert_false(cmdline_same_image(&a, "rd.lab=1 rd.lab=2", "rd.lab=1", NULL));
+	assert_false(cmdline_same_image(&a, "rd.lab=1", "quiet", &word));
+	assert_string_equal(word, "");
+	/* root= counts on every board. */
+	a.conf.image_words = NULL;
+	assert_false(cmdline_same_image(&a, "root=/dev/a", "root=/dev/b", NULL));
+	assert_true(cmdline_same_image(&a, "root=/dev/a steamos.efi=A",
+				       "root=/dev/a steamos.efi=B", NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +130,7 @@ int main(void)
 		cmocka_unit_test(test_extra),
 		cmocka_unit_test(test_words_for_init),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_same_image),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

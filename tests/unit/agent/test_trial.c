@@ -373,6 +373,44 @@ static void test_rollback(void **state)
 	firmware(b, "default", b->a.id);
 }
 
+/* An update switched to the other system image in between. */
+static void test_installed_under_another_image(void **state)
+{
+	static const char other[] = "root=/dev/vda1 set=B quiet\n";
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+	struct trip t = {.cmdline = NULL};
+	struct kf_error err = {0};
+	char text[256];
+
+	arm(b, &b->a);
+	boot(b, &b->a);
+	confirm(b, &b->a, false);
+	boot(b, NULL);
+	scratch_conf(&b->s, "image_words = set\n");
+	scratch_write(&b->s, "proc/cmdline", other, sizeof(other) - 1);
+	scratch_off(&b->s);
+	scratch_on(&b->s);
+	assert_int_equal(trial_arm(a, b->a.id, 0, text, &err), -ESTALE);
+	assert_int_equal(err.reason, KF_REASON_BOOT_CHAIN);
+	assert_non_null(strstr(err.msg, "deploy it again"));
+	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_CONFIRMED);
+	assert_int_equal(trial_rollback(a, b->a.id, &err), -ESTALE);
+	assert_string_equal(a->state.default_slot, FOREIGN);
+	/* The default is never changed. */
+	memcpy(a->state.default_slot, b->a.id, SLOT_ID_SIZE);
+	assert_int_equal(scratch_deploy(&b->s, &b->a, &t), -EBUSY);
+	memcpy(a->state.default_slot, FOREIGN, sizeof(FOREIGN));
+	/* Deployed again it follows, and nothing is sent. */
+	assert_int_equal(scratch_deploy(&b->s, &b->a, &t), 0);
+	assert_int_equal(t.wanted, 0);
+	arm(b, &b->a);
+	/* A root that was asked for is nobody else's matter. */
+	t = (struct trip){.cmdline = "root=/dev/vdz"};
+	assert_int_equal(scratch_deploy(&b->s, &b->b, &t), 0);
+	arm(b, &b->b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +431,7 @@ int main(void)
 		T(test_running_cannot_be_written),
 		T(test_confirm_refused),
 		T(test_rollback),
+		T(test_installed_under_another_image),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
