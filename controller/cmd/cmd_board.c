@@ -104,6 +104,7 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct board_args 
 		{"default", no_argument, NULL, 'd'},
 		{"no-setup", no_argument, NULL, 'n'},
 		{"names", no_argument, NULL, 'N'},
+		{"force", no_argument, NULL, 'f'},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
@@ -125,6 +126,8 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct board_args 
 			ret->no_setup = true;
 		else if (c == 'N')
 			ret->names = true;
+		else if (c == 'f')
+			ret->force = true;
 		else
 			return cmd_bad_option(env, "board", argv);
 	}

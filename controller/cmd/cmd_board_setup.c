@@ -12,7 +12,7 @@ int board_setup(struct cmd_env *env, const char *name, const struct board_args *
 	/* `board add` has seen to the key already; then this finds it good. */
 	rc = board_host_key(env, name, a->accept, &err);
 	if (rc == 0)
-		rc = setup_board(env->cfg, env->ui, name, &changes, &err);
+		rc = setup_board(env->cfg, env->ui, name, a->force, &changes, &err);
 	if (rc < 0)
 		return cmd_fail(env, name, &err);
 	if (!changes)

@@ -35,6 +35,8 @@ const struct cmd cmds[] = {
 			"\n"
 			"  --accept-host-key SHA256:...  with add and setup: the key it "
 			"has\n"
+			"  --force                       with setup: also onto a "
+			"read-only root\n"
 			"  --identity FILE               with add: the private key\n"
 			"  --link LINK                   with add: exec:PROGRAM ARGS... "
 			"or unix:/PATH\n"

@@ -11,17 +11,22 @@
 
 #include "controller/place.h"
 #include "controller/setup/agentfile.h"
+#include "controller/setup/setup_paths.h"
 #include "controller/setup/setup_remote.h"
+#include "controller/setup/setup_texts.h"
 #include "proto/base/fs.h"
 #include "proto/limits.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
-#define AGENT_MAX    (64 * 1024 * 1024)
-#define UNIT_MAX     (256 * 1024)
-#define OUTPUT_MAX   (64 * 1024)
-#define UNITS_MAX    16
-#define DEFAULT_PATH "/usr/local/sbin/kferryd" /* as the files of agent/units have it */
+#define AGENT_MAX  (64 * 1024 * 1024)
+#define UNIT_MAX   (256 * 1024)
+#define OUTPUT_MAX (64 * 1024)
+#define UNITS_MAX  16
+#define CONF_PLACE "/etc/kferry/agent.conf"
+#define UNIT_DIR   "/etc/systemd/system/"
+#define DROP_IN	   UNIT_DIR "kferryd.service.d/kferry-paths.conf"
+#define SYSUSERS   "kferry-sysusers.conf" /* of agent/units */
 
 struct setup {
 	const struct config *cfg;
@@ -29,7 +34,9 @@ struct setup {
 	const char *board;
 	struct remote *remote;
 	char machine[LIMIT_NAME + 1], user[LIMIT_NAME + 1], init[16];
-	const char *agent_path;
+	struct setup_paths paths;
+	const char *keep_list; /* setup.keep_list, or NULL */
+	struct buf kept;       /* what belongs there */
 	unsigned changes;
 	char *units[UNITS_MAX + 1]; /* to enable */
 	unsigned unit_count;
@@ -110,35 +117,33 @@ static int put_agent(struct setup *s, struct kf_error *err)
 		return kf_err(err, -ENOEXEC, KF_REASON_ARCH,
 			      "%s is no program for the board, which is %s", path,
 			      s->machine);
-	rc = remote_install(s->remote, s->agent_path, "755", buf_data(&bytes),
+	rc = remote_install(s->remote, s->paths.agent, "755", buf_data(&bytes),
 			    buf_len(&bytes), &changed, err);
 	if (rc == 0 && changed)
-		told(s, "agent %s, %s", s->agent_path, text_bytes(buf_len(&bytes), size));
+		told(s, "agent %s, %s", s->paths.agent,
+		     text_bytes(buf_len(&bytes), size));
 	return rc;
 }
 
 /* --- its files
  * ------------------------------------------------------------------------------ */
 
-/* text with every DEFAULT_PATH as a whole word made the agent's path. */
-static int set_path(const struct setup *s, struct buf *text, struct buf *ret)
+/* Install it; where an image's update would drop it, note that it is to be kept. */
+static int put(struct setup *s, const char *place, const char *mode, const struct buf *b,
+	       struct kf_error *err)
 {
-	const char *at = buf_str(text), *found;
+	bool changed = false;
 	int rc = 0;
 
-	if (!at)
-		return -ENOMEM;
-	while (rc == 0 && (found = strstr(at, DEFAULT_PATH))) {
-		const char *behind = found + strlen(DEFAULT_PATH);
-
-		rc = buf_append(ret, at, (size_t)(found - at));
-		if (rc == 0 && strchr(" \t\n\"'", *behind))
-			rc = buf_printf(ret, "%s", s->agent_path);
-		else if (rc == 0)
-			rc = buf_append(ret, found, strlen(DEFAULT_PATH));
-		at = behind;
-	}
-	return rc < 0 ? rc : buf_append(ret, at, strlen(at));
+	if (s->keep_list && !strncmp(place, "/etc/", 5))
+		rc = buf_printf(&s->kept, "%s\n", place);
+	if (rc < 0)
+		return kf_err(err, rc, KF_REASON_NO_MEMORY, "%s: %m", place);
+	rc = remote_install(s->remote, place, mode, buf_data(b), buf_len(b), &changed,
+			    err);
+	if (rc == 0 && changed)
+		told(s, "%s", place);
+	return rc;
 }
 
 static int find_file(const char *name, char **ret)
@@ -156,40 +161,73 @@ static int find_file(const char *name, char **ret)
 	return place_find(in_tree, installed, ret);
 }
 
+/* The links that enable a unit are kept, too. */
+static int note_links(struct setup *s, const char *name, const char *text)
+{
+	int rc = 0;
+
+	for (const char *at = text; rc == 0 && (at = strstr(at, "\nWantedBy="));) {
+		_free_ char *line = NULL;
+		char *rest;
+
+		at += strlen("\nWantedBy=");
+		rest = line = strndup(at, strcspn(at, "\n"));
+		if (!line)
+			return -ENOMEM;
+		for (char *target; rc == 0 && (target = strsep(&rest, " "));)
+			if (*target)
+				rc = buf_printf(&s->kept, "%s%s.wants/%s\n", UNIT_DIR,
+						target, name);
+	}
+	return rc;
+}
+
 /* A unit that can be enabled is remembered. */
-static int note_unit(struct setup *s, const char *name, struct buf *text)
+static int note_unit(struct setup *s, const char *name, const char *text)
 {
 	const char *dot = strrchr(name, '.');
 
 	if (!dot || (strcmp(dot, ".service") && strcmp(dot, ".socket")) ||
-	    !buf_str(text) || !strstr(buf_str(text), "[Install]") ||
-	    s->unit_count == UNITS_MAX)
+	    !strstr(text, "[Install]") || s->unit_count == UNITS_MAX)
 		return 0;
 	s->units[s->unit_count] = strdup(name);
-	return s->units[s->unit_count++] ? 0 : -ENOMEM;
+	if (!s->units[s->unit_count])
+		return -ENOMEM;
+	s->unit_count++;
+	return s->keep_list ? note_links(s, name, text) : 0;
+}
+
+/* An update that drops /etc/group makes the group anew from this, with its member. */
+static int add_member(const struct setup *s, const char *name, struct buf *text)
+{
+	if (!s->keep_list || strcmp(name, SYSUSERS) || !strcmp(s->user, "root"))
+		return 0;
+	return buf_printf(text, "m %s kferry\n", s->user);
 }
 
 static int put_file(struct setup *s, const char *name, const char *mode,
 		    const char *place, struct kf_error *err)
 {
-	_buf_ struct buf raw = BUF_INIT, text = BUF_INIT;
+	_buf_ struct buf raw = BUF_INIT, text = BUF_INIT, where = BUF_INIT;
 	_free_ char *path = NULL;
-	bool changed = false;
 	int rc = find_file(name, &path);
 
 	if (rc == 0)
 		rc = fs_read_file(AT_FDCWD, path, UNIT_MAX, &raw);
 	if (rc == 0)
-		rc = set_path(s, &raw, &text);
+		rc = buf_str(&raw) ? setup_paths_apply(&s->paths, buf_str(&raw), &text)
+				   : -ENOMEM;
 	if (rc == 0)
-		rc = note_unit(s, name, &text);
+		rc = add_member(s, name, &text);
+	if (rc == 0)
+		rc = setup_paths_apply(&s->paths, place, &where);
+	if (rc == 0)
+		rc = buf_str(&text) && buf_str(&where)
+			     ? note_unit(s, name, buf_str(&text))
+			     : -ENOMEM;
 	if (rc < 0)
 		return kf_err(err, rc, KF_REASON_IO, "%s of the agent: %m", name);
-	rc = remote_install(s->remote, place, mode, buf_data(&text), buf_len(&text),
-			    &changed, err);
-	if (rc == 0 && changed)
-		told(s, "%s", place);
-	return rc;
+	return put(s, buf_str(&where), mode, &text, err);
 }
 
 /* One line of install.list: init system, file, mode, place. */
@@ -229,53 +267,78 @@ static int put_files(struct setup *s, struct kf_error *err)
 /* --- its configuration
  * ------------------------------------------------------------------------ */
 
-static int conf_text(const struct setup *s, struct buf *b)
+static int put_conf(struct setup *s, struct kf_error *err)
 {
-	static const struct {
-		const char *name, *key;
-		bool seconds;
-	} keys[] = {
-		{"board_kind", "board.profile", false},
-		{"chain", "boot.chain", false},
-		{"hook", "boot.hook", false},
-		{"keep", "deploy.keep", false},
-		{"trial_cmdline", "boot.trial_cmdline", false},
-		{"watchdog", "watchdog.device", false},
-		{"watchdog_timeout", "watchdog.timeout", true},
-		{"confirm_timeout", "timeout.confirm", true},
-		{"state_dir", "agent.state_dir", false},
-		{"boot_dir", "agent.boot_dir", false},
-	};
-	int rc = buf_printf(b, "# Written by `kferry board setup`, which overwrites what "
-			       "is changed here.\n");
+	_buf_ struct buf text = BUF_INIT;
+	int rc = setup_conf_text(s->cfg, s->board, &text);
 
-	for (size_t i = 0; i < ARRAY_SIZE(keys) && rc == 0; i++) {
-		const char *value = config_get(s->cfg, s->board, keys[i].key);
+	if (rc < 0)
+		return kf_err(err, rc, KF_REASON_NO_MEMORY, CONF_PLACE ": %m");
+	return put(s, CONF_PLACE, "644", &text, err);
+}
 
-		if (value && keys[i].seconds)
-			rc = buf_printf(b, "%s = %" PRId64 "\n", keys[i].name,
-					(config_ms(s->cfg, s->board, keys[i].key) + 999) /
-						1000);
-		else if (value)
-			rc = buf_printf(b, "%s = %s\n", keys[i].name, value);
+static int put_drop_in(struct setup *s, struct kf_error *err)
+{
+	_buf_ struct buf text = BUF_INIT;
+	int rc = 0;
+
+	if (strcmp(s->init, "systemd") ||
+	    (!s->paths.agent_hidden && !s->paths.state_hidden))
+		return 0;
+	rc = setup_sandbox_text(&s->paths, &text);
+	if (rc < 0)
+		return kf_err(err, rc, KF_REASON_NO_MEMORY, DROP_IN ": %m");
+	return put(s, DROP_IN, "644", &text, err);
+}
+
+/* Beside units that take crash records away, so that the agent has them too. */
+static int put_pstore_drop_ins(struct setup *s, struct kf_error *err)
+{
+	const char *units = config_get(s->cfg, s->board, "setup.save_pstore");
+	_free_ char *copy = strdup(units ? units : "");
+	_buf_ struct buf text = BUF_INIT;
+	char *rest = copy;
+	int rc = copy ? setup_pstore_text(&s->paths, &text) : -ENOMEM;
+
+	if (rc < 0)
+		return kf_err(err, rc, KF_REASON_NO_MEMORY, "setup.save_pstore: %m");
+	if (strcmp(s->init, "systemd"))
+		return 0;
+	for (char *unit; rc == 0 && (unit = strsep(&rest, " "));) {
+		_free_ char *place = NULL;
+
+		if (!*unit)
+			continue;
+		if (!text_is_name(unit))
+			return kf_err(err, -EINVAL, KF_REASON_CONFIG,
+				      "setup.save_pstore: \"%s\" is no unit's name",
+				      unit);
+		if (asprintf(&place, UNIT_DIR "%s.d/kferry.conf", unit) < 0) {
+			place = NULL;
+			return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "setup: %m");
+		}
+		rc = put(s, place, "644", &text, err);
 	}
 	return rc;
 }
 
-static int put_conf(struct setup *s, struct kf_error *err)
+/* Last of the files: it names all of them, itself too. */
+static int put_keep_list(struct setup *s, struct kf_error *err)
 {
-	static const char place[] = "/etc/kferry/agent.conf";
 	_buf_ struct buf text = BUF_INIT;
-	bool changed = false;
-	int rc = conf_text(s, &text);
+	int rc;
 
+	if (!s->keep_list)
+		return 0;
+	rc = buf_printf(&text, "# Written by `kferry board setup`: what an update of the "
+			       "system keeps of the agent.\n");
+	if (rc == 0)
+		rc = buf_append(&text, buf_data(&s->kept), buf_len(&s->kept));
+	if (rc == 0)
+		rc = buf_printf(&text, "%s\n", s->keep_list);
 	if (rc < 0)
-		return kf_err(err, rc, KF_REASON_NO_MEMORY, "%s: %m", place);
-	rc = remote_install(s->remote, place, "644", buf_data(&text), buf_len(&text),
-			    &changed, err);
-	if (rc == 0 && changed)
-		told(s, "%s", place);
-	return rc;
+		return kf_err(err, rc, KF_REASON_NO_MEMORY, "%s: %m", s->keep_list);
+	return put(s, s->keep_list, "644", &text, err);
 }
 
 /* --- group and services
@@ -347,7 +410,7 @@ static int start_services(struct setup *s, struct kf_error *err)
 	return kf_err(err, -ENOTSUP, KF_REASON_UNSUPPORTED,
 		      "the agent is there, but the board has neither systemd nor "
 		      "/etc/init.d: have its init run `%s early` and `%s serve`",
-		      s->agent_path, s->agent_path);
+		      s->paths.agent, s->paths.agent);
 }
 
 static int run(struct setup *s, struct kf_error *err)
@@ -364,29 +427,40 @@ static int run(struct setup *s, struct kf_error *err)
 	if (rc == 0)
 		rc = put_files(s, err);
 	if (rc == 0)
+		rc = put_drop_in(s, err);
+	if (rc == 0)
+		rc = put_pstore_drop_ins(s, err);
+	if (rc == 0)
+		rc = put_keep_list(s, err);
+	if (rc == 0)
 		rc = run_telling(s, "make the group kferry", group_script, user, err);
 	return rc < 0 ? rc : start_services(s, err);
 }
 
-int setup_board(const struct config *cfg, struct ui *ui, const char *board,
+int setup_board(const struct config *cfg, struct ui *ui, const char *board, bool force,
 		unsigned *ret_changes, struct kf_error *err)
 {
-	struct setup s = {.cfg = cfg, .ui = ui, .board = board};
+	struct setup s = {.cfg = cfg, .ui = ui, .board = board, .kept = BUF_INIT};
 	int rc = config_check_board(cfg, board, err);
 
+	if (rc == 0)
+		rc = setup_paths_init(cfg, board, &s.paths, err);
 	if (rc < 0)
 		return rc;
-	s.agent_path = config_get(cfg, board, "agent.path");
-	if (!s.agent_path || s.agent_path[0] != '/')
-		return kf_err(err, -EINVAL, KF_REASON_CONFIG,
-			      "agent.path must be an absolute path");
+	s.keep_list = config_get(cfg, board, "setup.keep_list");
 	rc = remote_open(cfg, ui, board, &s.remote, err);
-	if (rc < 0)
-		return rc;
-	rc = run(&s, err);
+	if (rc == 0) {
+		if (force)
+			remote_unlock_with(s.remote,
+					   config_get(cfg, board, "setup.unlock"),
+					   config_get(cfg, board, "setup.lock"));
+		rc = run(&s, err);
+		remote_close(s.remote);
+	}
 	for (unsigned i = 0; i < s.unit_count; i++)
 		free(s.units[i]);
-	remote_close(s.remote);
+	buf_fini(&s.kept);
+	setup_paths_fini(&s.paths);
 	if (rc == 0)
 		*ret_changes = s.changes;
 	return rc;

@@ -15,8 +15,9 @@
 #include "controller/config/config.h"
 #include "controller/ui/ui.h"
 
-/* *ret_changes: how many things were changed. */
-int setup_board(const struct config *cfg, struct ui *ui, const char *board,
+/* *ret_changes: how many things were changed.  force: a read-only file system that has to
+ * be written to is made writable for the moment, as setup.unlock and setup.lock say. */
+int setup_board(const struct config *cfg, struct ui *ui, const char *board, bool force,
 		unsigned *ret_changes, struct kf_error *err) _must_check_;
 
 #endif

@@ -24,7 +24,8 @@ struct remote {
 	const char *board;
 	const char *sudo; /* auto, yes, no */
 	enum how how;
-	char *password; /* a line with its newline, or NULL */
+	char *password;		   /* a line with its newline, or NULL */
+	const char *unlock, *lock; /* commands, "" when there are none */
 };
 
 int remote_open(const struct config *cfg, struct ui *ui, const char *board,
@@ -38,6 +39,7 @@ int remote_open(const struct config *cfg, struct ui *ui, const char *board,
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "setup: %m");
 	r->ui = ui;
 	r->board = board;
+	r->unlock = r->lock = "";
 	r->sudo = config_get(cfg, board, "board.sudo");
 	rc = link_runner_open(cfg, board, deadline, &r->runner, err);
 	if (rc < 0) {
@@ -234,10 +236,21 @@ static const char look_script[] =
 static const char stage_script[] = "umask 077; d=$(mktemp -d) && cat > \"$d/f\" && "
 				   "echo \"$d/f\"";
 
-/* $1 staged file, $2 place, $3 mode, $4 digest.  The digest is checked on what lies in
- * place, as root: what was staged may have changed since. */
+/* $1 staged file, $2 place, $3 mode, $4 digest, $5 and $6 how a read-only file system is
+ * unlocked and locked.  The digest is checked on what lies in place, as root: what was
+ * staged may have changed since. */
 static const char install_script[] =
-	"set -e; t=$2.kferry-new; mkdir -p \"${2%/*}\"; rm -f \"$t\"; umask 077; "
+	"set -e; export LC_ALL=C; t=$2.kferry-new; umask 077; "
+	"make() { mkdir -p \"${2%/*}\" && rm -f \"$t\" && : > \"$t\"; }; "
+	"relock() { s=$?; trap - EXIT; $6 || { "
+	"echo \"$2: $6 failed, it is still writable\" >&2; s=1; }; exit $s; }; "
+	"if ! e=$(make \"$@\" 2>&1); then "
+	"case $e in *ead-only*) ;; *) echo \"$e\" >&2; exit 1 ;; esac; "
+	"test -n \"$5\" || { echo \"it is on a read-only file system; set agent.path and "
+	"agent.state_dir to places that can be written, or, where the profile says how "
+	"(setup.unlock), use --force\" >&2; exit 1; }; "
+	"trap 'exit 1' HUP TERM INT PIPE; trap 'relock \"$@\"' EXIT; "
+	"$5 >&2; make \"$@\"; fi; "
 	"cat \"$1\" > \"$t\"; "
 	"if command -v sha256sum >/dev/null; then "
 	"test \"$(sha256sum < \"$t\" | cut -c1-64)\" = \"$4\" || "
@@ -247,12 +260,20 @@ static const char install_script[] =
 	"sync \"${2%/*}\" 2>/dev/null || sync; "
 	"rm -f \"$1\"; rmdir \"${1%/*}\" 2>/dev/null || :";
 
+void remote_unlock_with(struct remote *r, const char *unlock, const char *lock)
+{
+	if (!unlock || !lock)
+		return;
+	r->unlock = unlock;
+	r->lock = lock;
+}
+
 int remote_install(struct remote *r, const char *path, const char *mode, const void *data,
 		   size_t len, bool *ret_changed, struct kf_error *err)
 {
 	_buf_ struct buf now = {.max = OUTPUT_MAX}, staged = {.max = 4096};
 	const char *look[] = {path, NULL};
-	const char *place[] = {NULL, path, mode, NULL, NULL};
+	const char *place[] = {NULL, path, mode, NULL, r->unlock, r->lock, NULL};
 	char hex[65], want[80];
 	char *name;
 	int rc;

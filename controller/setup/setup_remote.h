@@ -29,6 +29,12 @@ int remote_root_sh(struct remote *r, const char *doing, const char *script,
 		   const char *const args[], struct buf *out,
 		   struct kf_error *err) _must_check_;
 
+/* From now on remote_install() makes a read-only file system writable with the words of
+ * unlock and read-only again with those of lock, on the board and in one script, so also
+ * when the install fails or the connection goes.  Both stay the caller's; NULL: it
+ * cannot. */
+void remote_unlock_with(struct remote *r, const char *unlock, const char *lock);
+
 /* Make path (absolute) hold the bytes with this mode, owned by root: uploaded beside,
  * flushed, renamed.  *ret_changed false: it did already. */
 int remote_install(struct remote *r, const char *path, const char *mode, const void *data,

@@ -48,6 +48,20 @@ exec "$@"
 """
 
 
+SYSTEMCTL = """#!/bin/sh
+units=/etc/systemd/system
+case "$*" in
+*is-enabled*|*is-active*) exit 1 ;;
+*enable*)
+	for unit; do :; done
+	for target in $(sed -n 's/^WantedBy=//p' $units/$unit); do
+		mkdir -p $units/$target.wants
+		ln -s ../$unit $units/$target.wants/$unit
+	done ;;
+esac
+"""
+
+
 class Setup(unittest.TestCase):
     def setUp(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="kf-"))
@@ -159,6 +173,53 @@ class Setup(unittest.TestCase):
         text = self.kferry("board", "setup", check=0)
         self.assertIn("agent.conf", text)
         self.assertIn("keep = 7\n", (self.root / "etc/kferry/agent.conf").read_text())
+
+    def systemd(self):
+        """What setup asks of systemd, in a few lines; no agent is started."""
+        (self.root / "run/systemd/system").mkdir(parents=True)
+        for name in ("systemctl", "systemd-tmpfiles"):
+            path = self.root / "bin" / name
+            path.write_text(SYSTEMCTL)
+            path.chmod(0o755)
+
+    def etc(self):
+        return {str(p.relative_to(self.root)) for p in (self.root / "etc").rglob("*")
+                if p.is_file() or p.is_symlink()}
+
+    def test_image_based_board_keeps_what_an_update_would_drop(self):
+        self.systemd()
+        before = self.etc()
+        self.kferry(*self.add("--accept-host-key", self.fingerprint, "--no-setup"), check=0)
+        self.kferry("config", "set", "board.profile", "steamdeck", "-b", "b", check=0)
+        self.assertIn("kferryd started", self.kferry("board", "setup", "b"))
+        keep = "etc/atomic-update.conf.d/kferry.conf"
+        kept = {line.removeprefix("/") for line in (self.root / keep).read_text().splitlines()
+                if not line.startswith("#")}
+        new = self.etc() - before
+        self.assertIn("etc/systemd/system/sysinit.target.wants/kferry-late.service", new)
+        self.assertEqual(new - kept, set())
+        self.assertEqual(list((self.root / "usr/local/sbin").iterdir()), [])
+        self.assertTrue((self.root / "home/kferry/kferryd").exists())
+        units = self.root / "etc/systemd/system"
+        for name in new - {keep}:
+            text = (self.root / name).read_text()
+            for usual in ("/usr/local/sbin/kferry", "/var/lib/kferry"):
+                self.assertNotIn(usual, text, name)
+        service = (units / "kferryd.service").read_text()
+        self.assertIn("ExecStart=/home/kferry/kferryd serve", service)
+        self.assertIn("ReadWritePaths=/home/kferry/state ", service)
+        drop_in = (units / "kferryd.service.d/kferry-paths.conf").read_text()
+        for line in ("ProtectHome=tmpfs", "BindReadOnlyPaths=/home/kferry",
+                     "BindPaths=/home/kferry/state"):
+            self.assertIn(f"\n{line}\n", drop_in)
+        self.assertIn("state=$root/home/kferry/state/state",
+                      (self.root / "etc/kferry/kferry-deadline").read_text())
+        pstore = (units / "kdump-init.service.d/kferry.conf").read_text()
+        self.assertIn("/sys/fs/pstore/* /home/kferry/state/pstore/", pstore)
+        conf = (self.root / "etc/kferry/agent.conf").read_text()
+        for line in ("boot_dir = /esp", "image_words = steamos.efi rd.steamos.efi",
+                     "reserve = 2 MiB"):
+            self.assertIn(f"{line}\n", conf)
 
     def test_unknown_host_key_without_a_terminal_leaves_nothing(self):
         text = self.kferry(*self.add(), check=2)
