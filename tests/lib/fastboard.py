@@ -141,7 +141,7 @@ class FastBoard(unittest.TestCase):
         if cls.CHAIN:
             settings.append(("boot.chain", cls.CHAIN))
         lines = [f"{key.removeprefix('board.')} = {value}"
-                 for key, value in [*settings, *cls.SETTINGS]]
+                 for key, value in dict([*settings, *cls.SETTINGS]).items()]
         with (cls.desk.home / ".config/kferry/config.ini").open("a") as f:
             f.write("\n".join(["[board]", f"default = {cls.NAME}", f"[board {cls.NAME}]",
                                *lines, ""]))
