@@ -14,7 +14,7 @@ KFERRY = pathlib.Path(os.environ.get("KFERRY", TOP / "build/release/kferry"))
 CACHE = pathlib.Path(os.environ.get("KFERRY_CACHE") or os.path.join(
     os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "kferry"))
 DEBIAN_ARCH = {"x86_64": "amd64", "arm64": "arm64"}
-USERLAND = ["busybox-static", "dropbear-bin"]
+USERLAND = ["busybox-static", "dropbear-bin", "dosfstools"]
 
 
 def packages(arch):
@@ -32,7 +32,7 @@ def unpack(package, directory):
 
 
 def userland(arch):
-    """A tar of Debian's busybox and dropbear with the libraries they take."""
+    """A tar of Debian's packages USERLAND with the libraries they take."""
     name = hashlib.sha256(" ".join(USERLAND).encode()).hexdigest()[:8]
     CACHE.mkdir(parents=True, exist_ok=True)
     out = CACHE / f"userland-{arch}-{name}.tar"
@@ -55,12 +55,13 @@ def userland(arch):
 def _wanted(name):
     if "/gconv/" in name:
         return False
-    return name in ("bin/busybox", "usr/sbin/dropbear", "usr/bin/dropbearkey") or (
+    return name in ("bin/busybox", "usr/sbin/dropbear", "usr/bin/dropbearkey",
+                    "sbin/fsck.fat") or (
         ("/ld-linux" in name or "/lib/" in f"/{name}") and ".so" in name)
 
 
 def unpack_userland(arch, root):
-    """busybox with its applets' names, dropbear, libraries."""
+    """busybox with its applets' names, dropbear, fsck.fat, libraries."""
     with tarfile.open(userland(arch)) as tar:
         for member in tar:
             member.name = member.name.removeprefix("./")

@@ -11,6 +11,7 @@ from scratch import wait_for
 
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+UBOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
 
 # Software emulation: whether KVM works is kferry's own question (controller/vm/accel.c),
 # and these boards boot in seconds without it. One processor: see tests/lab/README.md.
@@ -85,3 +86,8 @@ def ovmf(directory):
         os.chmod(store, 0o600)
     return ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF_CODE}",
             "-drive", f"if=pflash,format=raw,file={store}"]
+
+
+def uboot():
+    """Debian's U-Boot for arm64's virt; its environment is the built-in one."""
+    return ["-bios", UBOOT]
