@@ -69,6 +69,8 @@ check-fast:
 .PHONY: check-run
 check-run: format-check lint
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all agent-static
+	$(Q)$(if $(filter fast,$(LEVEL)),,$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 \
+		agent-static ARCH=arm64)
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) VARIANT=check WERROR=1 check-build
 	$(Q)tests/run $(LEVEL)
 

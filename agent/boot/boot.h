@@ -50,6 +50,9 @@ struct boot_chain {
 	int (*commit)(const struct agent *a, const char *slot, struct kf_error *err);
 	/* Take the slot's files and entry away; absent is fine. */
 	int (*remove)(const struct agent *a, const char *slot, struct kf_error *err);
+	/* The agent is up, after the trial or in it: a boot stage that counts the boots
+	 * in which it does not come up may stop.  NULL: nothing counts. */
+	int (*up)(const struct agent *a, struct kf_error *err);
 	/* Path (below a->root) of the initramfs that the running kernel was started with,
 	 * the caller's to free; -ENOENT when it had none or it cannot be known. */
 	int (*running_initrd)(const struct agent *a, char **ret_path);

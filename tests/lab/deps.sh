@@ -22,7 +22,8 @@ board='qemu-system-x86 qemu-utils ovmf mmdebstrap debian-archive-keyring gdisk d
 	mtools e2fsprogs fakeroot uidmap openssh-client'
 tests='libcmocka-dev clang clang-format libclang-rt-14-dev shellcheck strace
 	systemd-boot-efi openssh-server file git tmux busybox-static grub-common
-	grub-efi-amd64-bin btrfs-progs dropbear-bin qemu-user-static'
+	grub-efi-amd64-bin btrfs-progs dropbear-bin qemu-user-static qemu-system-arm
+	u-boot-qemu libubootenv-tool'
 
 say() { printf 'deps.sh: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }

@@ -10,13 +10,14 @@
  *	kferry/good.conf     a copy of the default slot's; absent: the board's own kernel
  *
  * arm() writes trial.conf and then the flag; without the flag trial.conf is not looked
- *at.
+ * at.  Before that U-Boot is told to count boots, where it does that (bootcount.h).
  */
 #include <fcntl.h>
 #include <string.h>
 
 #include "agent/boot/boot.h"
 #include "agent/boot/fatslot.h"
+#include "agent/boot/uboot/bootcount.h"
 #include "agent/boot/uboot/bootscr.h"
 #include "agent/boot/uboot/extlinux.h"
 #include "proto/base/fs.h"
@@ -108,8 +109,13 @@ static const char *own_conf(const struct agent *a, const struct fatdir *fat)
 
 static int check(const struct agent *a, const struct fatdir *fat, struct kf_error *err)
 {
+	struct bootcount count;
 	int r = check_order(fat, err);
 
+	if (r == 0)
+		r = bootcount_read(a, &count, err);
+	if (r == 0)
+		r = bootcount_check(&count, err);
 	if (r < 0)
 		return r;
 	if (!own_conf(a, fat))
@@ -123,6 +129,7 @@ static int check(const struct agent *a, const struct fatdir *fat, struct kf_erro
 static int uboot_probe(const struct agent *a, char note[256], struct kf_error *err)
 {
 	_fatdir_ struct fatdir fat = {.fd = -1};
+	struct bootcount count;
 	int r;
 
 	if (has(a, "/sys/firmware/efi"))
@@ -137,7 +144,10 @@ static int uboot_probe(const struct agent *a, char note[256], struct kf_error *e
 	if (r == 0)
 		r = check(a, &fat, err);
 	if (r == 0)
-		snprintf(note, 256, "U-Boot's boot.scr and a flag in %s%s", fat.path,
+		r = bootcount_read(a, &count, err);
+	if (r == 0)
+		snprintf(note, 256, "U-Boot's boot.scr and a flag in %s%s%s", fat.path,
+			 bootcount_used(&count) ? ", and its count of boots" : "",
 			 has(a, "/proc/device-tree/chosen/u-boot,version")
 				 ? ""
 				 : " (U-Boot does not name itself, so it may be another "
@@ -313,6 +323,8 @@ static int uboot_arm(const struct agent *a, const char *slot, struct kf_error *e
 	if (r == 0)
 		r = fatfile_write(&fat, BOOTSCR_TRIAL, buf_data(&entry), buf_len(&entry),
 				  err);
+	if (r == 0)
+		r = bootcount_arm(a, slot, err);
 	return r < 0 ? r : fatfile_write(&fat, BOOTSCR_ONCE, slot, strlen(slot), err);
 }
 
@@ -329,12 +341,15 @@ static int uboot_read_back(const struct agent *a, const char *slot, struct kf_er
 {
 	_fatdir_ struct fatdir fat = {.fd = -1};
 	_buf_ struct buf entry = BUF_INIT, script = BUF_INIT;
+	struct bootcount count;
 	int r = uboot_open(a, &fat, err);
 
 	if (r == 0)
 		r = check_order(&fat, err);
 	if (r == 0)
 		r = read_entry(&fat, slot, &entry, err);
+	if (r == 0)
+		r = bootcount_read(a, &count, err);
 	if (r < 0)
 		return r;
 	if (bootscr_make(&script) < 0)
@@ -347,6 +362,11 @@ static int uboot_read_back(const struct agent *a, const char *slot, struct kf_er
 			      " does not start %s: the next boot is not "
 			      "armed for it",
 			      fat.path, slot);
+	if (bootcount_used(&count) && (!count.counting || strcmp(count.trial, slot) != 0))
+		return kf_err(
+			err, -ENODATA, KF_REASON_BOOT_CHAIN,
+			"U-Boot's environment was written, but does not say that it "
+			"shall count boots");
 	return 0;
 }
 
@@ -357,7 +377,9 @@ static int uboot_disarm(const struct agent *a, struct kf_error *err)
 
 	if (r == 0)
 		r = fatfile_remove(&fat, BOOTSCR_ONCE, err);
-	return r < 0 ? r : fatfile_remove(&fat, BOOTSCR_TRIAL, err);
+	if (r == 0)
+		r = fatfile_remove(&fat, BOOTSCR_TRIAL, err);
+	return r < 0 ? r : bootcount_end(a, err);
 }
 
 static int uboot_commit(const struct agent *a, const char *slot, struct kf_error *err)
@@ -408,6 +430,8 @@ static int uboot_remove(const struct agent *a, const char *slot, struct kf_error
 		r = fatfile_remove(&fat, BOOTSCR_ONCE, err);
 		if (r == 0)
 			r = fatfile_remove(&fat, BOOTSCR_TRIAL, err);
+		if (r == 0)
+			r = bootcount_end(a, err);
 	}
 	if (r == 0 && points_at(&fat, BOOTSCR_GOOD, slot))
 		r = fatfile_remove(&fat, BOOTSCR_GOOD, err);
@@ -492,7 +516,6 @@ static int uboot_running_initrd(const struct agent *a, char **ret_path)
 
 const struct boot_chain boot_uboot = {
 	.name = "uboot-extlinux",
-	.untried = true,
 	.probe = uboot_probe,
 	.space = uboot_space,
 	.stage = uboot_stage,
@@ -501,5 +524,6 @@ const struct boot_chain boot_uboot = {
 	.disarm = uboot_disarm,
 	.commit = uboot_commit,
 	.remove = uboot_remove,
+	.up = bootcount_end,
 	.running_initrd = uboot_running_initrd,
 };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* U-Boot on a scratch board: plain files for the FAT and the root file system. */
 #include "agent/boot/boot.h"
+#include "agent/boot/uboot/bootcount.h"
 #include "agent/boot/uboot/bootscr.h"
 #include "proto/reason.h"
 #include "tests/unit/agent/scratch.h"
+#include "tests/unit/agent/uboot_env.h"
 
 #define FAT    "boot/efi/"
 #define OURS   FAT "kferry/" TEST_SLOT "/"
@@ -154,6 +156,58 @@ static void stages_arms_and_disarms(void **state)
 	board_fini(&b);
 }
 
+static void counts(struct board *b, bool on, const char *slot)
+{
+	struct kf_error err = {0};
+	struct bootcount count;
+
+	assert_int_equal(bootcount_read(&b->a, &count, &err), 0);
+	assert_int_equal(count.counting, on);
+	assert_string_equal(count.trial, slot);
+}
+
+/* Where U-Boot counts boots, the net is put up before the flag, and taken down. */
+static void lets_u_boot_count(void **state)
+{
+	static const char vars[] = "altbootcmd=run bootcmd\0bootlimit=3\0";
+	static const char bad[] = "bootlimit=3\0";
+	struct kf_error err = {0};
+	char note[256] = "";
+	struct board b;
+	struct slot s;
+
+	(void)state;
+	uboot_board(&b);
+	uboot_slot(&b, &s);
+	assert_int_equal(c->stage(&b.a, &s, -1, &err), 0);
+	uboot_env_put(b.fd, b.path, bad, sizeof(bad));
+	refused(&b, -ENOTSUP, "no altbootcmd");
+	assert_int_equal(c->arm(&b.a, s.id, &err), -ENOTSUP);
+	assert_false(fs_exists(b.fd, FAT "kferry/once"));
+	uboot_env_put(b.fd, b.path, vars, sizeof(vars));
+	assert_int_equal(c->probe(&b.a, note, &err), 0);
+	assert_non_null(strstr(note, "its count of boots"));
+	counts(&b, false, "");
+	assert_int_equal(c->arm(&b.a, s.id, &err), 0);
+	counts(&b, true, s.id);
+	assert_int_equal(c->read_back(&b.a, s.id, &err), 0);
+	assert_int_equal(c->arm(&b.a, s.id, &err), 0);
+	/* Somebody set the environment back. */
+	uboot_env_put(b.fd, b.path, vars, sizeof(vars));
+	assert_int_equal(c->read_back(&b.a, s.id, &err), -ENODATA);
+	assert_int_equal(c->arm(&b.a, s.id, &err), 0);
+	assert_int_equal(c->disarm(&b.a, &err), 0);
+	counts(&b, false, "");
+	assert_int_equal(c->arm(&b.a, s.id, &err), 0);
+	assert_int_equal(c->up(&b.a, &err), 0);
+	counts(&b, false, "");
+	assert_int_equal(c->arm(&b.a, s.id, &err), 0);
+	assert_int_equal(c->remove(&b.a, s.id, &err), 0);
+	counts(&b, false, "");
+	slot_drop(&s);
+	board_fini(&b);
+}
+
 static void refuses_bad_slots(void **state)
 {
 	struct kf_error err = {0};
@@ -250,6 +304,7 @@ int main(void)
 		cmocka_unit_test(probes),
 		cmocka_unit_test(refuses_fats_that_are_not_fit),
 		cmocka_unit_test(stages_arms_and_disarms),
+		cmocka_unit_test(lets_u_boot_count),
 		cmocka_unit_test(refuses_bad_slots),
 		cmocka_unit_test(commits_goes_back_and_removes),
 		cmocka_unit_test(finds_the_running_initrd),

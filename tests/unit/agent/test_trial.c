@@ -4,9 +4,11 @@
 
 #include <string.h>
 
+#include "agent/boot/uboot/bootcount.h"
 #include "agent/trial/trial.h"
 #include "proto/base/clock.h"
 #include "proto/reason.h"
+#include "tests/unit/agent/uboot_env.h"
 
 struct board {
 	struct scratch s;
@@ -136,6 +138,38 @@ static void test_confirm_leaves_another_armed(void **state)
 	assert_int_equal(trial_confirm(&b->s.a, b->a.id, false, true, &err), 0);
 	assert_int_equal(b->s.a.state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
 	firmware(b, "once", b->b.id);
+}
+
+static bool counts(struct board *b)
+{
+	struct kf_error err = {0};
+	struct bootcount count;
+
+	assert_int_equal(bootcount_read(&b->s.a, &count, &err), 0);
+	return count.counting;
+}
+
+/* A boot stage that counts boots learns that the agent is up: in the trial, and after. */
+static void test_count_ends_when_the_agent_is_up(void **state)
+{
+	static const char vars[] = "altbootcmd=run bootcmd\0bootlimit=3\0bootcount=1\0"
+				   "upgrade_available=1\0kferry_trial=k-00000000\0";
+	struct board *b = *state;
+	struct kf_error err = {0};
+	_close_ int root = fs_open_dir(AT_FDCWD, b->s.root);
+	char conf[80];
+
+	arm(b, &b->a);
+	snprintf(conf, sizeof(conf), "var/lib/kferry/slots/%s/slot.conf", b->a.id);
+	uboot_env_put(root, b->s.root, vars, sizeof(vars));
+	assert_true(counts(b));
+	uboot_env_write(root, conf, "chain uboot-extlinux\n", 21);
+	assert_int_equal(boot(b, &b->a), KFERRY__TRIAL__TRIAL_RUNNING);
+	assert_false(counts(b));
+	uboot_env_put(root, b->s.root, vars, sizeof(vars));
+	b->s.a.state.trial.phase = KFERRY__TRIAL__TRIAL_CONFIRMED;
+	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	assert_false(counts(b));
 }
 
 static void test_falls_back_at_once(void **state)
@@ -418,6 +452,7 @@ int main(void)
 		T(test_pass),
 		T(test_once),
 		T(test_confirm_leaves_another_armed),
+		T(test_count_ends_when_the_agent_is_up),
 		T(test_falls_back_at_once),
 		T(test_falls_back_after_running),
 		T(test_mark_without_the_kernel),
