@@ -23,9 +23,16 @@ static bool is_model(const struct agent *a)
 {
 	_free_ char *path = agent_path(a, "/proc/device-tree/compatible");
 	_buf_ struct buf b = BUF_INIT;
+	const char *text;
 
-	return path && fs_read_file(AT_FDCWD, path, 4096, &b) == 0 && buf_len(&b) > 0 &&
-	       memmem(buf_data(&b), buf_len(&b), MODEL, sizeof(MODEL));
+	if (!path || fs_read_file(AT_FDCWD, path, 4096, &b) < 0)
+		return false;
+	text = buf_str(&b);
+	/* Strings, each with its terminator. */
+	for (size_t i = 0; text && i < buf_len(&b); i += strlen(text + i) + 1)
+		if (strcmp(text + i, MODEL) == 0)
+			return true;
+	return false;
 }
 
 int vcio_open(const struct agent *a, struct vcio *ret)

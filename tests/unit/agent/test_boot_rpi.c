@@ -133,6 +133,25 @@ static void refuses_kernels_that_cannot_arm(void **state)
 	board_fini(&b);
 }
 
+static void a_file_for_the_mailbox_is_the_models_only(void **state)
+{
+	struct kf_error err = {0};
+	char note[256];
+	struct board b;
+
+	(void)state;
+	rpi_board(&b);
+	b.a.scratch = false;
+	refused(&b, -ENOTSUP, "it has no /dev/vcio");
+	put_bytes(&b, DT "compatible", "raspberrypi,4-model-b\0not-kferry,rpi-model", 43);
+	refused(&b, -ENOTSUP, "it has no /dev/vcio");
+	put_bytes(&b, DT "compatible", "raspberrypi,4-model-b\0kferry,rpi-models", 40);
+	refused(&b, -ENOTSUP, "it has no /dev/vcio");
+	put_bytes(&b, DT "compatible", "raspberrypi,4-model-b\0kferry,rpi-model", 39);
+	assert_int_equal(c->probe(&b.a, note, &err), 0);
+	board_fini(&b);
+}
+
 static void refuses_fats_that_are_not_fit(void **state)
 {
 	struct board b;
@@ -518,6 +537,7 @@ int main(void)
 		cmocka_unit_test(probes_a_good_board),
 		cmocka_unit_test(refuses_boards_that_cannot_tryboot),
 		cmocka_unit_test(refuses_kernels_that_cannot_arm),
+		cmocka_unit_test(a_file_for_the_mailbox_is_the_models_only),
 		cmocka_unit_test(refuses_fats_that_are_not_fit),
 		cmocka_unit_test(refuses_who_else_uses_tryboot),
 		cmocka_unit_test(stages_arms_and_disarms),
