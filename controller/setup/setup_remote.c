@@ -11,7 +11,7 @@
 
 #include "proto/reason.h"
 
-#define COMMAND_MS 60000
+#define COMMAND_MS 180000 /* systemd on a slow board reads all its units again */
 #define UPLOAD_MS  300000
 #define OUTPUT_MAX (256 * 1024)
 #define WORDS_MAX  32
