@@ -16,8 +16,8 @@
 
 struct boot_chain {
 	const char *name; /* "systemd-boot", "hook" */
-	/* No test has booted a kernel through it yet: it is used where it is asked for by
-	 * name, and never chosen. */
+	/* No test has booted a kernel through the real thing yet (a model of it is not
+	 * the real thing): it is used where it is asked for by name, and never chosen. */
 	bool untried;
 
 	/* Can this chain boot a kernel once on this board?  0, or -ENOTSUP/-EROFS/...

@@ -23,7 +23,7 @@ board='qemu-system-x86 qemu-utils ovmf mmdebstrap debian-archive-keyring gdisk d
 tests='libcmocka-dev clang clang-format libclang-rt-14-dev shellcheck strace
 	systemd-boot-efi openssh-server file git tmux busybox-static grub-common
 	grub-efi-amd64-bin btrfs-progs dropbear-bin qemu-user-static qemu-system-arm
-	u-boot-qemu libubootenv-tool'
+	u-boot-qemu libubootenv-tool device-tree-compiler'
 
 say() { printf 'deps.sh: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }

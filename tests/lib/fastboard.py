@@ -56,17 +56,15 @@ class FastBoard(unittest.TestCase):
         cls.addClassCleanup(cls.clean_up)
         cls.kferry, cls.on_board = cls.desk.kferry, cls.desk.on_board
         cls.dir = cls.desk.dir
+        lab.build_agent(cls.ARCH)
         cls.packages = lab.packages(cls.ARCH)
         cls.own = cls.dir / "own"
-        cls.own_release = lab.unpack(cls.packages / "own.kferry", cls.own)
+        cls.own_release = cls.make_own()
         cls.root = cls.dir / "root"
         cls.make_root(cls.root)
         raw = cls.dir / "disk.raw"
         image.make_disk(raw, cls.disk())
-        image.run("qemu-img", "create", "-q", "-f", "qcow2", "-b", raw, "-F", "raw",
-                  cls.dir / "disk.qcow2")
-        cls.qemu = qemu.Qemu(cls.ARCH, cls.dir, cls.dir / "disk.qcow2", cls.firmware(),
-                             cls.MEMORY)
+        cls.qemu = cls.machine(raw)
         cls.add_board()
         cls.power_on()
         cls.kferry("board", "setup", cls.NAME, check=0, timeout=300)
@@ -81,8 +79,20 @@ class FastBoard(unittest.TestCase):
     # --- what a board is made of ---------------------------------------------------
 
     @classmethod
+    def make_own(cls):
+        """The kernel that is there before kferry comes, below cls.own; its release."""
+        return lab.unpack(cls.packages / "own.kferry", cls.own)
+
+    @classmethod
     def disk(cls):
         raise NotImplementedError
+
+    @classmethod
+    def machine(cls, raw):
+        image.run("qemu-img", "create", "-q", "-f", "qcow2", "-b", raw, "-F", "raw",
+                  cls.dir / "disk.qcow2")
+        return qemu.Qemu(cls.ARCH, cls.dir, cls.dir / "disk.qcow2", cls.firmware(),
+                         cls.MEMORY)
 
     @classmethod
     def firmware(cls):
@@ -120,13 +130,18 @@ class FastBoard(unittest.TestCase):
     def make_keys(cls, root):
         key = cls.dir / "id"
         image.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
-        host = root / "etc/dropbear/dropbear_ed25519_host_key"
-        out = image.run("dropbearkey", "-t", "ed25519", "-f", host).decode()
-        cls.host_key = next(line for line in out.splitlines() if line.startswith("ssh-"))
+        cls.host_key = cls.make_host_key(root)
         write(root / "root/.ssh/authorized_keys",
               pathlib.Path(f"{key}.pub").read_text(), 0o600)
         for path in (root / "root", root / "root/.ssh"):
             path.chmod(0o700)
+
+    @classmethod
+    def make_host_key(cls, root):
+        """For the board's sshd; returns the public half."""
+        key = root / "etc/dropbear/dropbear_ed25519_host_key"
+        out = image.run("dropbearkey", "-t", "ed25519", "-f", key).decode()
+        return next(line for line in out.splitlines() if line.startswith("ssh-"))
 
     @classmethod
     def add_board(cls):

@@ -24,6 +24,15 @@ def packages(arch):
     return pathlib.Path(done.stdout.decode().strip())
 
 
+def build_agent(arch):
+    """The static agent, where boards of this architecture need another than this machine."""
+    if os.uname().machine == {"arm64": "aarch64"}.get(arch, arch):
+        return
+    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS")}
+    subprocess.run(["make", "-s", "-C", TOP, "agent-static", f"ARCH={DEBIAN_ARCH[arch]}"],
+                   check=True, stdout=subprocess.DEVNULL, env=environment)
+
+
 def unpack(package, directory):
     """Unpack a .kferry file; returns its release."""
     pathlib.Path(directory).mkdir(parents=True, exist_ok=True)
@@ -31,17 +40,17 @@ def unpack(package, directory):
     return next(pathlib.Path(directory, "modules").iterdir()).name
 
 
-def userland(arch):
-    """A tar of Debian's packages USERLAND with the libraries they take."""
-    name = hashlib.sha256(" ".join(USERLAND).encode()).hexdigest()[:8]
+def extracted(name, packages, arch):
+    """A tar of these packages of Debian's and all they need, none of their scripts run."""
+    digest = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
     CACHE.mkdir(parents=True, exist_ok=True)
-    out = CACHE / f"userland-{arch}-{name}.tar"
-    with open(CACHE / "userland.lock", "w", encoding="ascii") as lock:
+    out = CACHE / f"{name}-{arch}-{digest}.tar"
+    with open(CACHE / f"{name}.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not out.exists():
             part = out.with_suffix(".part.tar")
             argv = ["mmdebstrap", "-q", f"--architectures={DEBIAN_ARCH[arch]}",
-                    "--variant=extract", f"--include={','.join(USERLAND)}", "bookworm", part]
+                    "--variant=extract", f"--include={','.join(packages)}", "bookworm", part]
             for attempt in range(3):  # an index may be out of step for a while
                 done = subprocess.run(argv, capture_output=True, check=False)
                 if done.returncode == 0:
@@ -62,7 +71,7 @@ def _wanted(name):
 
 def unpack_userland(arch, root):
     """busybox with its applets' names, dropbear, fsck.fat, libraries."""
-    with tarfile.open(userland(arch)) as tar:
+    with tarfile.open(extracted("userland", USERLAND, arch)) as tar:
         for member in tar:
             member.name = member.name.removeprefix("./")
             if _wanted(member.name):

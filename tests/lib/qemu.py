@@ -30,6 +30,8 @@ def free_port():
 class Qemu:
     """directory holds its files; more: further arguments (firmware, kernel)."""
 
+    DISK_FORMAT = "qcow2"
+
     def __init__(self, arch, directory, disk, more=(), memory=256):
         self.arch, self.disk, self.more, self.memory = arch, disk, list(more), memory
         self.dir = pathlib.Path(directory)
@@ -41,7 +43,7 @@ class Qemu:
         return MACHINE[self.arch] + [
             "-accel", "tcg,thread=multi", "-smp", "1", "-m", str(self.memory),
             "-nodefaults", "-display", "none", "-no-user-config",
-            "-drive", f"if=none,id=d0,format=qcow2,file={self.disk},cache=writeback",
+            "-drive", f"if=none,id=d0,format={self.DISK_FORMAT},file={self.disk},cache=writeback",
             "-device", "virtio-blk-pci,drive=d0,bootindex=1",
             "-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{self.port}-:22",
             "-device", "virtio-net-pci,netdev=n0,romfile=",
