@@ -52,6 +52,8 @@ struct agent_boot {
 	 * agrees.
 	 * "": a foreign kernel. */
 	char slot[SLOT_ID_SIZE];
+	/* The slot was started by kexec: nothing shows that the board boots it. */
+	bool kexec;
 	/* When this kernel started, in clock_now_ms(): 0 on a board; in a scratch root
 	 * the age of its boot_id file tells. */
 	int64_t start_ms;

@@ -33,6 +33,9 @@
 #define PROTOCOL_MIN 1
 #define PROTOCOL_MAX 1
 
+/* Bits of Hello.features: what an agent must not ignore when it is asked for it. */
+#define FEATURE_KEXEC (UINT64_C(1) << 0) /* `kexec` of Plan-, Arm-, ConfirmRequest */
+
 enum peer_role { PEER_CONTROLLER, PEER_AGENT };
 
 enum peer_event_type {

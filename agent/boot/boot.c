@@ -9,7 +9,8 @@
 /* A hook comes first because somebody configured it for this board; BootNext last, which
  * every UEFI board has below its boot loader. */
 const struct boot_chain *const boot_chains[] = {
-	&boot_hook, &boot_systemd, &boot_grub, &boot_rpi, &boot_uboot, &boot_efi, NULL,
+	&boot_hook,  &boot_systemd, &boot_grub,	 &boot_rpi,
+	&boot_uboot, &boot_efi,	    &boot_kexec, NULL,
 };
 
 const struct boot_chain *boot_find(const char *name)
@@ -60,6 +61,8 @@ int boot_select(const struct agent *a, const char *want, const struct boot_chain
 		struct kf_error e = {0};
 		char note[256] = "";
 
+		if (boot_chains[i]->on_request)
+			continue;
 		if (boot_chains[i]->probe(a, note, &e) == 0) {
 			if (!boot_chains[i]->untried) {
 				*ret = boot_chains[i];

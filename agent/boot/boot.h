@@ -19,6 +19,9 @@ struct boot_chain {
 	/* No test has booted a kernel through the real thing yet (a model of it is not
 	 * the real thing): it is used where it is asked for by name, and never chosen. */
 	bool untried;
+	/* For whoever asks for it by name, and never chosen: what it starts is no proof
+	 * that the board boots. */
+	bool on_request;
 
 	/* Can this chain boot a kernel once on this board?  0, or -ENOTSUP/-EROFS/...
 	 * with err saying why not and what to do instead.  note: what was found, for
@@ -62,6 +65,7 @@ extern const struct boot_chain boot_hook; /* first: somebody configured it */
 extern const struct boot_chain boot_systemd;
 extern const struct boot_chain boot_grub;
 extern const struct boot_chain boot_efi; /* last: works below any boot loader */
+extern const struct boot_chain boot_kexec;
 extern const struct boot_chain boot_rpi;
 extern const struct boot_chain boot_uboot;
 

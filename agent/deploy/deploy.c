@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "agent/boot/boot.h"
+#include "agent/boot/kexec/kexec_slot.h"
 #include "agent/deploy/cmdline.h"
 #include "agent/deploy/lock.h"
 #include "agent/deploy/parts.h"
@@ -143,13 +144,29 @@ static int check_request(struct deploy *d, const Kferry__PlanRequest *req,
 static int choose_chain(struct deploy *d, const Kferry__PlanRequest *req,
 			struct kf_error *err)
 {
-	int rc = boot_select(d->a, req->chain, &d->chain, err);
+	const bool named = *req->chain || (d->a->conf.chain && *d->a->conf.chain);
+	struct kf_error none = {0};
+	char note[256] = "";
+	int rc = 0;
 
+	d->kexec = req->kexec;
+	if (d->kexec)
+		rc = boot_kexec.probe(d->a, note, err);
+	if (rc < 0)
+		return kf_err_wrap(err, "boot chain kexec");
+	rc = boot_select(d->a, req->chain, &d->chain, &none);
+	/* A board whose own chain cannot start anything once: kexec alone, then. */
+	if (rc < 0 && d->kexec && !named) {
+		d->chain = &boot_kexec;
+		rc = 0;
+	}
 	if (rc == 0) {
 		d->conf.chain = strdup(d->chain->name);
 		return d->conf.chain ? 0 : oserr(err, -ENOMEM, "choose a boot chain");
 	}
 	d->chain = NULL;
+	if (!req->no_arm)
+		*err = none;
 	return req->no_arm ? 0 : rc;
 }
 
@@ -484,7 +501,8 @@ int deploy_manifest(struct deploy *d, const void *data, size_t n, struct kf_erro
 
 int deploy_need(struct deploy *d, Kferry__Need *ret, struct kf_error *err)
 {
-	size_t n = d->slot.fd >= 0 ? d->slot.manifest.n_files : d->manifest.n_files;
+	const struct manifest *m = d->slot.fd >= 0 ? &d->slot.manifest : &d->manifest;
+	size_t n = m->n_files;
 	uint64_t initrd = initramfs_bytes(d);
 	int rc = 0;
 
@@ -496,6 +514,10 @@ int deploy_need(struct deploy *d, Kferry__Need *ret, struct kf_error *err)
 		return kf_err(err, -EINVAL, KF_REASON_PROTOCOL,
 			      "what is needed was asked before the manifest came");
 	}
+	if (d->kexec)
+		rc = kexec_dtbs_check(d->a, m, err);
+	if (rc < 0)
+		return rc;
 	if (d->slot.fd < 0) {
 		rc = have_find(d, err);
 		if (rc < 0)

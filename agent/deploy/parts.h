@@ -32,6 +32,7 @@ struct deploy {
 
 	struct slot slot; /* the slot that is there already; fd -1: none */
 	bool installed;	  /* and nothing has to be done */
+	bool kexec;	  /* kexec will start it: see that it can */
 	bool new_initrd;  /* it needs another initramfs */
 
 	int staging_fd;		  /* -1 before there is a manifest */

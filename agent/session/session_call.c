@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "agent/boot/kexec/boot_kexec.h"
 #include "agent/session/facts.h"
 #include "agent/session/msg.h"
 #include "agent/session/session_op.h"
@@ -112,7 +113,10 @@ static int do_arm(struct call *c)
 
 	if (r < 0)
 		return r;
-	r = trial_arm(a, q->slot, q->confirm_timeout_s, c->text, &c->err);
+	if (q->kexec)
+		r = trial_arm_kexec(a, q->slot, q->confirm_timeout_s, c->text, &c->err);
+	else
+		r = trial_arm(a, q->slot, q->confirm_timeout_s, c->text, &c->err);
 	if (r < 0)
 		return r;
 	m = malloc(sizeof(*m));
@@ -124,7 +128,7 @@ static int do_arm(struct call *c)
 	kferry__armed__init(m);
 	c->answer->armed = m;
 	m->slot = msg_text(q->slot, LIMIT_NAME);
-	m->chain = msg_text(slot.conf.chain, LIMIT_NAME);
+	m->chain = msg_text(q->kexec ? "kexec" : slot.conf.chain, LIMIT_NAME);
 	m->text = msg_text(c->text, LIMIT_STRING);
 	return m->slot && m->chain && m->text ? 0 : -ENOMEM;
 }
@@ -133,9 +137,17 @@ static int do_confirm(struct call *c)
 {
 	const Kferry__ConfirmRequest *q = c->req->confirm_request;
 
+	struct agent *a = c->s->env->agent;
+
+	if (q->end_only) {
+		snprintf(c->text, sizeof(c->text), "the trial of %s is over", q->slot);
+		return trial_end(a, q->slot, &c->err);
+	}
 	snprintf(c->text, sizeof(c->text), "%s is good", q->slot);
-	return trial_confirm(c->s->env->agent, q->slot, q->make_default, q->force,
-			     &c->err);
+	if (q->kexec_ok)
+		return trial_confirm_kexec(a, q->slot, q->make_default, q->force,
+					   &c->err);
+	return trial_confirm(a, q->slot, q->make_default, q->force, &c->err);
 }
 
 static int do_remove(struct call *c)
@@ -287,8 +299,10 @@ void session_reboot(struct session *s, const Kferry__Envelope *req)
 	struct kf_error err = {0};
 	struct call *c;
 
-	if (req->reboot_request->mode != KFERRY__REBOOT_MODE__REBOOT_FORCE &&
-	    check_holder(s, &err) < 0) {
+	if ((req->reboot_request->mode != KFERRY__REBOOT_MODE__REBOOT_FORCE &&
+	     check_holder(s, &err) < 0) ||
+	    (req->reboot_request->mode == KFERRY__REBOOT_MODE__REBOOT_KEXEC &&
+	     kexec_check_ready(s->env->agent, &err) < 0)) {
 		session_send_error(s, &err);
 		return;
 	}

@@ -69,6 +69,7 @@ int status_build(struct agent *a, Kferry__Status **ret)
 	m->holder = msg_text(holder, LIMIT_PERSON);
 	m->tainted = read_number(a, "/proc/sys/kernel/tainted");
 	m->chain = usable_chain(a);
+	m->kexec = a->boot.kexec;
 	m->cmdline = msg_text(a->boot.cmdline, LIMIT_STRING);
 	m->watchdog = msg_text(watchdog, LIMIT_STRING);
 	if (!m->boot_id || !m->release || !m->banner || !m->build_id ||

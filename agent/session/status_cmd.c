@@ -47,7 +47,8 @@ static void print_status(const Kferry__Status *m, bool daemon)
 
 	printf("agent        kferryd %s, %s\n", KF_VERSION,
 	       daemon ? "running" : "not running");
-	printf("kernel       %s (%s)\n", m->release, or_foreign(m->running_slot));
+	printf("kernel       %s (%s)%s\n", m->release, or_foreign(m->running_slot),
+	       m->kexec ? ", started by kexec" : "");
 	if (*m->build_id)
 		printf("build-id     %s\n", m->build_id);
 	printf("up           %s\n", text_duration((int64_t)m->uptime_ms, text));

@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "agent/boot/kexec/kexec_slot.h"
 #include "agent/oserr.h"
 #include "agent/slot/slot.h"
 #include "proto/base/clock.h"
@@ -109,6 +110,18 @@ void running_fini(struct agent *a)
 	free(TAKE_PTR(a->boot.cmdline));
 }
 
+static bool has_word(const char *line, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *s = line; *s; s += strcspn(s, " \t")) {
+		s += strspn(s, " \t");
+		if (strcspn(s, " \t") == n && strncmp(s, word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* The last kferry.slot= word of the command line, "" if there is none. */
 static void marked_slot(const struct agent *a, char id[SLOT_ID_SIZE])
 {
@@ -149,10 +162,12 @@ void running_find_slot(struct agent *a)
 	char marked[SLOT_ID_SIZE];
 
 	a->boot.slot[0] = '\0';
+	a->boot.kexec = false;
 	marked_slot(a, marked);
 	if (marked[0] && state_find(&a->state, marked)) {
 		if (runs(a, marked)) {
 			memcpy(a->boot.slot, marked, SLOT_ID_SIZE);
+			a->boot.kexec = has_word(a->boot.cmdline, KEXEC_MARK);
 			return;
 		}
 		log_warn("running slot=%s error=\"named on the command line, but another "

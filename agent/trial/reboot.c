@@ -11,8 +11,10 @@
 #include <string.h>
 #include <sys/reboot.h>
 
+#include "agent/boot/kexec/boot_kexec.h"
 #include "agent/log/boots.h"
 #include "agent/outside/outside.h"
+#include "agent/trial/bringdown.h"
 #include "proto/base/clock.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
@@ -117,7 +119,11 @@ static int ask_init(struct kf_error *err)
 		{"/sbin/init", "6", NULL},
 		{"/bin/busybox", "reboot", NULL},
 	};
-	const struct proc_opts opts = {.timeout_ms = PROGRAM_MS};
+	/* A newer systemctl would take a loaded kernel, or /run/nextroot, for what is
+	 * meant; this one has to go through the firmware. */
+	static const char *const real[] = {"SYSTEMCTL_SKIP_AUTO_KEXEC=1",
+					   "SYSTEMCTL_SKIP_AUTO_SOFT_REBOOT=1", NULL};
+	const struct proc_opts opts = {.timeout_ms = PROGRAM_MS, .env_extra = real};
 	_free_ char *line = NULL, *word = NULL;
 	int rc = -ENOENT;
 
@@ -133,10 +139,33 @@ static int ask_init(struct kf_error *err)
 	return rc;
 }
 
+/* Under systemd in good order.  Other init systems do not know how: then everything is
+ * stopped here.  A kernel that does not start after that is reset, and falls back. */
+static int start_loaded(struct agent *a, Kferry__BootEnd why, struct kf_error *err)
+{
+	static const char *const argv[] = {"systemctl", "--no-block", "kexec", NULL};
+	const struct proc_opts opts = {.timeout_ms = PROGRAM_MS};
+	bool systemd = fs_exists(AT_FDCWD, "/run/systemd/system");
+
+	if (systemd && proc_check(argv, &opts, err) == 0)
+		return 0;
+	if (systemd)
+		log_warn("reboot error=\"%s\"", err->msg);
+	else
+		bringdown_processes();
+	flush_for_a_while(a, why);
+	bringdown_disks();
+	reboot(RB_KEXEC);
+	log_err("reboot mode=kexec error=\"%s\"", strerror(errno));
+	return reset(err);
+}
+
 int reboot_now(struct agent *a, Kferry__RebootMode mode, Kferry__BootEnd why,
 	       struct kf_error *err)
 {
 	const bool force = mode == KFERRY__REBOOT_MODE__REBOOT_FORCE;
+	const bool kexec = mode == KFERRY__REBOOT_MODE__REBOOT_KEXEC;
+	int rc = 0;
 
 	log_info("reboot mode=%s why=%s", mode_word(mode),
 		 why == KFERRY__BOOT_END__BOOT_END_DEADLINE ? "deadline" : "asked");
@@ -145,19 +174,22 @@ int reboot_now(struct agent *a, Kferry__RebootMode mode, Kferry__BootEnd why,
 			err, -ENOTSUP, KF_REASON_UNSUPPORTED,
 			"a scratch root has no reboot program set (reboot = PROGRAM "
 			"in agent.conf)");
-	if (!a->conf.reboot && mode == KFERRY__REBOOT_MODE__REBOOT_KEXEC)
-		return kf_err(err, -ENOTSUP, KF_REASON_UNSUPPORTED,
-			      "this board cannot start a kernel with kexec; use a normal "
-			      "reboot");
+	if (kexec)
+		rc = kexec_check_ready(a, err);
+	else
+		kexec_drop(a);
+	if (rc < 0)
+		return rc;
 	if (force)
 		flush_for_a_while(a, why);
 	else if (boots_set_end(a, why) < 0)
 		log_warn("reboot error=\"the end of this boot was not recorded\"");
 	if (a->conf.reboot)
 		return run_configured(a, mode, err);
+	if (kexec)
+		return start_loaded(a, why, err);
 	if (!force) {
-		int rc = ask_init(err);
-
+		rc = ask_init(err);
 		if (rc == 0)
 			return 0;
 		log_warn("reboot error=\"%s\"", err->msg);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Rebooting: conf.reboot if set (with the mode as last word), else systemd's, else
- * init's, else sync and reboot(2).  In a scratch root only conf.reboot is ever used. */
+ * init's, else sync and reboot(2).  In a scratch root only conf.reboot is ever used.
+
+   A reboot by kexec starts the trial that is loaded; every other one unloads it first, so
+   that it is a real one whatever the init system makes of a loaded kernel. */
 #ifndef KF_REBOOT_H
 #define KF_REBOOT_H
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "agent/boot/boot.h"
+#include "agent/boot/kexec/boot_kexec.h"
 #include "agent/deploy/cmdline.h"
 #include "agent/slot/slot.h"
 #include "proto/base/clock.h"
@@ -37,6 +38,16 @@ static int chain_of_slot(const struct agent *a, const char *id,
 		return 0;
 	return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
 		      "slot %s was installed for no boot chain; deploy it again", id);
+}
+
+/* The chain through which it was armed in this boot, if it was. */
+static int chain_of_arm(const struct agent *a, const char *id,
+			const struct boot_chain **ret, struct kf_error *err)
+{
+	if (!kexec_has_slot(a, id))
+		return chain_of_slot(a, id, ret, err);
+	*ret = &boot_kexec;
+	return 0;
 }
 
 /* Save under the lock, or take the change back. */
@@ -138,6 +149,8 @@ static void disarm_other(struct agent *a, const struct state_trial *t,
 	const struct boot_chain *chain = NULL;
 	struct kf_error e;
 
+	if (now != &boot_kexec)
+		kexec_drop(a);
 	if (t->phase != ARMED || chain_of_slot(a, t->slot, &chain, &e) < 0 ||
 	    chain == now)
 		return;
@@ -170,8 +183,9 @@ static int check_image(struct agent *a, const char *slot, struct kf_error *err)
 		      slot, word && *word ? word : "with another root");
 }
 
-static int arm(struct agent *a, const char *slot, unsigned confirm_timeout_s,
-	       char text[256], struct kf_error *err)
+/* through NULL: the slot's own chain. */
+static int arm(struct agent *a, const char *slot, const struct boot_chain *through,
+	       unsigned confirm_timeout_s, char text[256], struct kf_error *err)
 {
 	const struct boot_chain *chain = NULL;
 	struct state before;
@@ -179,6 +193,8 @@ static int arm(struct agent *a, const char *slot, unsigned confirm_timeout_s,
 	int rc;
 
 	rc = chain_of_slot(a, slot, &chain, err);
+	if (through)
+		chain = through;
 	if (rc == 0)
 		rc = check_image(a, slot, err);
 	if (rc == 0)
@@ -207,7 +223,18 @@ int trial_arm(struct agent *a, const char *slot, unsigned confirm_timeout_s,
 	int rc;
 
 	pthread_mutex_lock(&a->chain_lock);
-	rc = arm(a, slot, confirm_timeout_s, text, err);
+	rc = arm(a, slot, NULL, confirm_timeout_s, text, err);
+	pthread_mutex_unlock(&a->chain_lock);
+	return rc;
+}
+
+int trial_arm_kexec(struct agent *a, const char *slot, unsigned confirm_timeout_s,
+		    char text[256], struct kf_error *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&a->chain_lock);
+	rc = arm(a, slot, &boot_kexec, confirm_timeout_s, text, err);
 	pthread_mutex_unlock(&a->chain_lock);
 	return rc;
 }
@@ -308,7 +335,7 @@ static void settle_arm(struct agent *a)
 	struct kf_error e;
 
 	if (t.phase != ARMED || strcmp(a->boot.boot_id, t.armed_boot_id) != 0 ||
-	    chain_of_slot(a, t.slot, &chain, &e) < 0 ||
+	    chain_of_arm(a, t.slot, &chain, &e) < 0 ||
 	    chain->read_back(a, t.slot, &e) == 0)
 		return;
 	log_warn("trial slot=%s event=not-armed error=\"%s\"", t.slot, e.msg);
@@ -419,6 +446,27 @@ static void drop_arm(struct agent *a, const char *slot)
 		log_warn("trial slot=%s event=disarm error=\"%s\"", slot, e.msg);
 }
 
+/* One real boot is needed, of the slot as it is now. */
+static int check_kexec(struct agent *a, const char *slot, struct kf_error *err)
+{
+	const struct state_slot *entry;
+	bool good;
+
+	if (!a->boot.kexec || strcmp(slot, a->boot.slot) != 0)
+		return 0;
+	pthread_mutex_lock(&a->state_lock);
+	entry = state_find(&a->state, slot);
+	good = entry && entry->state == KFERRY__SLOT_STATE__SLOT_GOOD;
+	pthread_mutex_unlock(&a->state_lock);
+	if (good)
+		return 0;
+	return kf_err(err, -EINVAL, KF_REASON_NOT_RUNNING,
+		      "slot %s was started by kexec only: nothing shows that the board "
+		      "boots it. `kferry deploy` without --kexec does; --kexec-ok "
+		      "confirms it all the same",
+		      slot);
+}
+
 static int confirm(struct agent *a, const char *slot, bool make_default, bool force,
 		   struct kf_error *err)
 {
@@ -461,8 +509,56 @@ int trial_confirm(struct agent *a, const char *slot, bool make_default, bool for
 	int rc;
 
 	pthread_mutex_lock(&a->chain_lock);
+	rc = check_kexec(a, slot, err);
+	if (rc == 0)
+		rc = confirm(a, slot, make_default, force, err);
+	pthread_mutex_unlock(&a->chain_lock);
+	return rc;
+}
+
+int trial_confirm_kexec(struct agent *a, const char *slot, bool make_default, bool force,
+			struct kf_error *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&a->chain_lock);
 	rc = confirm(a, slot, make_default, force, err);
 	pthread_mutex_unlock(&a->chain_lock);
+	return rc;
+}
+
+/* The slot is not good, but it is not bad either. */
+static int save_end(struct agent *a, const char *slot, struct kf_error *err)
+{
+	struct state_trial *t = &a->state.trial;
+	struct state before;
+	int rc = 0;
+
+	pthread_mutex_lock(&a->state_lock);
+	before = a->state;
+	if (t->phase == RUNNING && strcmp(t->slot, slot) == 0) {
+		end_trials(&a->state);
+		memset(t, 0, sizeof(*t));
+		t->phase = NONE;
+		rc = save_or_undo(a, &before, err);
+	}
+	pthread_mutex_unlock(&a->state_lock);
+	return rc;
+}
+
+int trial_end(struct agent *a, const char *slot, struct kf_error *err)
+{
+	int rc;
+
+	if (strcmp(slot, a->boot.slot) != 0)
+		return kf_err(err, -EINVAL, KF_REASON_NOT_RUNNING,
+			      "slot %s is not running (%s is), so its trial is not over",
+			      slot, a->boot.slot[0] ? a->boot.slot : "a foreign kernel");
+	pthread_mutex_lock(&a->chain_lock);
+	rc = save_end(a, slot, err);
+	pthread_mutex_unlock(&a->chain_lock);
+	if (rc == 0)
+		log_info("trial slot=%s event=ended kexec=%d", slot, a->boot.kexec);
 	return rc;
 }
 
@@ -542,6 +638,8 @@ static int rollback(struct agent *a, const char *slot, struct kf_error *err)
 			rc = chain->commit(a, slot, err);
 		if (rc < 0)
 			return rc;
+	} else {
+		kexec_drop(a);
 	}
 	rc = save_rollback(a, slot, err);
 	if (rc == 0)

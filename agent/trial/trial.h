@@ -23,12 +23,22 @@
  * failure. */
 int trial_arm(struct agent *a, const char *slot, unsigned confirm_timeout_s,
 	      char text[256], struct kf_error *err) _must_check_;
+/* The same through kexec, whatever the slot's chain is: nothing of that is armed. */
+int trial_arm_kexec(struct agent *a, const char *slot, unsigned confirm_timeout_s,
+		    char text[256], struct kf_error *err) _must_check_;
 /* Once per agent start; idempotent within a boot. */
 int trial_boot(struct agent *a, struct kf_error *err) _must_check_;
 /* The slot is good (and known-good when it is or becomes the default); ends the deadline.
- */
+ * Refused (KF_REASON_NOT_RUNNING) for one that was started by kexec and never was good:
+ * nothing shows that the board boots it. */
 int trial_confirm(struct agent *a, const char *slot, bool make_default, bool force,
 		  struct kf_error *err) _must_check_;
+/* The same where that has to do as a proof. */
+int trial_confirm_kexec(struct agent *a, const char *slot, bool make_default, bool force,
+			struct kf_error *err) _must_check_;
+/* The running trial is over and nothing is wrong with it: no deadline any more, the slot
+ * is staged as before, the next reset starts what it always did. */
+int trial_end(struct agent *a, const char *slot, struct kf_error *err) _must_check_;
 /* Default and known-good back to `slot` or FOREIGN; an armed trial is disarmed. */
 int trial_rollback(struct agent *a, const char *slot, struct kf_error *err) _must_check_;
 /* Does this boot's kernel run as a trial that is not confirmed, also when another slot

@@ -200,7 +200,10 @@ void trial_watch_stop(struct trial_watch *w)
 {
 	if (!w)
 		return;
-	/* Still a trial: the watchdog goes on, and waits for the next agent. */
+	/* Still a trial: the watchdog goes on, and waits for the next agent, which may be
+	 * one kernel further (kexec). */
+	if (w->stage == WATCHING)
+		watchdog_pet(w->dog);
 	watchdog_leave(&w->dog);
 	uv_timer_stop(&w->timer);
 	uv_close((uv_handle_t *)&w->timer, on_closed);

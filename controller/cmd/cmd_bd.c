@@ -16,7 +16,7 @@ int cmd_bd(struct cmd_env *env, int argc, char *argv[])
 		struct kf_error err = {0};
 
 		ui_progress(env->ui, "check", a.boards[i], 0, 0, NULL);
-		if (deploy_check(env->cfg, env->ui, a.boards[i], &err) < 0)
+		if (deploy_check(env->cfg, env->ui, a.boards[i], &a.opts, &err) < 0)
 			status = deploy_worse(status, cmd_fail(env, a.boards[i], &err));
 		ui_progress_end(env->ui, a.boards[i]);
 	}

@@ -15,7 +15,7 @@ struct kernels {
 	struct cmd_env *env;
 	const char *board;
 	struct client *client;
-	bool force;
+	bool force, kexec_ok;
 };
 
 static const char *state_name(Kferry__SlotState state)
@@ -232,6 +232,7 @@ static int confirm(struct kernels *k, char *slot, struct kf_error *err)
 	q.slot = slot;
 	q.make_default = true;
 	q.force = k->force;
+	q.kexec_ok = k->kexec_ok;
 	return change(k, &request, "is good and the default", slot, err);
 }
 
@@ -288,6 +289,7 @@ int cmd_kernels(struct cmd_env *env, int argc, char *argv[])
 	static const struct option options[] = {
 		{"board", required_argument, NULL, 'b'},
 		{"force", no_argument, NULL, 'f'},
+		{"kexec-ok", no_argument, NULL, 'k'},
 		{NULL, 0, NULL, 0},
 	};
 	struct kernels k = {.env = env};
@@ -299,6 +301,8 @@ int cmd_kernels(struct cmd_env *env, int argc, char *argv[])
 			k.board = optarg;
 		else if (c == 'f')
 			k.force = true;
+		else if (c == 'k')
+			k.kexec_ok = true;
 		else
 			return cmd_bad_option(env, "kernels", argv);
 	}

@@ -81,7 +81,7 @@ const struct cmd cmds[] = {
 		.alias = "d",
 		.run = cmd_deploy,
 		.args = "[BOARD...] [--from FILE] [--no-reboot] [--once] [--force] "
-			"[--strict] [--cmdline WORDS]",
+			"[--strict] [--kexec] [--cmdline WORDS]",
 		.help = "Send a kernel, boot it once, come back with a verdict",
 		.details =
 			"  --from FILE  a package, a kernel .deb, or a tarball of make "
@@ -91,6 +91,9 @@ const struct cmd cmds[] = {
 			"  --force      also when this very kernel runs already\n"
 			"  --strict     an option that kernel.require wants and the "
 			"kernel lacks is an error\n"
+			"  --kexec      boot it by kexec: fast; a pass does not confirm "
+			"it\n"
+			"  --kexec-ok   the same, and a pass does\n"
 			"  --cmdline WORDS  added to this trial's kernel command "
 			"line\n",
 		.words = WORDS_BOARD,
@@ -103,6 +106,7 @@ const struct cmd cmds[] = {
 		.name = "bd",
 		.run = cmd_bd,
 		.args = "[BOARD...] [--no-reboot] [--once] [--force] [--strict] "
+			"[--kexec] "
 			"[--cmdline WORDS]",
 		.help = "Build and deploy",
 		.details =
@@ -115,6 +119,9 @@ const struct cmd cmds[] = {
 			"  --force          also when this very kernel runs already\n"
 			"  --strict         an option that kernel.require wants and the "
 			"kernel lacks is an error\n"
+			"  --kexec          boot it by kexec: fast; a pass does not "
+			"confirm it\n"
+			"  --kexec-ok       the same, and a pass does\n"
 			"  --cmdline WORDS  added to this trial's kernel command line\n",
 		.words = WORDS_BOARD,
 		.examples = "kferry bd\n"
@@ -158,7 +165,8 @@ const struct cmd cmds[] = {
 			   "  kernels rollback [SLOT] back to the board's own kernel, or "
 			   "to SLOT\n"
 			   "\n"
-			   "  -f, --force  confirm: also a slot that does not run\n",
+			   "  -f, --force  confirm: also a slot that does not run\n"
+			   "  --kexec-ok   confirm: also one that runs by kexec only\n",
 		.verbs = "list rm confirm rollback",
 		.examples = "kferry kernels\n"
 			    "kferry kernels rm k-3f9a1c2b\n"

@@ -12,7 +12,16 @@
 #include "proto/reason.h"
 #include "proto/text.h"
 
-enum { OPT_FROM = 256, OPT_NO_REBOOT, OPT_ONCE, OPT_FORCE, OPT_CMDLINE, OPT_STRICT };
+enum {
+	OPT_FROM = 256,
+	OPT_NO_REBOOT,
+	OPT_ONCE,
+	OPT_FORCE,
+	OPT_KEXEC,
+	OPT_KEXEC_OK,
+	OPT_CMDLINE,
+	OPT_STRICT
+};
 
 void deploy_args_fini(struct deploy_args *a)
 {
@@ -51,6 +60,8 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 		{"no-reboot", no_argument, NULL, OPT_NO_REBOOT},
 		{"once", no_argument, NULL, OPT_ONCE},
 		{"force", no_argument, NULL, OPT_FORCE},
+		{"kexec", no_argument, NULL, OPT_KEXEC},
+		{"kexec-ok", no_argument, NULL, OPT_KEXEC_OK},
 		{"cmdline", required_argument, NULL, OPT_CMDLINE},
 		{"from", required_argument, NULL, OPT_FROM},
 		{"strict", no_argument, NULL, OPT_STRICT},
@@ -67,6 +78,10 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 			ret->opts.once = true;
 		else if (c == OPT_FORCE)
 			ret->opts.force = true;
+		else if (c == OPT_KEXEC)
+			ret->opts.kexec = true;
+		else if (c == OPT_KEXEC_OK)
+			ret->opts.kexec = ret->opts.kexec_ok = true;
 		else if (c == OPT_CMDLINE)
 			ret->opts.cmdline_extra = optarg;
 		else if (c == OPT_STRICT && !cmd_strict(env))
@@ -85,6 +100,10 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 	if (ret->opts.cmdline_extra && !text_is_line(ret->opts.cmdline_extra, 1024))
 		return cmd_usage(env, argv[0],
 				 "--cmdline takes printable ASCII, at most 1024 bytes");
+	if (ret->opts.kexec && ret->opts.no_reboot)
+		return cmd_usage(env, argv[0],
+				 "--kexec is a way to reboot: it does not "
+				 "go with --no-reboot");
 	ret->build = bd;
 	return take_boards(env, argc, argv, ret);
 }

@@ -87,6 +87,8 @@ const struct config_key config_keys[] = {
 	     "an option that is missing is an error, not a warning"),
 
 	STRING("boot.chain", NULL, "boot chain to use; not set: the board's choice"),
+	BOOL("boot.kexec", "no",
+	     "whether deploy --kexec may start a trial without a reset"),
 	STRING("boot.cmdline_extra", NULL, "added to the kernel command line"),
 	STRING("boot.trial_cmdline", NULL,
 	       "added to a trial's command line, makes deaths into reboots; not set: the "

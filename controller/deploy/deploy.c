@@ -100,10 +100,14 @@ static int check_board(struct deploy *d, struct kf_error *err)
 {
 	const Kferry__Status *st;
 	_free_ char *in_use = NULL;
-	int r = deploy_connect(d, err);
+	int r = kexec_check_allowed(d, err);
 
 	if (r == 0)
+		r = deploy_connect(d, err);
+	if (r == 0)
 		r = fit_arch(d->cfg, d->board, client_hello(d->client), err);
+	if (r == 0 && kexec_is_wanted(d))
+		return kexec_check_board(d, err);
 	if (r == 0)
 		r = deploy_status(d, &st, err);
 	if (r < 0)
@@ -114,9 +118,9 @@ static int check_board(struct deploy *d, struct kf_error *err)
 }
 
 int deploy_check(const struct config *cfg, struct ui *ui, const char *board,
-		 struct kf_error *err)
+		 const struct deploy_opts *opts, struct kf_error *err)
 {
-	struct deploy d = {.cfg = cfg, .ui = ui, .board = board};
+	struct deploy d = {.cfg = cfg, .ui = ui, .board = board, .opts = opts};
 	int r = check_board(&d, err);
 
 	client_close(d.client);
@@ -131,7 +135,8 @@ static int start_reboot(struct deploy *d, struct kf_error *err)
 	const Kferry__Envelope *answer;
 	int r;
 
-	q.mode = KFERRY__REBOOT_MODE__REBOOT_NORMAL;
+	q.mode = d->kexec ? KFERRY__REBOOT_MODE__REBOOT_KEXEC
+			  : KFERRY__REBOOT_MODE__REBOOT_NORMAL;
 	r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_DONE,
 			deploy_deadline(d, "timeout.connect"), &answer, err);
 	if (r < 0 && !deploy_is_lost(err))
@@ -189,14 +194,28 @@ static void say_installed(struct deploy *d, int64_t took_ms)
 		       "--no-reboot");
 }
 
+/* Is there nothing to send and nothing to boot?  What runs by kexec only is booted again
+ * where that proves something. */
+static bool runs_already(const struct deploy *d, const Kferry__Status *st)
+{
+	if (strcmp(st->running_slot, d->k->slot) != 0 || d->opts->force ||
+	    d->opts->no_reboot)
+		return false;
+	return !st->kexec || kexec_is_wanted(d) ||
+	       strcmp(st->default_slot, d->k->slot) == 0;
+}
+
 /* Steps up to a verdict.  1: there is none to reach (--no-reboot). */
 static int drive(struct deploy *d, char text[static 256], struct kf_error *err)
 {
 	const Kferry__Status *st;
 	int64_t pushed, took = 0;
-	bool runs;
-	int r = deploy_connect(d, err);
+	int r = kexec_check_allowed(d, err);
 
+	if (r == 0)
+		r = deploy_connect(d, err);
+	if (r == 0 && kexec_is_wanted(d))
+		r = kexec_check_agent(d, err);
 	if (r == 0)
 		r = deploy_status(d, &st, err);
 	if (r < 0)
@@ -206,8 +225,9 @@ static int drive(struct deploy *d, char text[static 256], struct kf_error *err)
 		 st->release, *st->running_slot ? st->running_slot : "its own kernel",
 		 *st->chain ? st->chain : "none");
 	snprintf(d->old_boot, sizeof(d->old_boot), "%s", st->boot_id);
-	runs = strcmp(st->running_slot, d->k->slot) == 0;
-	if (runs && !d->opts->force && !d->opts->no_reboot) {
+	if (runs_already(d, st)) {
+		snprintf(d->chain, sizeof(d->chain), "%s",
+			 *st->chain ? st->chain : "kexec");
 		d->stage = DEPLOY_REBOOTED;
 		ui_note(d->ui, "%s: this very kernel runs already; nothing to send",
 			d->board);
@@ -259,7 +279,10 @@ static void say_verdict(struct deploy *d, const char *verdict, const char *text,
 
 	if (log)
 		json_object_set_new(fields, "log", json_string(log));
+	if (status == STATUS_PASS)
+		json_object_set_new(fields, "confirmed", json_boolean(!d->unproven));
 	ui_step(d->ui, "verdict", d->board, -1, fields, "%s  %s", verdict, text);
+	kexec_say_unproven(d);
 	if (status != STATUS_PASS)
 		ui_out(d->ui, "           log: %s\n", log ? log : run_dir(d->run));
 }
@@ -288,6 +311,8 @@ static int conclude(struct deploy *d, int r, const char *text, const struct kf_e
 	}
 	run_set(d->run, "text", string_or_null(text));
 	run_set(d->run, "status", json_integer(status));
+	if (r == 0)
+		run_set(d->run, "confirmed", json_boolean(!d->unproven));
 	if (d->log)
 		run_set(d->run, "log", string_or_null(d->log));
 	if (r < 0 && !rebooted)

@@ -14,6 +14,8 @@ struct deploy_opts {
 	bool no_reboot; /* install (and not arm) only */
 	bool once;	/* do not make it the default after a pass */
 	bool force;	/* install and boot again although this very kernel runs */
+	bool kexec;	/* boot the trial by kexec; a pass does not confirm */
+	bool kexec_ok;	/* ... and confirm it all the same */
 	const char *cmdline_extra; /* added to the trial's command line; may be NULL */
 };
 
@@ -22,7 +24,7 @@ enum verdict { VERDICT_NONE, VERDICT_PASS, VERDICT_FAIL, VERDICT_ERROR };
 /* Before a build: is the board there, is its agent, could the chain be armed?  So that
  * nothing is built for a board that cannot take it. */
 int deploy_check(const struct config *cfg, struct ui *ui, const char *board,
-		 struct kf_error *err) _must_check_;
+		 const struct deploy_opts *opts, struct kf_error *err) _must_check_;
 /* The whole of it.  run gets artifacts, steps and the verdict.  Returns the exit status.
  */
 int deploy_run(const struct config *cfg, struct ui *ui, const char *board,

@@ -25,10 +25,12 @@ struct deploy {
 	struct run *run;
 	struct client *client; /* NULL between connections */
 	struct findings *findings;
+	bool kexec;    /* the trial was armed with kexec */
+	bool unproven; /* it passed, and is not confirmed because of that */
 
 	char old_boot[BOOT_ID_SIZE];   /* boot_id before the reboot */
 	char trial_boot[BOOT_ID_SIZE]; /* of the trial, once it was seen */
-	char chain[LIMIT_NAME + 1];
+	char chain[LIMIT_NAME + 1];    /* that the slot is installed on */
 	char *log; /* the artifact to name in the verdict, relative to the run; or NULL */
 	enum deploy_stage stage;
 	uint64_t log_lost; /* records that nobody could look at */
@@ -64,6 +66,18 @@ int evidence_of_trial(struct deploy *d, const char *now_boot,
 		      struct kf_error *err) _must_check_;
 /* findings.json, and their number in result.json. */
 void evidence_save_findings(struct deploy *d);
+
+/* Is this deploy's boot to go by kexec? */
+bool kexec_is_wanted(const struct deploy *d);
+/* The slot has no boot chain but kexec, which makes nothing the default. */
+bool kexec_cannot_be_default(const struct deploy *d);
+/* Does the configuration allow it?  Nothing is connected for that. */
+int kexec_check_allowed(const struct deploy *d, struct kf_error *err) _must_check_;
+/* Does the agent know it; would the board do it (one more question)? */
+int kexec_check_agent(const struct deploy *d, struct kf_error *err) _must_check_;
+int kexec_check_board(struct deploy *d, struct kf_error *err) _must_check_;
+/* After the verdict: what a pass by kexec lacks. */
+void kexec_say_unproven(struct deploy *d);
 
 /* Run the profile's checks.  KF_REASON_UNHEALTHY names the one that failed. */
 int health_check(struct deploy *d, struct kf_error *err) _must_check_;

@@ -99,6 +99,7 @@ static int send_plan(struct push *p, const char *extra)
 	q.cmdline_extra = (char *)extra;
 	q.chain = (char *)get(d, "boot.chain");
 	q.no_arm = d->opts->no_reboot;
+	q.kexec = kexec_is_wanted(d);
 	return client_request(d->client, &env, deploy_deadline(d, "timeout.connect"),
 			      p->err);
 }
@@ -317,6 +318,7 @@ int deploy_push(struct deploy *d, struct kf_error *err)
 struct arm {
 	struct deploy *d;
 	struct kf_error *err;
+	char armed[LIMIT_NAME + 1]; /* the chain that was */
 };
 
 /* To arm twice is to arm: an answer that was lost may be asked for again. */
@@ -332,17 +334,20 @@ static int arm_step(void *arg)
 
 	q.slot = (char *)d->k->slot;
 	q.confirm_timeout_s = (uint32_t)(confirm_ms / 1000);
+	q.kexec = kexec_is_wanted(d);
 	d->stage = DEPLOY_ARMED;
 	r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_ARMED,
 			deploy_deadline(d, "timeout.install"), &answer, a->err);
-	if (r == 0)
-		snprintf(d->chain, sizeof(d->chain), "%s", answer->armed->chain);
-	return r;
+	if (r < 0)
+		return r;
+	d->kexec = q.kexec;
+	snprintf(a->armed, sizeof(a->armed), "%s", answer->armed->chain);
+	return 0;
 }
 
 int deploy_arm(struct deploy *d, int64_t took_from, struct kf_error *err)
 {
-	struct arm a = {d, err};
+	struct arm a = {.d = d, .err = err};
 	json_t *fields;
 	int r = arm_step(&a);
 
@@ -350,9 +355,9 @@ int deploy_arm(struct deploy *d, int64_t took_from, struct kf_error *err)
 		r = go_on(d, "install", arm_step, &a, err);
 	if (r < 0)
 		return r;
-	fields = json_pack("{s:s, s:s}", "slot", d->k->slot, "chain", d->chain);
+	fields = json_pack("{s:s, s:s}", "slot", d->k->slot, "chain", a.armed);
 	run_step(d->run, "install", clock_now_ms() - took_from, json_incref(fields));
 	ui_step(d->ui, "install", d->board, clock_now_ms() - took_from, fields,
-		"slot %s, boots once through %s", d->k->slot, d->chain);
+		"slot %s, boots once through %s", d->k->slot, a.armed);
 	return 0;
 }

@@ -23,6 +23,7 @@ struct running {
 		*matched; /* "build-id", "banner", "slot"; NULL: it is another kernel */
 	bool trial;	  /* it waits for a confirmation */
 	bool is_default;
+	bool kexec; /* the agent says that it was started so */
 };
 
 static size_t line_len(const char *s)
@@ -67,6 +68,7 @@ static int look(struct deploy *d, struct running *ret, struct kf_error *err)
 	snprintf(ret->slot, sizeof(ret->slot), "%s", st->running_slot);
 	ret->matched = match(d->k, st);
 	ret->trial = st->trial == KFERRY__TRIAL__TRIAL_RUNNING;
+	ret->kexec = st->kexec;
 	ret->is_default = strcmp(st->default_slot, d->k->slot) == 0;
 	return 0;
 }
@@ -166,7 +168,9 @@ static int examine(struct deploy *d, struct kf_error *err)
 	return 0;
 }
 
-static int confirm(struct deploy *d, bool make_default, struct kf_error *err)
+/* Good, or (end_only) only no longer under a deadline. */
+static int confirm(struct deploy *d, bool make_default, bool end_only,
+		   struct kf_error *err)
 {
 	Kferry__ConfirmRequest q = KFERRY__CONFIRM_REQUEST__INIT;
 	Kferry__Envelope env = CLIENT_ENVELOPE(CONFIRM_REQUEST, confirm_request, &q);
@@ -175,6 +179,8 @@ static int confirm(struct deploy *d, bool make_default, struct kf_error *err)
 
 	q.slot = (char *)d->k->slot;
 	q.make_default = make_default;
+	q.kexec_ok = d->opts->kexec_ok;
+	q.end_only = end_only;
 	r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_DONE,
 			deploy_deadline(d, "timeout.install"), &answer, err);
 	if (r < 0 && !deploy_is_lost(err))
@@ -213,15 +219,34 @@ static void pass_text(struct deploy *d, bool make_default, char text[static 256]
 		snprintf(lost, sizeof(lost), " (%llu record%s of the log lost)",
 			 (unsigned long long)d->log_lost, d->log_lost == 1 ? "" : "s");
 	snprintf(text, 256, "%s%s; %s", found, lost,
-		 make_default ? "confirmed as default"
-			      : "confirmed; the default is as it was");
+		 d->unproven	? "booted by kexec, not confirmed"
+		 : make_default ? "confirmed as default"
+				: "confirmed; the default is as it was");
+}
+
+/* What a healthy kernel gets: what is the board's already is not asked for again. */
+static int accept_kernel(struct deploy *d, const struct running *now, bool make_default,
+			 struct kf_error *err)
+{
+	int r;
+
+	if (!now->trial && !(make_default && !now->is_default) && !d->opts->force &&
+	    !now->kexec)
+		return 0;
+	r = confirm(d, make_default, false, err);
+	/* The agent knows whether a real boot has shown it before. */
+	if (r == 0 || !now->kexec || err->reason != KF_REASON_NOT_RUNNING)
+		return r;
+	*err = (struct kf_error){0};
+	d->unproven = true;
+	return confirm(d, false, true, err);
 }
 
 static int judge(struct deploy *d, int64_t took_ms, struct running *now,
 		 char text[static 256], struct kf_error *err)
 {
 	bool make_default =
-		!d->opts->once &&
+		!d->opts->once && !kexec_cannot_be_default(d) &&
 		strcmp(config_get(d->cfg, d->board, "deploy.after_pass"), "default") == 0;
 	int r = look(d, now, err);
 
@@ -238,9 +263,8 @@ static int judge(struct deploy *d, int64_t took_ms, struct running *now,
 	}
 	memcpy(d->trial_boot, now->boot_id, sizeof(d->trial_boot));
 	r = examine(d, err);
-	if (r == 0 &&
-	    (now->trial || (make_default && !now->is_default) || d->opts->force))
-		r = confirm(d, make_default, err);
+	if (r == 0)
+		r = accept_kernel(d, now, make_default, err);
 	if (r < 0) {
 		if (err->reason == KF_REASON_UNHEALTHY)
 			send_home(d, now);

@@ -106,6 +106,14 @@ def digest(data):
     return hashlib.blake2b(data, digest_size=32).hexdigest()
 
 
+def bzimage(text):
+    """What kexec takes for a kernel of this machine, as far as the agent looks."""
+    data = bytearray(text.encode() * 500)
+    data[0x38:0x3c] = b"ARM\x64"
+    data[0x202:0x206] = b"HdrS"
+    return bytes(data)
+
+
 class Package:
     """A package made here, from the format's description and not by kferry's own code."""
 
@@ -162,7 +170,7 @@ class Package:
 class Board:
     """One scratch board and the controller's configuration for it."""
 
-    def __init__(self, name="scratch", conf="", config="", profile="x86-64"):
+    def __init__(self, name="scratch", conf="", config="", profile="x86-64", kexec=False):
         self.name = name
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="kf-"))
         self.root = self.dir / "board"
@@ -175,6 +183,8 @@ class Board:
         self.wrap = []  # argv in front of `kferryd serve`
         self.reset_lock = threading.Lock()  # held while the board is off
         self.stopping = False
+        self.can_kexec = kexec
+        self.kexecs = 0
         for sub in ("proc/sys/kernel/random", "sys/kernel", "etc/kferry", "var/lib", "run/kferry",
                     "lib/modules", "dev", "firmware", "boot", "sys/fs/pstore"):
             (self.root / sub).mkdir(parents=True)
@@ -213,8 +223,9 @@ class Board:
         target = self.root / path
         target.write_bytes(data if isinstance(data, bytes) else (data + "\n").encode())
 
-    def power_on(self, slot):
-        """Start slot (None: the factory's kernel) as a boot stage would."""
+    def power_on(self, slot, kexec=None):
+        """Start slot (None: the factory's kernel) as a boot stage would; kexec: as the
+        running kernel does, with this command line."""
         self.boots += 1
         self.boot_log.append(slot or "foreign")
         banner, build_id, release = FOREIGN_BANNER, FOREIGN_BUILD_ID, FOREIGN_RELEASE
@@ -224,7 +235,11 @@ class Board:
             head = dict(line.split(" ", 1) for line in text.splitlines()
                         if line.split(" ", 1)[0] in ("banner", "build-id", "release"))
             banner, build_id, release = head["banner"], head["build-id"], head["release"]
-            cmdline = (self.firmware / f"cmdline-{slot}").read_text()
+            cmdline = kexec or (self.firmware / f"cmdline-{slot}").read_text()
+        self.kexecs += kexec is not None
+        if self.can_kexec:
+            self._proc("sys/kernel/kexec_loaded", "0")
+            (self.root / "dev/kexec").unlink(missing_ok=True)
         self._proc("proc/version", banner)
         self._proc("proc/cmdline", cmdline)
         self._proc("proc/sys/kernel/osrelease", release)
@@ -241,6 +256,16 @@ class Board:
             self.power_on(self._next_slot())
             return
         self.start_agent()
+
+    def _kexec(self):
+        """What kexec_file_load() was given; the firmware is not asked."""
+        loaded = self.root / "dev/kexec"
+        if not loaded.exists():
+            self.power_on(self._next_slot())
+            return
+        cmdline = loaded.read_text()
+        slot = [w.split("=", 1)[1] for w in cmdline.split() if w.startswith("kferry.slot=")]
+        self.power_on(slot[-1], cmdline)
 
     def _next_slot(self):
         once = self.firmware / "once"
@@ -282,10 +307,14 @@ class Board:
         while not self.stopping:
             with self.reset_lock:
                 if reset.exists():
+                    mode = reset.read_text().split()[-1:]
                     reset.unlink()
                     self.kill_agent()
                     try:
-                        self.power_on(self._next_slot())
+                        if mode == ["kexec"]:
+                            self._kexec()
+                        else:
+                            self.power_on(self._next_slot())
                     except AssertionError as error:
                         print(f"# {error}", file=sys.stderr)
                         return

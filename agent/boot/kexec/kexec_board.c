@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What speaks against kexec on this board, from /proc and /sys.  A driver of a display
+ * controller counts as a GPU's unless it is known to be none.
+ */
+#include "agent/boot/kexec/kexec_board.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+#include "agent/boot/kexec/kexec_sys.h"
+#include "proto/base/fs.h"
+#include "proto/reason.h"
+
+#define PCI_DEVICES "/sys/bus/pci/devices"
+#define DRM_CLASS   "/sys/class/drm"
+#define PCI_DISPLAY "0x03" /* PCI class code, as sysfs writes it */
+#define NAME_SIZE   64
+
+static int refuse(struct kf_error *err, const char *why)
+{
+	return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN, "%s", why);
+}
+
+/* The first line of a file of at most a few hundred bytes; NULL when it is not there. */
+static char *read_line(const struct agent *a, const char *path)
+{
+	_free_ char *full = agent_path(a, path);
+	char *line = NULL;
+
+	return full && fs_read_line(AT_FDCWD, full, &line) == 0 ? line : NULL;
+}
+
+/* --- the running kernel --------------------------------------------------------- */
+
+static int check_kernel(const struct agent *a, struct kf_error *err)
+{
+	_free_ char *disabled = read_line(a, "/proc/sys/kernel/kexec_load_disabled");
+	_free_ char *lockdown = read_line(a, "/sys/kernel/security/lockdown");
+
+	if (strcmp(a->boot.machine, "x86_64") != 0 &&
+	    strcmp(a->boot.machine, "aarch64") != 0)
+		return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
+			      "kexec is for x86-64 and arm64 only, and this is %s",
+			      a->boot.machine);
+	if (kexec_sys_loaded(a) < 0)
+		return refuse(err, "the running kernel cannot kexec: CONFIG_KEXEC_FILE "
+				   "is off (there is no /sys/kernel/kexec_loaded)");
+	if (disabled && *disabled == '1')
+		return refuse(err, "kernel.kexec_load_disabled is 1: kexec is off until "
+				   "the next reboot; remove it from sysctl.conf");
+	if (lockdown && !strstr(lockdown, "[none]"))
+		return kf_err(err, -EPERM, KF_REASON_BOOT_CHAIN,
+			      "the running kernel is locked down (%s), as with Secure "
+			      "Boot: it loads no unsigned kernel",
+			      strstr(lockdown, "[integrity]") ? "integrity"
+							      : "confidentiality");
+	switch (kexec_sys_probe(a)) {
+	case 0:
+		return 0;
+	case -ENOSYS:
+		return refuse(err, "the running kernel has no kexec_file_load: "
+				   "CONFIG_KEXEC_FILE is off");
+	default:
+		return kf_err(err, -EPERM, KF_REASON_BOOT_CHAIN,
+			      "kexec_file_load is not permitted: a limit on kexec loads, "
+			      "a security module, or an old kferryd.service whose "
+			      "SystemCallFilter lacks it (`kferry board setup`)");
+	}
+}
+
+/* --- kinds of board ------------------------------------------------------------- */
+
+static bool compatible_with(const struct agent *a, const char *vendor)
+{
+	_free_ char *path = agent_path(a, "/proc/device-tree/compatible");
+	_buf_ struct buf b = BUF_INIT;
+
+	return path && fs_read_file(AT_FDCWD, path, 4096, &b) == 0 && buf_len(&b) > 0 &&
+	       memmem(buf_data(&b), buf_len(&b), vendor, strlen(vendor));
+}
+
+static int check_kind(const struct agent *a, struct kf_error *err)
+{
+	_free_ char *vendor = read_line(a, "/sys/class/dmi/id/sys_vendor");
+	_free_ char *product = read_line(a, "/sys/class/dmi/id/product_name");
+
+	if (compatible_with(a, "raspberrypi,"))
+		return refuse(err, "a Raspberry Pi is not started by kexec: its "
+				   "firmware sets up USB and power for each boot; use "
+				   "rpi-firmware");
+	if (vendor && product && strcmp(vendor, "Valve") == 0 &&
+	    (strcmp(product, "Jupiter") == 0 || strcmp(product, "Galileo") == 0))
+		return refuse(err, "a Steam Deck is not started by kexec: its GPU is "
+				   "left as the next kernel does not expect it; use "
+				   "efi-bootnext");
+	return 0;
+}
+
+/* --- GPUs ----------------------------------------------------------------------- */
+
+/* Framebuffers and virtual displays without engines of their own. */
+static bool is_harmless(const char *driver)
+{
+	static const char *const names[] = {
+		"virtio-pci", "virtio_gpu",	 "bochs-drm",
+		"cirrus",     "cirrus-qemu",	 "simple-framebuffer",
+		"simpledrm",  "efi-framebuffer", "ofdrm",
+		"vesadrm",    "efidrm",		 "vkms",
+		"hyperv_drm",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(driver, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The last component of a symbolic link below the directory; false: there is none. */
+static bool link_name(int dir, const char *entry, const char *rel, char ret[NAME_SIZE])
+{
+	char path[NAME_MAX + 32], target[PATH_MAX];
+	const char *base;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", entry, rel);
+	n = readlinkat(dir, path, target, sizeof(target) - 1);
+	if (n <= 0)
+		return false;
+	target[n] = '\0';
+	base = strrchr(target, '/');
+	snprintf(ret, NAME_SIZE, "%.63s", base ? base + 1 : target);
+	return true;
+}
+
+static bool is_pci_display(int dir, const char *entry)
+{
+	_free_ char *line = NULL;
+	char path[NAME_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/class", entry);
+	return fs_read_line(dir, path, &line) == 0 &&
+	       strncmp(line, PCI_DISPLAY, strlen(PCI_DISPLAY)) == 0;
+}
+
+/* "card0", not its connectors ("card0-HDMI-A-1"). */
+static bool is_card(int dir, const char *entry)
+{
+	(void)dir;
+	return strncmp(entry, "card", 4) == 0 && !strchr(entry, '-');
+}
+
+/* The first device in path that is one by `wanted` and whose driver is a GPU's. */
+static int check_devices(const struct agent *a, const char *path,
+			 bool (*wanted)(int dir, const char *entry), const char *driver,
+			 struct kf_error *err)
+{
+	_free_ char *full = agent_path(a, path);
+	_closedir_ DIR *d = NULL;
+	char name[NAME_SIZE];
+	struct dirent *e;
+	int fd;
+
+	if (!full)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "out of memory");
+	fd = fs_open_dir(AT_FDCWD, full);
+	if (fd < 0)
+		return 0;
+	d = fdopendir(fd);
+	if (!d) {
+		close(fd);
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "out of memory");
+	}
+	while ((e = readdir(d))) {
+		if (e->d_name[0] == '.' || !wanted(fd, e->d_name) ||
+		    !link_name(fd, e->d_name, driver, name) || is_harmless(name))
+			continue;
+		return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
+			      "a GPU is in use (%s, driver %s): kexec leaves it running "
+			      "while the next kernel starts; use a normal reboot",
+			      e->d_name, name);
+	}
+	return 0;
+}
+
+int kexec_board_check(const struct agent *a, struct kf_error *err)
+{
+	int r = check_kernel(a, err);
+
+	if (r == 0)
+		r = check_kind(a, err);
+	if (r == 0)
+		r = check_devices(a, PCI_DEVICES, is_pci_display, "driver", err);
+	if (r == 0)
+		r = check_devices(a, DRM_CLASS, is_card, "device/driver", err);
+	return r;
+}
