@@ -20,7 +20,7 @@ static void make_kernel(struct kernel *k, const char *release, char seed)
 	kernel_init(k, release, seed);
 	image = k->files[1].data;
 	memset(image, seed, 0x38);
-	strcpy(image + 0x38, "ARMd");
+	memcpy(image + 0x38, "ARMd", sizeof("ARMd"));
 	kernel_finish(k);
 }
 
