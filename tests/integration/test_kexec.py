@@ -211,7 +211,8 @@ class Kexec(unittest.TestCase):
         package = self.package()
         self.deploy(package, "--no-reboot")
         hold = self.board.dir / "reboot"
-        hold.write_text(f"#!/bin/sh\necho normal > {self.board.root}/firmware/reset\n")
+        reset = self.board.root / "firmware/reset"
+        hold.write_text(f"#!/bin/sh\necho normal > {reset}.new\nmv {reset}.new {reset}\n")
         self.deploy(package, "--kexec", status=1)
         self.assertEqual((self.board.boot_log[-1], self.state(package)), ("foreign", "bad"))
 

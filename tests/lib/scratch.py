@@ -65,7 +65,8 @@ esac
 
 REBOOT = """#!/bin/sh
 # Tell the scratch board's keeper; it kills the agent, so there is nothing to wait for.
-echo "$*" > "{root}/firmware/reset"
+echo "$*" > "{root}/firmware/reset.new"
+mv "{root}/firmware/reset.new" "{root}/firmware/reset"
 """
 
 
