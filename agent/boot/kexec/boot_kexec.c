@@ -33,6 +33,15 @@
 #define RECORD	   "kexec"
 #define RECORD_MAX 512
 
+/* An initramfs archive with nothing in it. */
+#define EMPTY_FILE "kexec.initrd"
+#define ZERO	   "00000000"
+/* newc: inode, mode, user, group, links; mtime, size, four of devices; name's bytes, sum
+ */
+#define EMPTY_CPIO                                                                       \
+	"070701" ZERO ZERO ZERO ZERO "00000001" ZERO ZERO ZERO ZERO ZERO ZERO            \
+	"0000000B" ZERO "TRAILER!!!\0\0\0\0"
+
 struct record {
 	char boot[40];
 	char slot[SLOT_ID_SIZE];
@@ -157,6 +166,32 @@ static int load(const struct agent *a, const struct slot *s, const struct bootsl
 	return 0;
 }
 
+/*
+ * A slot without an initramfs gets an empty one.  Without any, a kernel that EFI's tables
+ * are handed to takes the initramfs that the table INITRD tells of: the first kernel's,
+ * whose memory is long used for something else (seen: a panic before the console).
+ */
+static int open_initrd(const struct agent *a, const struct slot *s, int *ret,
+		       struct kf_error *err)
+{
+	int r, fd = fs_open_beneath(s->fd, "initrd", O_RDONLY, 0);
+
+	if (fd == -ENOENT) {
+		r = fs_replace(a->state_fd, EMPTY_FILE, EMPTY_CPIO,
+			       sizeof(EMPTY_CPIO) - 1, 0600);
+		if (r < 0)
+			return kf_err(err, r,
+				      r == -ENOSPC ? KF_REASON_SPACE : KF_REASON_IO,
+				      "write an empty initramfs: %m");
+		fd = fs_open_beneath(a->state_fd, EMPTY_FILE, O_RDONLY, 0);
+	}
+	if (fd < 0)
+		return kf_err(err, fd, KF_REASON_IO, "open the initramfs of slot %s: %m",
+			      s->id);
+	*ret = fd;
+	return 0;
+}
+
 static int kexec_arm(const struct agent *a, const char *slot, struct kf_error *err)
 {
 	_bootslot_ struct bootslot b = {.image = -1, .initrd = -1};
@@ -169,13 +204,10 @@ static int kexec_arm(const struct agent *a, const char *slot, struct kf_error *e
 		r = slot_open(a, slot, &s, err);
 	if (r == 0)
 		r = kexec_dtbs_check(a, &s.manifest, err);
-	if (r < 0)
-		return r;
-	initrd = fs_open_beneath(s.fd, "initrd", O_RDONLY, 0);
-	if (initrd < 0 && initrd != -ENOENT)
-		return kf_err(err, initrd, KF_REASON_IO,
-			      "open the initramfs of slot %s: %m", slot);
-	r = bootslot_open(&s, initrd < 0 ? -1 : initrd, &b, err);
+	if (r == 0)
+		r = open_initrd(a, &s, &initrd, err);
+	if (r == 0)
+		r = bootslot_open(&s, initrd, &b, err);
 	if (r == 0)
 		r = kexec_image_check(a, b.image, err);
 	return r < 0 ? r : load(a, &s, &b, err);

@@ -12,9 +12,8 @@
 #define LIMIT  "/proc/sys/kernel/kexec_load_limit_reboot"
 
 /* include/uapi/linux/kexec.h */
-#define FILE_UNLOAD	0x1ul
-#define FILE_NO_INITRAM 0x4ul
-#define FILE_INVALID	0x40000000ul /* no kernel has a use for this one */
+#define FILE_UNLOAD  0x1ul
+#define FILE_INVALID 0x40000000ul /* no kernel has a use for this one */
 
 static int file_load(int kernel, int initrd, const char *cmdline, unsigned long flags)
 {
@@ -95,7 +94,7 @@ int kexec_sys_load(const struct agent *a, int kernel, int initrd, const char *cm
 {
 	if (a->scratch)
 		return model_load(a, cmdline);
-	return file_load(kernel, initrd, cmdline, initrd < 0 ? FILE_NO_INITRAM : 0);
+	return file_load(kernel, initrd, cmdline, 0);
 }
 
 int kexec_sys_unload(const struct agent *a)

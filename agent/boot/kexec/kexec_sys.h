@@ -15,7 +15,8 @@
 /* Is there such a system call, and may this process use it?  Changes nothing.  0,
  * -ENOSYS: CONFIG_KEXEC_FILE is off, -EPERM. */
 int kexec_sys_probe(const struct agent *a) _must_check_;
-/* initrd may be -1.  What was loaded before stays when this fails. */
+/* initrd is a file too, if an empty archive.  What was loaded before stays when this
+ * fails. */
 int kexec_sys_load(const struct agent *a, int kernel, int initrd,
 		   const char *cmdline) _must_check_;
 /* Nothing loaded is not an error. */

@@ -359,6 +359,31 @@ static void arms_reads_back_and_disarms(void **state)
 	tear_down(&b);
 }
 
+/* A kernel started without any would look for the first one's in EFI's tables. */
+static void a_slot_without_initramfs_gets_an_empty_one(void **state)
+{
+	_buf_ struct buf cpio = BUF_INIT;
+	const char *p;
+	char id[SLOT_ID_SIZE];
+	struct kf_error err = {0};
+	struct board b;
+
+	(void)state;
+	set_up(&b);
+	install_good(&b, id);
+	assert_int_equal(boot_kexec.arm(&b.a, id, &err), 0);
+	assert_int_equal(fs_read_file(b.fd, "var/lib/kferry/kexec.initrd", 4096, &cpio),
+			 0);
+	/* One header (6 + 13 fields of 8 digits), the name, padding to four bytes. */
+	assert_int_equal(buf_len(&cpio), 124);
+	p = (const char *)buf_data(&cpio);
+	assert_memory_equal(p, "070701", 6);
+	assert_int_equal(strspn(p, "0123456789ABCDEF"), 110);
+	assert_memory_equal(p + 6 + 11 * 8, "0000000B", 8);
+	assert_string_equal(p + 110, "TRAILER!!!");
+	tear_down(&b);
+}
+
 /* A record of another boot says nothing of this one, and its kernel is nobody's. */
 static void what_another_boot_loaded(void **state)
 {
@@ -452,6 +477,7 @@ int main(void)
 		cmocka_unit_test(device_trees),
 		cmocka_unit_test(loads_that_fail),
 		cmocka_unit_test(arms_reads_back_and_disarms),
+		cmocka_unit_test(a_slot_without_initramfs_gets_an_empty_one),
 		cmocka_unit_test(what_another_boot_loaded),
 		cmocka_unit_test(half_a_load),
 		cmocka_unit_test(remove_and_commit),
