@@ -527,41 +527,6 @@ int trial_confirm_kexec(struct agent *a, const char *slot, bool make_default, bo
 	return rc;
 }
 
-/* The slot is not good, but it is not bad either. */
-static int save_end(struct agent *a, const char *slot, struct kf_error *err)
-{
-	struct state_trial *t = &a->state.trial;
-	struct state before;
-	int rc = 0;
-
-	pthread_mutex_lock(&a->state_lock);
-	before = a->state;
-	if (t->phase == RUNNING && strcmp(t->slot, slot) == 0) {
-		end_trials(&a->state);
-		memset(t, 0, sizeof(*t));
-		t->phase = NONE;
-		rc = save_or_undo(a, &before, err);
-	}
-	pthread_mutex_unlock(&a->state_lock);
-	return rc;
-}
-
-int trial_end(struct agent *a, const char *slot, struct kf_error *err)
-{
-	int rc;
-
-	if (strcmp(slot, a->boot.slot) != 0)
-		return kf_err(err, -EINVAL, KF_REASON_NOT_RUNNING,
-			      "slot %s is not running (%s is), so its trial is not over",
-			      slot, a->boot.slot[0] ? a->boot.slot : "a foreign kernel");
-	pthread_mutex_lock(&a->chain_lock);
-	rc = save_end(a, slot, err);
-	pthread_mutex_unlock(&a->chain_lock);
-	if (rc == 0)
-		log_info("trial slot=%s event=ended kexec=%d", slot, a->boot.kexec);
-	return rc;
-}
-
 /* Which chain makes `slot` the default: a slot's own; for the foreign kernel that of the
  * slot it replaces, or of the trial, else the board's. */
 static int chain_for_rollback(struct agent *a, const char *slot, const struct state *s,
