@@ -217,26 +217,27 @@ static int arm(struct agent *a, const char *slot, const struct boot_chain *throu
 	return 0;
 }
 
-int trial_arm(struct agent *a, const char *slot, unsigned confirm_timeout_s,
-	      char text[256], struct kf_error *err)
+static int arm_locked(struct agent *a, const char *slot, const struct boot_chain *through,
+		      unsigned confirm_timeout_s, char text[256], struct kf_error *err)
 {
 	int rc;
 
 	pthread_mutex_lock(&a->chain_lock);
-	rc = arm(a, slot, NULL, confirm_timeout_s, text, err);
+	rc = arm(a, slot, through, confirm_timeout_s, text, err);
 	pthread_mutex_unlock(&a->chain_lock);
 	return rc;
+}
+
+int trial_arm(struct agent *a, const char *slot, unsigned confirm_timeout_s,
+	      char text[256], struct kf_error *err)
+{
+	return arm_locked(a, slot, NULL, confirm_timeout_s, text, err);
 }
 
 int trial_arm_kexec(struct agent *a, const char *slot, unsigned confirm_timeout_s,
 		    char text[256], struct kf_error *err)
 {
-	int rc;
-
-	pthread_mutex_lock(&a->chain_lock);
-	rc = arm(a, slot, &boot_kexec, confirm_timeout_s, text, err);
-	pthread_mutex_unlock(&a->chain_lock);
-	return rc;
+	return arm_locked(a, slot, &boot_kexec, confirm_timeout_s, text, err);
 }
 
 static void fell_back(struct agent *a)
@@ -503,28 +504,29 @@ static int confirm(struct agent *a, const char *slot, bool make_default, bool fo
 	return 0;
 }
 
-int trial_confirm(struct agent *a, const char *slot, bool make_default, bool force,
-		  struct kf_error *err)
+static int confirm_locked(struct agent *a, const char *slot, bool make_default,
+			  bool force, bool kexec_ok, struct kf_error *err)
 {
 	int rc;
 
 	pthread_mutex_lock(&a->chain_lock);
-	rc = check_kexec(a, slot, err);
+	rc = kexec_ok ? 0 : check_kexec(a, slot, err);
 	if (rc == 0)
 		rc = confirm(a, slot, make_default, force, err);
 	pthread_mutex_unlock(&a->chain_lock);
 	return rc;
 }
 
+int trial_confirm(struct agent *a, const char *slot, bool make_default, bool force,
+		  struct kf_error *err)
+{
+	return confirm_locked(a, slot, make_default, force, false, err);
+}
+
 int trial_confirm_kexec(struct agent *a, const char *slot, bool make_default, bool force,
 			struct kf_error *err)
 {
-	int rc;
-
-	pthread_mutex_lock(&a->chain_lock);
-	rc = confirm(a, slot, make_default, force, err);
-	pthread_mutex_unlock(&a->chain_lock);
-	return rc;
+	return confirm_locked(a, slot, make_default, force, true, err);
 }
 
 /* Which chain makes `slot` the default: a slot's own; for the foreign kernel that of the
