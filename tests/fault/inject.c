@@ -76,6 +76,7 @@ static const struct call {
 #endif
 };
 
+#define PIECE	   256 /* bytes of a string read at once; pages are a multiple of it */
 #define PATH_SIZE  4096
 #define CHECKPOINT 0x4004662b /* EXT4_IOC_CHECKPOINT */
 
@@ -137,10 +138,18 @@ static bool read_mem(uint64_t at, void *dst, size_t n)
 
 static void read_string(uint64_t at, char *dst, size_t size)
 {
-	size_t n = 0;
+	size_t n = 0, step;
 
-	while (n + 1 < size && read_mem(at + n, &dst[n], 1) && dst[n])
-		n++;
+	/* Not over the end of a page: the next one may not be there. */
+	for (; n + 1 < size; n += step) {
+		step = PIECE - (at + n) % PIECE;
+		if (step > size - 1 - n)
+			step = size - 1 - n;
+		if (!read_mem(at + n, dst + n, step))
+			break;
+		if (memchr(dst + n, '\0', step))
+			return;
+	}
 	dst[n] = '\0';
 }
 
