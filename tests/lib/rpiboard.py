@@ -301,7 +301,9 @@ enable_uart=1
         image.run("cp", next((cls.own / "boot").glob("vmlinuz-*")), fat / "kernel8.img")
         image.run("cp", cls.dtb, fat / DTB)
         debkernel.make_initramfs(cls.ARCH, cls.root, cls.own_release, fat / "initramfs8")
-        return [image.Partition("vfat", 256, fat), image.Partition("ext4", 384, cls.root)]
+        # Not an EFI system partition, which systemd would mount by itself.
+        return [image.Partition("vfat", 256, fat, kind="0700"),
+                image.Partition("ext4", 512, cls.root)]
 
     @classmethod
     def machine(cls, raw):
@@ -314,6 +316,7 @@ class RpiModelDebianBoard(RpiModelBoard):
     NAME = "rpi-model-debian"
     FSTAB = "/dev/vda2 / ext4 rw 0 1\n" + RpiModelBoard.FSTAB
     MEMORY = 640
+    SETTINGS = (("timeout.connect", "90s"),)  # sshd, ssh and systemd, all emulated
 
     @classmethod
     def make_root(cls, root):
