@@ -128,33 +128,6 @@ static int efi_probe(const struct agent *a, char note[256], struct kf_error *err
 	return 0;
 }
 
-static int efi_space(const struct agent *a, uint64_t *ret_free, struct kf_error *err)
-{
-	_esp_ struct esp esp = {.fd = -1};
-	int r;
-
-	r = esp_find(a, &esp, err);
-	if (r < 0)
-		return r;
-	r = fs_free_bytes(esp.fd, ret_free);
-	if (r < 0)
-		return kf_err(err, r, KF_REASON_IO, "ask %s for its free space: %m",
-			      esp.path);
-	return 0;
-}
-
-static int efi_size(const struct agent *a, uint64_t *ret_bytes, char **ret_where)
-{
-	_esp_ struct esp esp = {.fd = -1};
-	int r = esp_find(a, &esp, NULL);
-
-	if (r == 0)
-		r = fs_total_bytes(esp.fd, ret_bytes);
-	if (r == 0)
-		*ret_where = TAKE_PTR(esp.path);
-	return r;
-}
-
 static int check_image(const struct agent *a, const struct slot *s, int fd,
 		       struct kf_error *err)
 {
@@ -587,8 +560,8 @@ static int efi_running_initrd(const struct agent *a, char **ret_path)
 const struct boot_chain boot_efi = {
 	.name = "efi-bootnext",
 	.probe = efi_probe,
-	.space = efi_space,
-	.size = efi_size,
+	.space = esp_space,
+	.size = esp_size,
 	.stage = efi_stage,
 	.arm = efi_arm,
 	.read_back = efi_read_back,

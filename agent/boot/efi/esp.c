@@ -116,3 +116,30 @@ int esp_find(const struct agent *a, struct esp *ret, struct kf_error *err)
 		      "no EFI system partition is mounted at /boot/efi, /efi, /esp or "
 		      "/boot: mount it, or set boot_dir in agent.conf");
 }
+
+int esp_space(const struct agent *a, uint64_t *ret_free, struct kf_error *err)
+{
+	_esp_ struct esp esp = {.fd = -1};
+	int r;
+
+	r = esp_find(a, &esp, err);
+	if (r < 0)
+		return r;
+	r = fs_free_bytes(esp.fd, ret_free);
+	if (r < 0)
+		return kf_err(err, r, KF_REASON_IO, "ask %s for its free space: %m",
+			      esp.path);
+	return 0;
+}
+
+int esp_size(const struct agent *a, uint64_t *ret_bytes, char **ret_where)
+{
+	_esp_ struct esp esp = {.fd = -1};
+	int r = esp_find(a, &esp, NULL);
+
+	if (r == 0)
+		r = fs_total_bytes(esp.fd, ret_bytes);
+	if (r == 0)
+		*ret_where = TAKE_PTR(esp.path);
+	return r;
+}

@@ -24,4 +24,8 @@ int esp_find(const struct agent *a, struct esp *ret, struct kf_error *err) _must
 void esp_close(struct esp *e);
 #define _esp_ _cleanup_(esp_close)
 
+/* struct boot_chain's space() and size() of it. */
+int esp_space(const struct agent *a, uint64_t *ret_free, struct kf_error *err);
+int esp_size(const struct agent *a, uint64_t *ret_bytes, char **ret_where);
+
 #endif
