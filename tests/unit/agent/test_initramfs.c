@@ -356,14 +356,15 @@ static void a_package_keeps_its_own(void **state)
 /* Arch and SteamOS have no release in these names. */
 static void finds_the_base_by_the_kernel_that_grub_names(void **state)
 {
+	_free_ char *cmdline =
+		strdup("BOOT_IMAGE=(hd0,gpt4)/boot/vmlinuz-linux-deck quiet");
 	struct kf_error err = {0};
 	struct board b;
 	struct slot s;
 
 	(void)state;
 	kernel_init(&b, &s);
-	free(b.a.boot.cmdline);
-	b.a.boot.cmdline = strdup("BOOT_IMAGE=(hd0,gpt4)/boot/vmlinuz-linux-deck quiet");
+	b.a.boot.cmdline = cmdline;
 	assert_int_equal(make(&b, &s, KFERRY__INITRAMFS__INITRAMFS_GRAFT, NULL, &err),
 			 -ENOENT);
 	put_base(&b, "gzip", base_names);
