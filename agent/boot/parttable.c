@@ -84,7 +84,8 @@ static int identify_gpt(int disk, uint64_t block, struct partition *p)
 {
 	uint8_t h[GPT_HEADER];
 	_free_ uint8_t *table = NULL;
-	uint64_t count, entry, at;
+	size_t count, entry; /* of 32 bits on disk */
+	uint64_t at;
 	int r;
 
 	r = read_at(disk, h, sizeof(h), block);
@@ -92,8 +93,8 @@ static int identify_gpt(int disk, uint64_t block, struct partition *p)
 		r = check_header(h);
 	if (r < 0)
 		return r;
-	count = get_le(h + GPT_COUNT_AT, 4);
-	entry = get_le(h + GPT_ENTRY_AT, 4);
+	count = (size_t)get_le(h + GPT_COUNT_AT, 4);
+	entry = (size_t)get_le(h + GPT_ENTRY_AT, 4);
 	if (p->number == 0 || p->number > count)
 		return -ENODATA;
 	if (entry < ENTRY_MIN || entry > TABLE_MAX || count > TABLE_MAX / entry ||
