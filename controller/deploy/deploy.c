@@ -17,6 +17,9 @@
 #include "proto/reason.h"
 #include "proto/text.h"
 
+#define REASONS_MAX 680 /* bytes of all chains' reasons in one message */
+#define REASON_MIN  48	/* of one, at least */
+
 deadline_ms deploy_deadline(const struct deploy *d, const char *key)
 {
 	return deadline_in(config_ms(d->cfg, d->board, key));
@@ -60,18 +63,42 @@ static int get_facts(struct deploy *d, const Kferry__Facts **ret, struct kf_erro
 	return r;
 }
 
+static bool has_reason(const Kferry__Chain *c)
+{
+	return !c->usable && *c->reason;
+}
+
+/* How much of each reason is shown, so that each chain's is: only the longest are cut.
+ * `board info` has all of them. */
+static size_t reason_limit(const Kferry__Facts *facts)
+{
+	size_t limit = REASONS_MAX, total;
+
+	do {
+		limit -= 4;
+		total = 0;
+		for (size_t i = 0; i < facts->n_chain; i++) {
+			const Kferry__Chain *c = facts->chain[i];
+
+			if (has_reason(c))
+				total += strlen(c->name) + strnlen(c->reason, limit) + 4;
+		}
+	} while (total > REASONS_MAX && limit > REASON_MIN);
+	return limit;
+}
+
 /* Why no chain can be armed, as the board tells it. */
 static int no_chain(const Kferry__Facts *facts, struct kf_error *err)
 {
-	_buf_ struct buf why = {.max = 512};
-	int r = 0;
+	_buf_ struct buf why = {.max = REASONS_MAX};
+	int limit = (int)reason_limit(facts), r = 0;
 
 	for (size_t i = 0; r == 0 && i < facts->n_chain; i++) {
 		const Kferry__Chain *c = facts->chain[i];
 
-		if (!c->usable && *c->reason)
-			r = buf_printf(&why, "%s%s: %.120s", buf_len(&why) ? "; " : "",
-				       c->name, c->reason);
+		if (has_reason(c))
+			r = buf_printf(&why, "%s%s: %.*s", buf_len(&why) ? "; " : "",
+				       c->name, limit, c->reason);
 	}
 	return kf_err(err, -EOPNOTSUPP, KF_REASON_BOOT_CHAIN,
 		      "no boot chain of the board can boot a kernel once%s%s",

@@ -196,7 +196,7 @@ class Refusals(Case):
     def test_boot_chain_that_cannot_be_armed(self):
         package = self.package()
         (self.board.firmware / "refuse-probe").write_text("the flag is write-protected\n")
-        self.refused("deploy", "--from", package.file, says=("write-protected",))
+        self.refused("deploy", "--from", package.file, says=("write-protected", "efi-bootnext: "))
         self.assertFalse(any(self.board.state_dir().glob("staging/*/boot/image")))
 
     def test_arming_that_fails_disarms(self):
