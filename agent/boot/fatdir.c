@@ -50,10 +50,11 @@ static int take(const struct agent *a, const struct mntent *m, fatdir_is is,
 	int r;
 
 	r = set(a, m->mnt_dir, &d);
-	if (r == -ENOENT || r == -EACCES)
-		return 0;
-	if (r < 0)
+	if (r == -ENOMEM)
 		return r;
+	/* One that cannot be read, or is a single file, does not hide the others. */
+	if (r < 0)
+		return 0;
 	if (is && !is(d.fd))
 		return 0;
 	d.device = strdup(m->mnt_fsname);

@@ -94,6 +94,20 @@ static void probes_a_good_board(void **state)
 	board_fini(&b);
 }
 
+static void a_fat_that_is_no_directory_hides_no_other(void **state)
+{
+	struct kf_error err = {0};
+	char note[256] = "";
+	struct board b;
+
+	(void)state;
+	rpi_board(&b);
+	put_text(&b, "proc/mounts", "/dev/sdz1 /dev/vcio vfat rw 0 0\n" MOUNTS);
+	assert_int_equal(c->probe(&b.a, note, &err), 0);
+	assert_non_null(strstr(note, "files in /boot/firmware"));
+	board_fini(&b);
+}
+
 static void refuses_boards_that_cannot_tryboot(void **state)
 {
 	struct board b;
@@ -535,6 +549,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(probes_a_good_board),
+		cmocka_unit_test(a_fat_that_is_no_directory_hides_no_other),
 		cmocka_unit_test(refuses_boards_that_cannot_tryboot),
 		cmocka_unit_test(refuses_kernels_that_cannot_arm),
 		cmocka_unit_test(a_file_for_the_mailbox_is_the_models_only),
