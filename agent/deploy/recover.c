@@ -225,6 +225,7 @@ int deploy_recover(struct agent *a, struct kf_error *err)
 	int rc, result;
 
 	drop_temporaries(a->state_fd, ".");
+	drop_temporaries(a->state_fd, "boot");
 	clean_boots(a);
 	result = check_entries(a, err);
 	/* One part that cannot be put right (a boot chain that fails) must not keep the

@@ -226,6 +226,7 @@ static void test_resume(void **state)
 	assert_false(scratch_has(s, path_of(&k, "slots", "")));
 	assert_true(scratch_has(s, path_of(&k, "staging", "boot/config")));
 	assert_false(scratch_has(s, path_of(&k, "staging", ".part")));
+	assert_false(scratch_has(s, VAR "boot/.kf-tmp-4567"));
 	t.cut = 0;
 	assert_int_equal(scratch_deploy(s, &k, &t), 0);
 	assert_true(t.have_manifest);
@@ -569,6 +570,7 @@ static void test_recover_keeps_no_temporaries(void **state)
 	scratch_write(s, path, "x", 1);
 	snprintf(path, sizeof(path), VAR "staging/%s/.part", k.id);
 	scratch_write(s, path, "x", 1);
+	scratch_write(s, VAR "boot/.kf-tmp-4567", "x", 1);
 	scratch_boot(s, NULL);
 	assert_int_equal(deploy_recover(&s->a, &err), 0);
 	assert_true(scratch_has(s, path_of(&k, "staging", "manifest")));
