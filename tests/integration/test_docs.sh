@@ -215,6 +215,13 @@ promises() {
 }
 check "every test that PROMISES.md names is there" promises
 
+outcomes() {
+	tests/lib/outcomes.py >"$tmp/outcomes" || echo "tests/lib/outcomes.py failed"
+	[ -s "$tmp/outcomes" ] || echo "tests/lib/outcomes.py says nothing"
+	grep -vxFf docs/boards/README.md "$tmp/outcomes" || [ $? -eq 1 ]
+}
+check "what docs/boards says is tried is what the tests do" outcomes
+
 # --- completions ---------------------------------------------------------------------
 
 mkdir -p "$XDG_CONFIG_HOME/kferry"
