@@ -193,8 +193,13 @@ static int reboot(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 	int64_t start = clock_now_ms();
 	int64_t limit = config_ms(d->cfg, d->board, "timeout.reboot") +
 			config_ms(d->cfg, d->board, "timeout.confirm");
-	int r = start_reboot(d, err);
+	int r;
 
+	/* The one that armed: since the deploy began the board may have lost its power.
+	 */
+	snprintf(d->old_boot, sizeof(d->old_boot), "%s",
+		 client_hello(d->client)->boot_id);
+	r = start_reboot(d, err);
 	if (r < 0)
 		return r;
 	d->stage = DEPLOY_REBOOTED;

@@ -313,6 +313,29 @@ class Agent(Case):
         self.board.kferry("deploy", "--from", package.file, check=0)
         self.assertIn(package.slot(), self.board.slots())
 
+    def test_power_lost_during_the_push_is_no_fall_back(self):
+        """The deploy goes on in another boot; its reboot is still waited for."""
+        package = self.package(files={"boot/System.map": os.urandom(2000000)})
+        self.board.write_config(
+            link=f"exec:{PROXY} --dribble 4096 --delay 2 {KFERRYD} --root "
+                 f"{self.board.root} stdio")
+        run = self.board.start("-v", "deploy", "--from", package.file)
+        wait_for("bytes in staging",
+                 lambda: any(self.board.state_dir().glob("staging/*/boot/*")))
+        with self.board.reset_lock:  # and no other reset before it was looked for
+            self.board.kill_agent(signal.SIGKILL)
+            self.board.power_on(None)
+            said = ""
+            while "has not rebooted" not in said:
+                line = run.stderr.readline()
+                if not line:
+                    break
+                said += line
+        out, _ = run.communicate(timeout=120)
+        self.assertEqual(run.returncode, 0, out + said)
+        self.assertIn("connecting again", said)
+        self.assertEqual(self.board.boot_log, ["foreign", "foreign", package.slot()])
+
     def test_damaged_state_is_set_aside_and_reported(self):
         package = self.package()
         self.board.kferry("deploy", "--from", package.file, "--no-reboot", check=0)
