@@ -24,6 +24,7 @@ class UbootExtlinux(Trials, FastBoard):
     NAME = "uboot"
     ARCH = "arm64"
     PROFILE = "qemu-arm64"
+    CHOSEN = "uboot-extlinux"
     CONSOLE = "ttyAMA0"
     FSTAB = "/dev/vda1 /boot/firmware vfat rw,umask=077 0 2\n"
 
