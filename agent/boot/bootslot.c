@@ -7,6 +7,7 @@
 #include "agent/boot/bootfile.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
+#include "proto/text.h"
 
 void bootslot_close(struct bootslot *b)
 {
@@ -85,4 +86,24 @@ int bootslot_put(const struct bootslot *b, int dir, const struct bootslot_names 
 		return kf_err(err, -errno, KF_REASON_IO, "remove %s/%s: %m", where,
 			      names->initrd);
 	return 0;
+}
+
+bool bootslot_any(int dirfd, const char *dir)
+{
+	_closedir_ DIR *d = NULL;
+	struct dirent *e;
+	int fd;
+
+	fd = fs_open_dir(dirfd, dir);
+	if (fd < 0)
+		return false;
+	d = fdopendir(fd);
+	if (!d) {
+		close(fd);
+		return true;
+	}
+	while ((e = readdir(d)))
+		if (text_is_slot(e->d_name))
+			return true;
+	return false;
 }

@@ -34,4 +34,7 @@ int bootslot_has(const struct bootslot *b, int dir,
 int bootslot_put(const struct bootslot *b, int dir, const struct bootslot_names *names,
 		 const char *where, struct kf_error *err) _must_check_;
 
+/* Is there a directory of a slot's in dirfd/dir? */
+bool bootslot_any(int dirfd, const char *dir);
+
 #endif

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "agent/boot/bootfile.h"
+#include "agent/boot/bootslot.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 #include "proto/text.h"
@@ -216,9 +217,9 @@ int fatslot_remove(const struct fatdir *fat, const char *slot, const char *entry
 		r = fs_remove_flushed(dir, entry);
 	if (r == 0)
 		r = fs_remove_tree(fat->fd, rel);
-	/* The last slot takes the directory along. */
-	if (r == 0)
-		r = bootfile_drop_empty(fat->fd, FATSLOT_OURS);
+	/* The last slot takes the directory along, and what a power cut left in it. */
+	if (r == 0 && !bootslot_any(fat->fd, FATSLOT_OURS))
+		r = fs_remove_tree(fat->fd, FATSLOT_OURS);
 	/* All of it, at once: a FAT that loses power between a file's clusters and its
 	 * name has names that lead nowhere. */
 	if (r == 0)

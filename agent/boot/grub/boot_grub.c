@@ -394,26 +394,6 @@ static int forget(const struct grubdir *g, const char *slot, struct kf_error *er
 	return r;
 }
 
-static bool has_slots(const struct grubdir *g)
-{
-	_closedir_ DIR *dir = NULL;
-	struct dirent *e;
-	int fd;
-
-	fd = fs_open_dir(g->fd, OURS);
-	if (fd < 0)
-		return false;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return true;
-	}
-	while ((e = readdir(dir)))
-		if (text_is_slot(e->d_name))
-			return true;
-	return false;
-}
-
 /* The last slot takes our lines in custom.cfg along. */
 static int leave(const struct grubdir *g, struct kf_error *err)
 {
@@ -463,7 +443,7 @@ static int grub_remove(const struct agent *a, const char *slot, struct kf_error 
 	r = fs_remove_tree(g.fd, dir);
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "remove %s/%s: %m", g.path, dir);
-	if (fs_exists(g.fd, OURS) && !has_slots(&g)) {
+	if (fs_exists(g.fd, OURS) && !bootslot_any(g.fd, OURS)) {
 		r = leave(&g, err);
 		if (r < 0)
 			return r;

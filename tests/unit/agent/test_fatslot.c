@@ -101,6 +101,11 @@ static void removes_temporaries_of_its_own(void **state)
 	assert_false(fs_exists(b.fd, "fat/kferry/.kf-tmp-1"));
 	assert_false(fs_exists(b.fd, "fat/kferry/" TEST_SLOT "/.kf-tmp-kernel8.img"));
 	put_text(&b, "fat/kferry/.kf-tmp-2", "half a flag");
+	put_text(&b, "fat/kferry/ONCE~1", "a flag without its long name");
+	put_text(&b, "fat/kferry/k-00000000/e", "another slot");
+	assert_int_equal(fatslot_remove(&fat, TEST_SLOT, "e", &err), 0);
+	assert_true(fs_exists(b.fd, "fat/kferry/ONCE~1"));
+	assert_int_equal(fs_remove_tree(b.fd, "fat/kferry/k-00000000"), 0);
 	assert_int_equal(fatslot_remove(&fat, TEST_SLOT, "e", &err), 0);
 	assert_false(fs_exists(b.fd, "fat/kferry"));
 	assert_true(fs_exists(b.fd, "fat/.kf-other"));
