@@ -12,6 +12,7 @@
 #include <sys/reboot.h>
 
 #include "agent/boot/kexec/boot_kexec.h"
+#include "agent/boot/kexec/kexec_sys.h"
 #include "agent/log/boots.h"
 #include "agent/outside/outside.h"
 #include "agent/trial/bringdown.h"
@@ -160,6 +161,21 @@ static int start_loaded(struct agent *a, Kferry__BootEnd why, struct kf_error *e
 	return reset(err);
 }
 
+/* The forced way touches no disk before the flush that may be left behind: the note of
+ * what was loaded stays, and means nothing in the next boot. */
+static void unload(const struct agent *a, bool force)
+{
+	int rc;
+
+	if (!force) {
+		kexec_drop(a);
+		return;
+	}
+	rc = kexec_sys_unload(a);
+	if (rc < 0)
+		log_info("kexec event=unload error=\"%s\"", strerror(-rc));
+}
+
 int reboot_now(struct agent *a, Kferry__RebootMode mode, Kferry__BootEnd why,
 	       struct kf_error *err)
 {
@@ -177,7 +193,7 @@ int reboot_now(struct agent *a, Kferry__RebootMode mode, Kferry__BootEnd why,
 	if (kexec)
 		rc = kexec_check_ready(a, err);
 	else
-		kexec_drop(a);
+		unload(a, force);
 	if (rc < 0)
 		return rc;
 	if (force)

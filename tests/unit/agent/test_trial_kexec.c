@@ -217,6 +217,29 @@ static void every_other_reboot_unloads(void **state)
 	assert_false(loaded(b));
 }
 
+/* A disk that hangs must not hold it up: the note is neither read nor removed. */
+static void a_forced_reboot_leaves_the_note_alone(void **state)
+{
+	struct board *b = *state;
+	struct kf_error err = {0};
+
+	scratch_conf(&b->s, "reboot = /bin/true\n");
+	boot(b, NULL, false);
+	arm(b, &b->a);
+	assert_int_equal(reboot_now(&b->s.a, KFERRY__REBOOT_MODE__REBOOT_FORCE,
+				    KFERRY__BOOT_END__BOOT_END_DEADLINE, &err),
+			 0);
+	assert_false(loaded(b));
+	assert_true(scratch_has(&b->s, "var/lib/kferry/kexec"));
+	/* Whether or not it can be read. */
+	arm(b, &b->a);
+	scratch_write(&b->s, "var/lib/kferry/kexec", "", 0);
+	assert_int_equal(reboot_now(&b->s.a, KFERRY__REBOOT_MODE__REBOOT_FORCE,
+				    KFERRY__BOOT_END__BOOT_END_DEADLINE, &err),
+			 0);
+	assert_false(loaded(b));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +252,7 @@ int main(void)
 		T(confirms_where_that_has_to_do),
 		T(what_was_proved_before_is_good),
 		T(every_other_reboot_unloads),
+		T(a_forced_reboot_leaves_the_note_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
