@@ -47,21 +47,6 @@ _printf_(2, 3) static void say(const char *root, const char *fmt, ...)
 		log_warn("early error=\"/dev/kmsg cannot be written\"");
 }
 
-/* Is this boot a trial that nobody has judged yet? */
-static bool is_trial(const struct agent *a)
-{
-	const struct state_trial *t = &a->state.trial;
-	unsigned timeout;
-
-	if (trial_timeout(a, &timeout))
-		return true;
-	if (strcmp(t->slot, a->boot.slot) != 0)
-		return false;
-	if (t->phase == KFERRY__TRIAL__TRIAL_ARMED)
-		return strcmp(t->armed_boot_id, a->boot.boot_id) != 0;
-	return t->phase == KFERRY__TRIAL__TRIAL_RUNNING;
-}
-
 /*
  * No trial needs the watchdog that the firmware started, and where nobody takes it a good
  * kernel would be reset: to open and to stop it once ends that.  One that cannot be
@@ -131,7 +116,7 @@ int early_run(const char *root)
 	}
 	if (a.boot.slot[0]) {
 		/* Before anything that could hang. */
-		if (is_trial(&a))
+		if (trial_is_on(&a))
 			start_watchdog(&a);
 		else
 			answer_firmware(&a);

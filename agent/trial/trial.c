@@ -273,34 +273,55 @@ static bool drop_unconfirmed(struct agent *a)
 	return true;
 }
 
-/* What a boot makes of the trial; *ret_again: it runs once more without being confirmed,
- * so the chain boots it by default, which the state does not want. */
-static bool judge(struct agent *a, bool *ret_again)
+enum verdict {
+	AS_IT_WAS,
+	RUNS,
+	RUNS_AGAIN, /* without being confirmed, so the chain boots it by default, which
+		       the state does not want */
+	FELL,
+};
+
+/* What this boot makes of the trial. */
+static enum verdict weigh(const struct agent *a)
 {
-	struct state_trial *t = &a->state.trial;
+	const struct state_trial *t = &a->state.trial;
 	bool in_it = strcmp(a->boot.slot, t->slot) == 0;
 
 	if (t->phase == ARMED) {
 		if (strcmp(a->boot.boot_id, t->armed_boot_id) == 0)
-			return false;
-		if (in_it)
-			now_running(a);
-		else
-			fell_back(a);
-		return true;
+			return AS_IT_WAS;
+		return in_it ? RUNS : FELL;
 	}
 	if (t->phase != RUNNING)
-		return false;
+		return AS_IT_WAS;
 	if (in_it && strcmp(a->boot.boot_id, t->boot_id) == 0)
-		return false;
+		return AS_IT_WAS;
 	/* There is nothing to fall back to from the default itself. */
-	if (in_it && strcmp(a->state.default_slot, t->slot) != 0) {
-		*ret_again = true;
-		now_running(a);
-	} else {
+	return in_it && strcmp(a->state.default_slot, t->slot) != 0 ? RUNS_AGAIN : FELL;
+}
+
+bool trial_is_on(const struct agent *a)
+{
+	pthread_mutex_t *lock = (pthread_mutex_t *)&a->state_lock;
+	enum verdict v;
+	unsigned timeout;
+
+	pthread_mutex_lock(lock);
+	v = weigh(a);
+	pthread_mutex_unlock(lock);
+	return v == RUNS || v == RUNS_AGAIN || trial_timeout(a, &timeout);
+}
+
+static bool judge(struct agent *a, bool *ret_again)
+{
+	enum verdict v = weigh(a);
+
+	*ret_again = v == RUNS_AGAIN;
+	if (v == FELL)
 		fell_back(a);
-	}
-	return true;
+	else if (v != AS_IT_WAS)
+		now_running(a);
+	return v != AS_IT_WAS;
 }
 
 /* After a boot: the chain is brought to what the state says.  A failure is logged, not

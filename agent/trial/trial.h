@@ -44,13 +44,16 @@ int trial_rollback(struct agent *a, const char *slot, struct kf_error *err) _mus
 /* Does this boot's kernel run as a trial that is not confirmed, also when another slot
  * was armed since?  *ret_timeout_s: its deadline, from the start of the kernel. */
 bool trial_timeout(const struct agent *a, unsigned *ret_timeout_s);
+/* The same, also before trial_boot() has judged this boot: for the early step, whose
+ * watchdog the agent must be going to pet. */
+bool trial_is_on(const struct agent *a);
 /* Milliseconds until the running trial's deadline; 0 when no trial runs. */
 uint64_t trial_left_ms(const struct agent *a);
 
 struct trial_watch;
-/* Timer and watchdog on the loop; does nothing while no trial runs.  Call again after a
- * confirm.  The fd of the watchdog is opened here and, on confirm, closed with the magic
- * 'V'. */
+/* Timer and watchdog on the loop; while no trial runs, only a watchdog that somebody
+ * else started is stopped, or petted on.  Call again after a confirm.  The fd of the
+ * watchdog is opened here and, on confirm, closed with the magic 'V'. */
 int trial_watch_start(uv_loop_t *loop, struct agent *a, struct trial_watch **ret,
 		      struct kf_error *err) _must_check_;
 void trial_watch_update(struct trial_watch *w);

@@ -132,15 +132,18 @@ static int begin(struct trial_watch *w, unsigned timeout_s)
 	return uv_timer_start(&w->timer, on_tick, 0, tick_ms(w, timeout_s));
 }
 
-/* One that the firmware started and that cannot be stopped is petted for ever. */
-static int answer_firmware(struct trial_watch *w)
+/* No trial runs, and yet a watchdog may: the firmware started it, or an early step that
+ * saw a trial.  It is stopped; one that cannot be is petted for ever. */
+static int take_over(struct trial_watch *w)
 {
-	if (!watchdog_is_awaited(w->a) || watchdog_open(w->a, &w->dog) < 0)
+	if (!watchdog_is_awaited(w->a) && !watchdog_was_left(w->a))
+		return 0;
+	if (watchdog_open(w->a, &w->dog) < 0)
 		return 0;
 	w->keep_petting = !watchdog_release(&w->dog);
 	if (!w->keep_petting)
 		return 0;
-	tell(w, "started by the firmware, cannot be stopped: petted by the agent");
+	tell(w, "runs without a trial, cannot be stopped: petted by the agent");
 	return uv_timer_start(&w->timer, on_tick, 0, tick_ms(w, UINT_MAX / 1000));
 }
 
@@ -163,7 +166,7 @@ int trial_watch_start(uv_loop_t *loop, struct agent *a, struct trial_watch **ret
 	if (trial_timeout(a, &timeout_s))
 		rc = begin(w, timeout_s);
 	else
-		rc = answer_firmware(w);
+		rc = take_over(w);
 	if (rc < 0) {
 		trial_watch_stop(w);
 		return kf_err(err, rc, KF_REASON_IO, "start the trial's timer");

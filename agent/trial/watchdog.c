@@ -109,12 +109,12 @@ static unsigned get_timeout(int fd)
 
 /* --- from hand to hand ---------------------------------------------------------- */
 
-static void read_watched(const struct watchdog *w, int64_t *ret_since, int64_t *ret_gap)
+static void read_watched(const char *dir, int64_t *ret_since, int64_t *ret_gap)
 {
 	_free_ char *path = NULL, *line = NULL;
 
 	*ret_since = *ret_gap = 0;
-	if (asprintf(&path, "%s/" WATCHED, w->watched_dir) < 0) {
+	if (asprintf(&path, "%s/" WATCHED, dir) < 0) {
 		path = NULL;
 		return;
 	}
@@ -143,11 +143,21 @@ static void write_watched(const struct watchdog *w)
 		log_warn("watchdog error=\"%s cannot be written\"", path);
 }
 
+/* It was stopped: nothing runs that the next one would have to take over. */
+static void drop_watched(const struct watchdog *w)
+{
+	_close_ int fd = fs_open_dir(AT_FDCWD, w->watched_dir);
+
+	if (fd >= 0 && unlinkat(fd, WATCHED, 0) < 0 && errno != ENOENT)
+		log_warn("watchdog error=\"%s/" WATCHED ": %s\"", w->watched_dir,
+			 strerror(errno));
+}
+
 static void measure_gap(struct watchdog *w)
 {
 	int64_t since, before, now = clock_now_ms();
 
-	read_watched(w, &since, &before);
+	read_watched(w->watched_dir, &since, &before);
 	if (since > 0 && since <= now)
 		w->gap_ms = now - since;
 	if (before > w->gap_ms)
@@ -277,6 +287,16 @@ bool watchdog_is_awaited(const struct agent *a)
 	return a->boot.cmdline && strstr(a->boot.cmdline, "watchdog.open_timeout=");
 }
 
+bool watchdog_was_left(const struct agent *a)
+{
+	_free_ char *dir = agent_path(a, WATCHED_DIR);
+	int64_t since = 0, gap;
+
+	if (dir)
+		read_watched(dir, &since, &gap);
+	return since > 0 && since <= clock_now_ms();
+}
+
 bool watchdog_release(struct watchdog **w)
 {
 	int disable = WDIOS_DISABLECARD;
@@ -290,6 +310,8 @@ bool watchdog_release(struct watchdog **w)
 	}
 	if (fs_write_all((*w)->fd, "V", 1) < 0)
 		log_warn("watchdog event=release error=\"%s\"", strerror(errno));
+	else
+		drop_watched(*w);
 	close((*w)->fd);
 	free((*w)->watched_dir);
 	free(TAKE_PTR(*w));

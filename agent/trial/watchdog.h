@@ -31,6 +31,8 @@ void watchdog_describe(const struct agent *a, const struct watchdog *w, int rc,
 /* The firmware has started it, and the kernel pets it only until watchdog.open_timeout=
  * of the command line has passed: somebody has to open it, trial or not. */
 bool watchdog_is_awaited(const struct agent *a);
+/* Somebody let go of it in this boot and left it running (/run/kferry/watched). */
+bool watchdog_was_left(const struct agent *a);
 /* Stop it for good (the magic 'V').  false: this hardware cannot be stopped once it
  * runs, so it stays open and has to be petted on. */
 bool watchdog_release(struct watchdog **w);

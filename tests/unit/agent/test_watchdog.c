@@ -321,6 +321,84 @@ static void early_stops_what_the_firmware_started(void **state)
 	assert_string_equal(left, "");
 }
 
+/* The default on trial again, and reset before it was confirmed: the agent will say that
+ * it fell back and pet nothing, so nothing may be started. */
+static void early_starts_none_that_the_agent_would_not_pet(void **state)
+{
+	struct board *b = *state;
+	_free_ char *first = NULL, *again = NULL;
+	struct kf_error err = {0};
+	char text[256];
+
+	configure(b, "watchdog = /dev/watchdog0\n");
+	boot_confirmed(b, "");
+	assert_int_equal(trial_arm(&b->s.a, b->k.id, 100, text, &err), 0);
+	scratch_boot(&b->s, &b->k);
+	first = early(b);
+	assert_string_equal(first, "\n");
+	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	assert_true(trial_is_on(&b->s.a));
+	scratch_boot(&b->s, &b->k);
+	again = early(b);
+	assert_string_equal(again, "");
+	assert_false(trial_is_on(&b->s.a));
+	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	assert_false(trial_is_on(&b->s.a));
+	assert_int_equal(b->s.a.state.trial.phase, KFERRY__TRIAL__TRIAL_FELL_BACK);
+}
+
+/* Unconfirmed in a boot that is not the default's: on trial for both. */
+static void early_starts_it_where_the_trial_runs_again(void **state)
+{
+	struct board *b = *state;
+	_free_ char *pets = NULL;
+	struct kf_error err = {0};
+	char text[256];
+
+	configure(b, "watchdog = /dev/watchdog0\n");
+	scratch_install(&b->s, &b->k);
+	assert_int_equal(trial_arm(&b->s.a, b->k.id, 100, text, &err), 0);
+	scratch_boot(&b->s, &b->k);
+	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	scratch_boot(&b->s, &b->k);
+	pets = early(b);
+	assert_string_equal(pets, "\n");
+	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	assert_true(trial_is_on(&b->s.a));
+}
+
+/* An early step saw a trial where the agent sees none: whatever the command line says. */
+static void the_agent_stops_what_was_left_running(void **state)
+{
+	struct board *b = *state;
+	struct trial_watch *w = NULL;
+	struct watchdog *dog_left = NULL;
+	struct kf_error err = {0};
+	uv_loop_t loop;
+
+	configure(b, "watchdog = /dev/watchdog0\n");
+	boot_confirmed(b, "");
+	scratch_off(&b->s);
+	scratch_on(&b->s);
+	assert_int_equal(watchdog_open(&b->s.a, &dog_left), 0);
+	watchdog_leave(&dog_left);
+	assert_true(watchdog_was_left(&b->s.a));
+	put(b, "dev/watchdog0", "");
+	assert_int_equal(uv_loop_init(&loop), 0);
+	for (int i = 0; i < 2; i++) {
+		_free_ char *pets = NULL;
+
+		assert_int_equal(trial_watch_start(&loop, &b->s.a, &w, &err), 0);
+		trial_watch_stop(w);
+		uv_run(&loop, UV_RUN_DEFAULT);
+		/* The second agent finds nothing that runs. */
+		pets = scratch_read(&b->s, "dev/watchdog0");
+		assert_string_equal(pets, "\nV");
+		assert_false(watchdog_was_left(&b->s.a));
+	}
+	assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 /* And where it cannot be stopped the agent goes on petting it. */
 static void what_cannot_be_stopped_is_petted_on(void **state)
 {
@@ -365,6 +443,9 @@ int main(void)
 		T(early_starts_it_and_leaves_it_running),
 		T(early_leaves_it_alone_in_a_good_kernel),
 		T(early_stops_what_the_firmware_started),
+		T(early_starts_none_that_the_agent_would_not_pet),
+		T(early_starts_it_where_the_trial_runs_again),
+		T(the_agent_stops_what_was_left_running),
 		T(what_cannot_be_stopped_is_petted_on),
 	};
 
