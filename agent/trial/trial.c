@@ -120,22 +120,30 @@ static int record_arm(struct agent *a, const char *slot, unsigned timeout_s,
 	return rc;
 }
 
-/* The chain could not be armed: nothing is, now. */
-static void unrecord_arm(struct agent *a, const char *slot, const struct state *before)
+static void restore_slot(struct agent *a, const struct state *before, const char *slot)
 {
 	const struct state_slot *was = state_find((struct state *)before, slot);
-	struct state_slot *entry;
+	struct state_slot *entry = state_find(&a->state, slot);
+
+	if (entry && was)
+		entry->state = was->state;
+}
+
+/* The chain could not be armed: nothing is, now, unless an earlier arm still stands. */
+static void unrecord_arm(struct agent *a, const char *slot, const struct state *before,
+			 bool still_armed)
+{
 	struct kf_error e;
 
 	pthread_mutex_lock(&a->state_lock);
 	a->state.trial = before->trial;
 	a->state.unconfirmed = before->unconfirmed;
-	if (a->state.trial.phase == ARMED)
+	if (a->state.trial.phase == ARMED && !still_armed)
 		a->state.trial.phase = NONE;
-	entry = state_find(&a->state, slot);
-	if (entry && was)
-		entry->state = was->state;
-	if (a->state.trial.phase != RUNNING)
+	restore_slot(a, before, slot);
+	if (still_armed)
+		restore_slot(a, before, before->trial.slot);
+	else if (a->state.trial.phase != RUNNING)
 		end_trials(&a->state);
 	if (state_save(a->state_fd, &a->state, &e) < 0)
 		log_warn("trial slot=%s event=undo error=\"%s\"", slot, e.msg);
@@ -143,20 +151,23 @@ static void unrecord_arm(struct agent *a, const char *slot, const struct state *
 }
 
 /* An arm through another chain would still be there after ours. */
-static void disarm_other(struct agent *a, const struct state_trial *t,
-			 const struct boot_chain *now)
+static int disarm_other(struct agent *a, const struct state_trial *t,
+			const struct boot_chain *now, struct kf_error *err)
 {
 	const struct boot_chain *chain = NULL;
 	struct kf_error e;
+	int rc = 0;
 
 	if (now != &boot_kexec)
-		kexec_drop(a);
-	if (t->phase != ARMED || chain_of_slot(a, t->slot, &chain, &e) < 0 ||
+		rc = boot_kexec.disarm(a, err);
+	if (rc < 0 || t->phase != ARMED || chain_of_slot(a, t->slot, &chain, &e) < 0 ||
 	    chain == now)
-		return;
-	if (chain->disarm(a, &e) < 0)
-		log_warn("trial slot=%s chain=%s error=\"%s\"", t->slot, chain->name,
-			 e.msg);
+		return rc;
+	rc = chain->disarm(a, err);
+	if (rc < 0)
+		kf_err_wrap(err, "disarm slot %s, which is armed through %s", t->slot,
+			    chain->name);
+	return rc;
 }
 
 /* A slot that was installed under one system image must not start it again after an
@@ -201,7 +212,11 @@ static int arm(struct agent *a, const char *slot, const struct boot_chain *throu
 		rc = record_arm(a, slot, confirm_timeout_s, &before, err);
 	if (rc < 0)
 		return rc;
-	disarm_other(a, &before.trial, chain);
+	rc = disarm_other(a, &before.trial, chain, err);
+	if (rc < 0) {
+		unrecord_arm(a, slot, &before, true);
+		return rc;
+	}
 	rc = chain->arm(a, slot, err);
 	if (rc == 0)
 		rc = chain->read_back(a, slot, err);
@@ -209,7 +224,7 @@ static int arm(struct agent *a, const char *slot, const struct boot_chain *throu
 		kf_err_wrap(err, "arm slot %s through %s", slot, chain->name);
 		if (chain->disarm(a, &e) < 0)
 			log_warn("trial slot=%s event=disarm error=\"%s\"", slot, e.msg);
-		unrecord_arm(a, slot, &before);
+		unrecord_arm(a, slot, &before, false);
 		return rc;
 	}
 	log_info("trial slot=%s chain=%s event=armed", slot, chain->name);
@@ -366,7 +381,7 @@ static void settle_arm(struct agent *a)
 		return;
 	}
 	before = a->state;
-	unrecord_arm(a, t.slot, &before);
+	unrecord_arm(a, t.slot, &before, false);
 }
 
 /* The chain of the last trial, which may be counting boots. */
@@ -620,15 +635,16 @@ static int rollback(struct agent *a, const char *slot, struct kf_error *err)
 	if (rc < 0 && (s.trial.phase == ARMED || strcmp(slot, s.default_slot) != 0))
 		return rc;
 	if (chain) {
-		disarm_other(a, &s.trial, chain);
-		rc = chain->disarm(a, err);
+		rc = disarm_other(a, &s.trial, chain, err);
+		if (rc == 0)
+			rc = chain->disarm(a, err);
 		if (rc == 0)
 			rc = chain->commit(a, slot, err);
-		if (rc < 0)
-			return rc;
 	} else {
-		kexec_drop(a);
+		rc = boot_kexec.disarm(a, err);
 	}
+	if (rc < 0)
+		return rc;
 	rc = save_rollback(a, slot, err);
 	if (rc == 0)
 		log_info("trial event=rollback default=%s", slot);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Trials that are started by kexec, on a board whose own chain is the hook. */
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/trial/reboot.h"
 #include "agent/trial/trial.h"
@@ -114,6 +116,68 @@ static void one_way_at_a_time(void **state)
 	assert_int_equal(trial_rollback(&b->s.a, FOREIGN, &err), 0);
 	assert_false(loaded(b));
 	assert_int_equal(b->s.a.state.trial.phase, KFERRY__TRIAL__TRIAL_NONE);
+}
+
+/* What is armed and cannot be disarmed would start with nobody watching it. */
+static void still_armed(struct board *b, const struct kernel *k)
+{
+	struct agent *a = &b->s.a;
+	struct kf_error err = {0};
+
+	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
+	assert_string_equal(a->state.trial.slot, k->id);
+	assert_int_equal(scratch_state(&b->s, k->id), KFERRY__SLOT_STATE__SLOT_TRIAL);
+	/* And so it is on the disk. */
+	scratch_off(&b->s);
+	scratch_on(&b->s);
+	as_arm64(b);
+	assert_int_equal(trial_boot(a, &err), 0);
+	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
+	assert_string_equal(a->state.trial.slot, k->id);
+}
+
+static void what_cannot_be_disarmed_stays_armed(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+	struct kf_error err = {0};
+	char text[256];
+
+	assert_int_equal(trial_arm(a, b->a.id, 60, text, &err), 0);
+	scratch_refuse(&b->s, "disarm", true);
+	assert_true(trial_arm_kexec(a, b->b.id, 60, text, &err) < 0);
+	assert_non_null(strstr(err.msg, b->a.id));
+	assert_false(loaded(b));
+	assert_int_equal(scratch_state(&b->s, b->b.id), KFERRY__SLOT_STATE__SLOT_STAGED);
+	still_armed(b, &b->a);
+	assert_true(trial_rollback(a, FOREIGN, &err) < 0);
+	still_armed(b, &b->a);
+	scratch_refuse(&b->s, "disarm", false);
+	arm(b, &b->b);
+	assert_false(scratch_has(&b->s, "firmware/once"));
+}
+
+static void what_cannot_be_unloaded_stays_armed(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+	struct kf_error err = {0};
+	char text[256], path[128];
+
+	arm(b, &b->b);
+	/* The model cannot unlink this one. */
+	snprintf(path, sizeof(path), "%s/dev/kexec", b->s.root);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_true(trial_arm(a, b->a.id, 60, text, &err) < 0);
+	assert_false(scratch_has(&b->s, "firmware/once"));
+	assert_int_equal(scratch_state(&b->s, b->a.id), KFERRY__SLOT_STATE__SLOT_STAGED);
+	still_armed(b, &b->b);
+	assert_true(trial_rollback(a, FOREIGN, &err) < 0);
+	still_armed(b, &b->b);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(trial_rollback(a, FOREIGN, &err), 0);
+	assert_false(loaded(b));
 }
 
 static void a_real_reset_is_a_fall_back(void **state)
@@ -246,6 +310,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		T(only_kexec_is_armed),
 		T(one_way_at_a_time),
+		T(what_cannot_be_disarmed_stays_armed),
+		T(what_cannot_be_unloaded_stays_armed),
 		T(a_real_reset_is_a_fall_back),
 		T(an_agent_that_starts_again_keeps_it_armed),
 		T(does_not_confirm_without_a_real_boot),
