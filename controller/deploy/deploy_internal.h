@@ -58,6 +58,8 @@ int deploy_arm(struct deploy *d, int64_t took_from, struct kf_error *err) _must_
  */
 int verdict_reach(struct deploy *d, int64_t took_ms, char text[static 256],
 		  struct kf_error *err) _must_check_;
+/* Does what runs wait for a confirmation, also when another slot was armed since? */
+bool verdict_waits(const Kferry__Status *st);
 
 /* This boot's log: into "dmesg" and the findings. */
 int evidence_log(struct deploy *d, struct kf_error *err) _must_check_;

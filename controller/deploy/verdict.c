@@ -21,7 +21,8 @@ struct running {
 	char slot[SLOT_ID_SIZE];
 	const char
 		*matched; /* "build-id", "banner", "slot"; NULL: it is another kernel */
-	bool trial;	  /* it waits for a confirmation */
+	bool trial;	  /* it is the trial, and a reboot ends that */
+	bool waits;	  /* for a confirmation */
 	bool is_default;
 	bool kexec; /* the agent says that it was started so */
 };
@@ -55,6 +56,11 @@ static const char *match(const struct kernel *k, const Kferry__Status *st)
 	return strcmp(st->release, m->release) == 0 ? "slot" : NULL;
 }
 
+bool verdict_waits(const Kferry__Status *st)
+{
+	return st->trial == KFERRY__TRIAL__TRIAL_RUNNING || st->deadline_left_ms > 0;
+}
+
 static int look(struct deploy *d, struct running *ret, struct kf_error *err)
 {
 	const Kferry__Status *st;
@@ -68,6 +74,7 @@ static int look(struct deploy *d, struct running *ret, struct kf_error *err)
 	snprintf(ret->slot, sizeof(ret->slot), "%s", st->running_slot);
 	ret->matched = match(d->k, st);
 	ret->trial = st->trial == KFERRY__TRIAL__TRIAL_RUNNING;
+	ret->waits = verdict_waits(st);
 	ret->kexec = st->kexec;
 	ret->is_default = strcmp(st->default_slot, d->k->slot) == 0;
 	return 0;
@@ -230,7 +237,7 @@ static int accept_kernel(struct deploy *d, const struct running *now, bool make_
 {
 	int r;
 
-	if (!now->trial && !(make_default && !now->is_default) && !d->opts->force &&
+	if (!now->waits && !(make_default && !now->is_default) && !d->opts->force &&
 	    !now->kexec)
 		return 0;
 	r = confirm(d, make_default, false, err);
