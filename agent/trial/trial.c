@@ -384,24 +384,10 @@ static void settle_arm(struct agent *a)
 	unrecord_arm(a, t.slot, &before, false);
 }
 
-/* The chain of the last trial, which may be counting boots. */
-static void tell_up(struct agent *a, const char *slot)
-{
-	const struct boot_chain *chain = NULL;
-	struct kf_error e;
-	int rc;
-
-	rc = chain_of_slot(a, slot, &chain, &e);
-	if (rc == 0 && chain->up)
-		rc = chain->up(a, &e);
-	if (rc < 0)
-		log_warn("trial slot=%s event=up error=\"%s\"", slot, e.msg);
-}
-
 int trial_boot(struct agent *a, struct kf_error *err)
 {
 	char slot[SLOT_ID_SIZE];
-	bool again = false, changed, fell, armed;
+	bool again = false, changed, fell;
 	int rc = 0;
 
 	settle_arm(a);
@@ -413,14 +399,40 @@ int trial_boot(struct agent *a, struct kf_error *err)
 	 * same, and the next boot comes to its own judgement. */
 	if (changed)
 		rc = state_save(a->state_fd, &a->state, err);
-	armed = a->state.trial.phase == ARMED;
 	memcpy(slot, a->state.trial.slot, sizeof(slot));
 	pthread_mutex_unlock(&a->state_lock);
 	if (rc == 0 && (fell || again))
 		settle_chain(a, slot, fell, again);
-	if (slot[0] && !armed)
-		tell_up(a, slot);
 	return rc;
+}
+
+/* The chain of the last trial, which may be counting boots. */
+static void tell_up(struct agent *a)
+{
+	const struct boot_chain *chain = NULL;
+	char slot[SLOT_ID_SIZE];
+	struct kf_error e;
+	bool armed;
+	int rc;
+
+	pthread_mutex_lock(&a->state_lock);
+	armed = a->state.trial.phase == ARMED;
+	memcpy(slot, a->state.trial.slot, sizeof(slot));
+	pthread_mutex_unlock(&a->state_lock);
+	if (!slot[0] || armed)
+		return;
+	rc = chain_of_slot(a, slot, &chain, &e);
+	if (rc == 0 && chain->up)
+		rc = chain->up(a, &e);
+	if (rc < 0)
+		log_warn("trial slot=%s event=up error=\"%s\"", slot, e.msg);
+}
+
+void trial_tell_up(struct agent *a)
+{
+	pthread_mutex_lock(&a->chain_lock);
+	tell_up(a);
+	pthread_mutex_unlock(&a->chain_lock);
 }
 
 static void confirm_trial(struct agent *a, const char *slot)

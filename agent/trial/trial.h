@@ -28,6 +28,9 @@ int trial_arm_kexec(struct agent *a, const char *slot, unsigned confirm_timeout_
 		    char text[256], struct kf_error *err) _must_check_;
 /* Once per agent start; idempotent within a boot. */
 int trial_boot(struct agent *a, struct kf_error *err) _must_check_;
+/* Once after that: a boot chain that counts boots learns that this one came up. Blocking,
+ * for as long as outside programs take; failures are logged. */
+void trial_tell_up(struct agent *a);
 /* The slot is good (and known-good when it is or becomes the default); ends the deadline.
  * Refused (KF_REASON_NOT_RUNNING) for one that was started by kexec and never was good:
  * nothing shows that the board boots it. */

@@ -165,10 +165,14 @@ static void test_count_ends_when_the_agent_is_up(void **state)
 	assert_true(counts(b));
 	uboot_env_write(root, conf, "chain uboot-extlinux\n", 21);
 	assert_int_equal(boot(b, &b->a), KFERRY__TRIAL__TRIAL_RUNNING);
+	/* Not before the watch has begun: it runs programs. */
+	assert_true(counts(b));
+	trial_tell_up(&b->s.a);
 	assert_false(counts(b));
 	uboot_env_put(root, b->s.root, vars, sizeof(vars));
 	b->s.a.state.trial.phase = KFERRY__TRIAL__TRIAL_CONFIRMED;
 	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	trial_tell_up(&b->s.a);
 	assert_false(counts(b));
 }
 
