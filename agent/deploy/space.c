@@ -53,22 +53,32 @@ static void what_could_go(struct agent *a, struct buf *out)
 	}
 }
 
-/* What a slot's kernel and initramfs take on a boot file system that has copies. */
+static bool goes_to_boot(const struct manifest *m, const char *path)
+{
+	return strcmp(path, m->image) == 0 || strncmp(path, "dtbs/", 5) == 0 ||
+	       strncmp(path, "overlays/", 9) == 0;
+}
+
+/* What a slot's files take on a boot file system that has copies: the kernel, the device
+ * trees and overlays, as the controller counts them, and the initramfs. */
+static uint64_t boot_bytes(const struct slot *s)
+{
+	uint64_t bytes = 0;
+	struct stat st;
+
+	for (size_t i = 0; i < s->manifest.n_files; i++)
+		if (goes_to_boot(&s->manifest, s->manifest.files[i].path))
+			bytes = space_add(bytes, s->manifest.files[i].size);
+	if (fstatat(s->fd, "initrd", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		bytes = space_add(bytes, (uint64_t)st.st_size);
+	return bytes;
+}
+
 static uint64_t slot_boot_bytes(const struct agent *a, const char *id)
 {
 	_slot_ struct slot s = {.fd = -1};
-	uint64_t bytes = 0;
-	struct stat st;
-	ssize_t i;
 
-	if (slot_open(a, id, &s, NULL) < 0)
-		return 0;
-	i = manifest_find(&s.manifest, s.manifest.image);
-	if (i >= 0)
-		bytes = s.manifest.files[i].size;
-	if (fstatat(s.fd, "initrd", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		bytes = space_add(bytes, (uint64_t)st.st_size);
-	return bytes;
+	return slot_open(a, id, &s, NULL) < 0 ? 0 : boot_bytes(&s);
 }
 
 /* Slots of the boot file system that have to stay, and what is not kferry's there. */
@@ -136,50 +146,89 @@ static int check_state(struct agent *a, uint64_t bytes, struct kf_error *err)
 	return too_little(a, where, bytes, free_bytes, &hint, err);
 }
 
-/* The oldest slot after number `after` that nobody needs; `last` comes at the end, also
- * when it is older. */
-static bool next_to_park(struct agent *a, const char *last, uint64_t *after,
-			 char id[SLOT_ID_SIZE])
+/* Slots that nobody needs, in the order in which they are parked. */
+struct parkable {
+	char ids[STATE_SLOTS][SLOT_ID_SIZE];
+	unsigned n;
+};
+
+/* 0: a kernel that never proved itself; 1: one that somebody may want to go back to; 2:
+ * the one that is deployed, also when it is older. */
+static unsigned park_class(const struct state_slot *s, const char *last)
+{
+	if (strcmp(s->id, last) == 0)
+		return 2;
+	return s->state == KFERRY__SLOT_STATE__SLOT_GOOD;
+}
+
+/* The oldest of this class after number `after`; NULL: there is none. */
+static const struct state_slot *next_of_class(struct agent *a, unsigned class,
+					      const char *last, uint64_t after)
 {
 	const struct state_slot *best = NULL;
 
-	pthread_mutex_lock(&a->state_lock);
 	for (unsigned i = 0; i < a->state.n_slots; i++) {
 		const struct state_slot *s = &a->state.slots[i];
 
-		if (s->number > *after && strcmp(s->id, last) != 0 &&
+		if (s->number > after && park_class(s, last) == class &&
 		    (!best || s->number < best->number) &&
 		    slot_check_unused(a, s->id, NULL) == 0)
 			best = s;
 	}
-	if (best) {
-		*after = best->number;
-		memcpy(id, best->id, SLOT_ID_SIZE);
-	} else if (*after != UINT64_MAX) {
-		*after = UINT64_MAX;
-		best = state_find(&a->state, last);
-		if (best && slot_check_unused(a, last, NULL) < 0)
-			best = NULL;
-		if (best)
-			memcpy(id, best->id, SLOT_ID_SIZE);
-	}
-	pthread_mutex_unlock(&a->state_lock);
-	return best != NULL;
+	return best;
 }
 
-/* Park slots until so much is free, or none is left. */
+static void list_parkable(struct agent *a, const char *last, struct parkable *p)
+{
+	pthread_mutex_lock(&a->state_lock);
+	for (unsigned class = 0; class <= 2; class ++) {
+		const struct state_slot *s;
+		uint64_t after = 0;
+
+		while (p->n < STATE_SLOTS && (s = next_of_class(a, class, last, after))) {
+			after = s->number;
+			memcpy(p->ids[p->n++], s->id, SLOT_ID_SIZE);
+		}
+	}
+	pthread_mutex_unlock(&a->state_lock);
+}
+
+/* What would be free if all of them were parked; those of another chain are left out. One
+ * without a chain has nothing there, or what a cut left. */
+static uint64_t free_when_parked(struct agent *a, const struct boot_chain *chain,
+				 struct parkable *p, uint64_t free_bytes)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < p->n; i++) {
+		_slot_ struct slot s = {.fd = -1};
+
+		if (slot_open(a, p->ids[i], &s, NULL) < 0 ||
+		    (s.conf.chain && strcmp(s.conf.chain, chain->name) != 0))
+			continue;
+		if (s.conf.chain)
+			free_bytes = space_add(free_bytes, boot_bytes(&s));
+		memmove(p->ids[kept++], p->ids[i], SLOT_ID_SIZE);
+	}
+	p->n = kept;
+	return free_bytes;
+}
+
+/* Park slots until so much is free; none, if all of them would not be enough. */
 static int make_room(struct agent *a, const struct boot_chain *chain, const char *last,
 		     uint64_t bytes, uint64_t *free_bytes, struct kf_error *err)
 {
-	char id[SLOT_ID_SIZE];
-	uint64_t after = 0;
+	struct parkable p = {.n = 0};
 	int rc = 0;
 
-	while (rc == 0 && *free_bytes < bytes && next_to_park(a, last, &after, id)) {
+	list_parkable(a, last, &p);
+	if (free_when_parked(a, chain, &p, *free_bytes) < bytes)
+		return 0;
+	for (unsigned i = 0; i < p.n && rc == 0 && *free_bytes < bytes; i++) {
 		struct kf_error e;
 
-		if (slot_park(a, chain, id, &e) < 0)
-			log_warn("slot id=%s event=park error=\"%s\"", id, e.msg);
+		if (slot_park(a, chain, p.ids[i], &e) < 0)
+			log_warn("slot id=%s event=park error=\"%s\"", p.ids[i], e.msg);
 		rc = chain->space(a, free_bytes, err);
 	}
 	return rc;

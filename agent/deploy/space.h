@@ -12,9 +12,10 @@
  * the text names the file system, what is needed and free, and what takes the room or
  * could go.
  *
- * Where the boot file system is too full, slots that nobody needs are parked
- * (slot_park()), the oldest first, and id, if it is one, at the end: a small one often
- * has room for one kernel only.
+ * Where the boot file system is too full, and would not be without the slots that nobody
+ * needs, they are parked (slot_park()) until it is not: the oldest first, those that were
+ * confirmed after the others, and id, if it is one, at the end: a small one often has
+ * room for one kernel only.
  */
 int space_check(struct agent *a, const struct boot_chain *chain, const char *id,
 		uint64_t state_bytes, uint64_t chain_bytes,
