@@ -25,6 +25,7 @@
 #define OUTPUT_MAX (256u * 1024) /* more than any environment holds */
 #define PROGRAM_MS 20000
 #define OURS	   "kferry_trial" /* a variable: the slot for which we count */
+#define MARK	   "bootcount"	  /* in the state directory: we may have begun to count */
 #define BOOTS	   2
 
 /* Run `program -c CONFIG -f none [-s /dev/stdin]`.  Without the file of -f a damaged
@@ -107,9 +108,11 @@ int bootcount_read(const struct agent *a, struct bootcount *ret, struct kf_error
 		return kf_err(err, r < 0 ? r : -ENOMEM, KF_REASON_IO,
 			      "read " CONFIG ": %m");
 	c.safe = has_two_copies((char *)buf_str(&config));
-	if (run(a, "fw_printenv", NULL, &out, &e) < 0) {
+	c.unknown = run(a, "fw_printenv", NULL, &out, &e);
+	if (c.unknown < 0) {
 		log_warn("bootcount event=unknown error=\"%s\"", e.msg);
-		c.safe = false;
+		*ret = (struct bootcount){.unknown = c.unknown};
+		return 0;
 	}
 	rest = (char *)buf_str(&out);
 	for (char *line; rest && (line = strsep(&rest, "\n"));)
@@ -161,6 +164,7 @@ static int change(const struct agent *a, bool on, unsigned count, const char *sl
 	return run(a, "fw_setenv", &script, NULL, err);
 }
 
+/* The mark is there before the environment says it, and until it does not any more. */
 int bootcount_arm(const struct agent *a, const char *slot, struct kf_error *err)
 {
 	struct bootcount c;
@@ -168,6 +172,11 @@ int bootcount_arm(const struct agent *a, const char *slot, struct kf_error *err)
 
 	if (r < 0 || !bootcount_used(&c))
 		return r;
+	r = fs_replace(a->state_fd, MARK, slot, strlen(slot), 0644);
+	if (r < 0)
+		return kf_err(err, r, KF_REASON_IO,
+			      "write %s/" MARK ", before U-Boot counts: %m",
+			      a->conf.state_dir);
 	return change(a, true, c.limit - BOOTS, slot, err);
 }
 
@@ -176,7 +185,19 @@ int bootcount_end(const struct agent *a, struct kf_error *err)
 	struct bootcount c;
 	int r = bootcount_read(a, &c, err);
 
-	if (r < 0 || !c.trial[0])
+	if (r < 0)
 		return r;
-	return change(a, false, 0, "", err);
+	if (c.unknown < 0 && fs_exists(a->state_fd, MARK))
+		return kf_err(err, c.unknown, KF_REASON_BOOT_CHAIN,
+			      "U-Boot's environment cannot be read (the agent's log says "
+			      "why), and U-Boot may still count boots until it runs "
+			      "altbootcmd: see that fw_printenv works, or `fw_setenv "
+			      "upgrade_available 0`");
+	if (c.trial[0])
+		r = change(a, false, 0, "", err);
+	/* One that stays only makes the next failure an error. */
+	if (r == 0 && c.unknown == 0 && unlinkat(a->state_fd, MARK, 0) < 0 &&
+	    errno != ENOENT)
+		log_warn("bootcount event=mark error=\"%s\"", strerror(errno));
+	return r;
 }

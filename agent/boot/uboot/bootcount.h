@@ -20,6 +20,7 @@ struct bootcount {
 	bool counting;	  /* upgrade_available is set */
 	bool safe;	  /* the environment has two copies: a cut spoils only one */
 	char trial[SLOT_ID_SIZE]; /* the slot for which we count; "" */
+	int unknown;		  /* negative: why the environment could not be read */
 };
 
 /* Blocking, as all here; runs programs.  A board without fw_env.config, without the
@@ -33,7 +34,8 @@ bool bootcount_used(const struct bootcount *c);
 /* Count from the next boot on, for this slot; nothing is done where it is not used. */
 int bootcount_arm(const struct agent *a, const char *slot,
 		  struct kf_error *err) _must_check_;
-/* Stop what bootcount_arm() began. */
+/* Stop what bootcount_arm() began.  Where the environment cannot be read that is an error
+ * if there may be something to stop. */
 int bootcount_end(const struct agent *a, struct kf_error *err) _must_check_;
 
 #endif

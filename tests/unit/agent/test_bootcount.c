@@ -131,7 +131,10 @@ static void a_damaged_environment_is_not_written(void **state)
 	put_bytes(&b, "env2", junk, ENV_SIZE);
 	assert_int_equal(bootcount_read(&b.a, &c, &err), 0);
 	assert_int_equal(c.limit, 0);
+	assert_true(c.unknown < 0);
 	assert_int_equal(bootcount_arm(&b.a, TEST_SLOT, &err), 0);
+	/* Nothing was begun, so there is nothing to end. */
+	assert_int_equal(bootcount_end(&b.a, &err), 0);
 	for (unsigned i = 1; i <= 2; i++) {
 		_buf_ struct buf now = BUF_INIT;
 
@@ -205,6 +208,32 @@ static void a_trial_that_is_not_ended_comes_to_altbootcmd(void **state)
 	board_fini(&b);
 }
 
+/* It may go on, and nobody may take this for an end. */
+static void a_count_that_cannot_be_read_is_not_ended(void **state)
+{
+	struct kf_error err = {0};
+	struct board b;
+
+	(void)state;
+	env_board(&b, 2, "bootlimit=3\naltbootcmd=run bootcmd\n");
+	assert_int_equal(bootcount_arm(&b.a, TEST_SLOT, &err), 0);
+	assert_int_equal(renameat(b.fd, "env1", b.fd, "away1"), 0);
+	assert_int_equal(renameat(b.fd, "env2", b.fd, "away2"), 0);
+	assert_true(bootcount_end(&b.a, &err) < 0);
+	assert_int_equal(err.reason, KF_REASON_BOOT_CHAIN);
+	assert_non_null(strstr(err.msg, "may still count"));
+	assert_int_equal(renameat(b.fd, "away1", b.fd, "env1"), 0);
+	assert_int_equal(renameat(b.fd, "away2", b.fd, "env2"), 0);
+	assert_env(&b, "upgrade_available", "1");
+	assert_int_equal(bootcount_end(&b.a, &err), 0);
+	assert_env(&b, "upgrade_available", "0");
+	/* Ended, and known to be. */
+	assert_int_equal(renameat(b.fd, "env1", b.fd, "away1"), 0);
+	assert_int_equal(renameat(b.fd, "env2", b.fd, "away2"), 0);
+	assert_int_equal(bootcount_end(&b.a, &err), 0);
+	board_fini(&b);
+}
+
 /* A cut while the only copy is written would leave U-Boot its defaults. */
 static void one_copy_is_never_written(void **state)
 {
@@ -247,6 +276,7 @@ int main(void)
 		cmocka_unit_test(a_damaged_environment_is_not_written),
 		cmocka_unit_test(refuses_counts_that_break_a_trial),
 		cmocka_unit_test(a_trial_that_is_not_ended_comes_to_altbootcmd),
+		cmocka_unit_test(a_count_that_cannot_be_read_is_not_ended),
 		cmocka_unit_test(one_copy_is_never_written),
 		cmocka_unit_test(ends_only_its_own_count),
 	};
