@@ -19,6 +19,13 @@
 #define KMSG_STEP (64u * 1024)
 #define KMSG_MAX  (1u << 14) /* records; more than any ring buffer holds */
 
+int fatdir_has(int fd, const char *name)
+{
+	if (faccessat(fd, name, F_OK, 0) == 0)
+		return 1;
+	return errno == ENOENT || errno == EACCES || errno == ENOTDIR ? 0 : -errno;
+}
+
 static bool is_fat(const char *type)
 {
 	return strcmp(type, "vfat") == 0 || strcmp(type, "msdos") == 0;
@@ -50,13 +57,14 @@ static int take(const struct agent *a, const struct mntent *m, fatdir_is is,
 	int r;
 
 	r = set(a, m->mnt_dir, &d);
-	if (r == -ENOMEM)
-		return r;
-	/* One that cannot be read, or is a single file, does not hide the others. */
+	/* One that is out of reach, or is a single file, does not hide the others. */
+	if (r == -ENOENT || r == -EACCES || r == -ENOTDIR || r == -ELOOP)
+		return 0;
 	if (r < 0)
-		return 0;
-	if (is && !is(d.fd))
-		return 0;
+		return r;
+	r = is ? is(d.fd) : 1;
+	if (r <= 0)
+		return r;
 	d.device = strdup(m->mnt_fsname);
 	if (!d.device)
 		return -ENOMEM;
@@ -88,7 +96,7 @@ static int search(const struct agent *a, FILE *mounts, const char *want, fatdir_
 int fatdir_find(const struct agent *a, fatdir_is is, struct fatdir *ret)
 {
 	_fatdir_ struct fatdir d = {.fd = -1};
-	_free_ char *path = agent_path(a, "/proc/mounts");
+	_free_ char *path = agent_path(a, "/proc/mounts"), *want = NULL;
 	_fclose_ FILE *mounts = NULL;
 	int r, fd;
 
@@ -104,9 +112,12 @@ int fatdir_find(const struct agent *a, fatdir_is is, struct fatdir *ret)
 	}
 	if (a->conf.boot_dir) {
 		r = set(a, a->conf.boot_dir, &d);
+		want = r == 0 ? strdup(d.path) : NULL; /* a mount found replaces d */
 		if (r == 0)
-			r = search(a, mounts, d.path, NULL, &d);
-		if (r >= 0 && is && !is(d.fd))
+			r = want ? search(a, mounts, want, NULL, &d) : -ENOMEM;
+		if (r >= 0 && is)
+			r = is(d.fd);
+		if (r == 0 && is)
 			r = -ENOENT;
 	} else {
 		r = search(a, mounts, NULL, is, &d);

@@ -19,11 +19,17 @@ struct fatdir {
 	bool read_only;
 };
 
-/* Is the directory the one that is looked for? */
-typedef bool (*fatdir_is)(int fd);
+/* Is the directory the one that is looked for?  1, 0 or a negative errno: it cannot be
+ * known. */
+typedef int (*fatdir_is)(int fd);
 
-/* conf.boot_dir, else the first vfat of /proc/mounts for which is() holds.  -ENOENT,
- * without an error text: the caller knows what was looked for. */
+/* 1 or 0: it has a file of this name, or none; or a negative errno. */
+int fatdir_has(int fd, const char *name) _must_check_;
+
+/* conf.boot_dir, else the first vfat of /proc/mounts for which is() holds.  -ENOENT:
+ * there is none; mounts that are not to be seen from here, or are no directories, are
+ * passed over.  Another errno: one cannot be looked at, and no other is taken in its
+ * place.  No error text: the caller knows what was looked for. */
 int fatdir_find(const struct agent *a, fatdir_is is, struct fatdir *ret) _must_check_;
 void fatdir_fini(struct fatdir *d);
 #define _fatdir_ _cleanup_(fatdir_fini)

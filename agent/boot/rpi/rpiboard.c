@@ -108,10 +108,13 @@ static int find_model(const struct agent *a, struct rpiboard *b, struct kf_error
 		text);
 }
 
-static bool is_firmware_fat(int fd)
+static int is_firmware_fat(int fd)
 {
-	return fs_exists(fd, "config.txt") || fs_exists(fd, "config.txt.good") ||
-	       fs_exists(fd, "start4.elf");
+	int r = fatdir_has(fd, "config.txt");
+
+	if (r == 0)
+		r = fatdir_has(fd, "config.txt.good");
+	return r == 0 ? fatdir_has(fd, "start4.elf") : r;
 }
 
 /* /proc/kallsyms has names for everybody; only the downstream kernel's driver looks at
@@ -158,6 +161,9 @@ int rpiboard_open(const struct agent *a, struct rpiboard *ret, struct kf_error *
 	if (r < 0)
 		return r;
 	r = fatdir_find(a, is_firmware_fat, &b.fat);
+	if (r < 0 && r != -ENOENT)
+		return kf_err(err, r, KF_REASON_IO,
+			      "look for the vfat with config.txt among the mounts: %m");
 	if (r < 0)
 		return kf_err(
 			err, r, KF_REASON_BOOT_CHAIN,

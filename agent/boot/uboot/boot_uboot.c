@@ -31,16 +31,26 @@
 #define ID_MAX	 16 /* bytes of the flag file */
 
 /* Everything that U-Boot looks for in the root of a partition before or as boot.scr. */
-static bool is_fat_of_ours(int fd)
+static int is_fat_of_ours(int fd)
 {
-	return fs_exists(fd, SCRIPT) || fs_exists(fd, FATSLOT_OURS) ||
-	       !fs_exists(fd, "config.txt");
+	int r = fatdir_has(fd, SCRIPT);
+
+	if (r == 0)
+		r = fatdir_has(fd, FATSLOT_OURS);
+	if (r != 0)
+		return r;
+	r = fatdir_has(fd, "config.txt");
+	return r < 0 ? r : !r;
 }
 
 static int uboot_open(const struct agent *a, struct fatdir *ret, struct kf_error *err)
 {
 	int r = fatdir_find(a, is_fat_of_ours, ret);
 
+	if (r < 0 && r != -ENOENT)
+		return kf_err(
+			err, r, KF_REASON_IO,
+			"look for the vfat of U-Boot's script among the mounts: %m");
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_BOOT_CHAIN,
 			      "no vfat is mounted that could hold U-Boot's script: mount "
