@@ -275,7 +275,7 @@ static int check_still_there(struct deploy *d, struct kf_error *err)
 
 static void drop_old_entry(struct deploy *d)
 {
-	const char *old = d->slot.conf.chain;
+	const char *old = slot_left_at(&d->slot.conf);
 	const struct boot_chain *chain;
 	struct kf_error e;
 

@@ -194,7 +194,7 @@ static void list_parkable(struct agent *a, const char *last, struct parkable *p)
 }
 
 /* What would be free if all of them were parked; those of another chain are left out. One
- * without a chain has nothing there, or what a cut left. */
+ * that is in none may have files that a cut left. */
 static uint64_t free_when_parked(struct agent *a, const struct boot_chain *chain,
 				 struct parkable *p, uint64_t free_bytes)
 {
@@ -202,11 +202,14 @@ static uint64_t free_when_parked(struct agent *a, const struct boot_chain *chain
 
 	for (unsigned i = 0; i < p->n; i++) {
 		_slot_ struct slot s = {.fd = -1};
+		const char *at;
 
-		if (slot_open(a, p->ids[i], &s, NULL) < 0 ||
-		    (s.conf.chain && strcmp(s.conf.chain, chain->name) != 0))
+		if (slot_open(a, p->ids[i], &s, NULL) < 0)
 			continue;
-		if (s.conf.chain)
+		at = slot_left_at(&s.conf);
+		if (at && strcmp(at, chain->name) != 0)
+			continue;
+		if (at)
 			free_bytes = space_add(free_bytes, boot_bytes(&s));
 		memmove(p->ids[kept++], p->ids[i], SLOT_ID_SIZE);
 	}

@@ -87,6 +87,7 @@ int slot_open(const struct agent *a, const char *id, struct slot *ret,
 void slot_conf_fini(struct slot_conf *c)
 {
 	free(TAKE_PTR(c->chain));
+	free(TAKE_PTR(c->parked));
 	free(TAKE_PTR(c->cmdline));
 	free(TAKE_PTR(c->base));
 	free(TAKE_PTR(c->initramfs));
@@ -100,6 +101,7 @@ static int conf_line(struct slot_conf *c, char *line)
 		const char *key;
 		char **at;
 	} texts[] = {{"chain", &c->chain},
+		     {"parked", &c->parked},
 		     {"cmdline", &c->cmdline},
 		     {"base", &c->base},
 		     {"initramfs", &c->initramfs}};
@@ -163,6 +165,8 @@ int slot_conf_save(int slot_fd, const struct slot_conf *c, struct kf_error *err)
 
 	rc = put_line(&text, "chain", c->chain);
 	if (rc == 0)
+		rc = put_line(&text, "parked", c->parked);
+	if (rc == 0)
 		rc = put_line(&text, "cmdline", c->cmdline);
 	if (rc == 0)
 		rc = put_line(&text, "base", c->base);
@@ -176,6 +180,11 @@ int slot_conf_save(int slot_fd, const struct slot_conf *c, struct kf_error *err)
 		rc = fs_replace(slot_fd, CONF_FILE, buf_data(&text), buf_len(&text),
 				0644);
 	return rc < 0 ? oserr(err, rc, "write slot.conf") : 0;
+}
+
+const char *slot_left_at(const struct slot_conf *c)
+{
+	return c->chain ? c->chain : c->parked;
 }
 
 int slot_bytes(const struct slot *s, uint64_t *ret)
@@ -224,8 +233,8 @@ static const struct boot_chain *chain_of(const struct agent *a, int slot_fd)
 	const struct boot_chain *chain = NULL;
 	struct kf_error err;
 
-	if (slot_fd >= 0 && slot_conf_load(slot_fd, &conf) == 0 && conf.chain)
-		return boot_find(conf.chain);
+	if (slot_fd >= 0 && slot_conf_load(slot_fd, &conf) == 0 && slot_left_at(&conf))
+		return boot_find(slot_left_at(&conf));
 	return boot_select(a, NULL, &chain, &err) < 0 ? NULL : chain;
 }
 
@@ -247,11 +256,13 @@ int slot_unstage(const struct agent *a, const char *id, struct kf_error *err)
 	return rc;
 }
 
-/* slot.conf first: what it says is there must be there. */
+/* slot.conf first: what it says is there must be there.  What a cut leaves is found by
+ * the name of the chain that it was in. */
 static int forget_entry(struct agent *a, const struct boot_chain *chain, const char *id,
 			struct kf_error *err)
 {
 	_slot_ struct slot s = {.fd = -1};
+	const char *left;
 	int rc;
 
 	pthread_mutex_lock(&a->state_lock);
@@ -261,13 +272,20 @@ static int forget_entry(struct agent *a, const struct boot_chain *chain, const c
 		rc = slot_open(a, id, &s, err);
 	if (rc < 0)
 		return rc;
-	if (s.conf.chain && strcmp(s.conf.chain, chain->name) != 0)
+	left = slot_left_at(&s.conf);
+	if (left && strcmp(left, chain->name) != 0)
 		return 0;
 	if (s.conf.chain) {
-		free(TAKE_PTR(s.conf.chain));
+		free(s.conf.parked);
+		s.conf.parked = TAKE_PTR(s.conf.chain);
 		rc = slot_conf_save(s.fd, &s.conf, err);
 	}
-	return rc < 0 ? rc : chain->remove(a, id, err);
+	if (rc == 0)
+		rc = chain->remove(a, id, err);
+	if (rc < 0 || !s.conf.parked)
+		return rc;
+	free(TAKE_PTR(s.conf.parked));
+	return slot_conf_save(s.fd, &s.conf, err);
 }
 
 int slot_park(struct agent *a, const struct boot_chain *chain, const char *id,

@@ -25,6 +25,7 @@ struct boot_chain;
 
 struct slot_conf {
 	char *chain;	      /* boot chain it was staged for */
+	char *parked;	      /* chain that it is being taken from, chain being NULL */
 	char *cmdline;	      /* the whole command line */
 	char *base;	      /* of it, what was there before a trial's additions */
 	bool base_given;      /* base was asked for, not taken from what ran */
@@ -62,6 +63,8 @@ void slot_conf_fini(struct slot_conf *c);
 #define _slot_conf_ _cleanup_(slot_conf_fini)
 int slot_conf_save(int slot_fd, const struct slot_conf *c,
 		   struct kf_error *err) _must_check_;
+/* The chain that may have files of it; NULL: it is not known to be in one. */
+const char *slot_left_at(const struct slot_conf *c);
 /* Bytes it takes. */
 int slot_bytes(const struct slot *s, uint64_t *ret) _must_check_;
 

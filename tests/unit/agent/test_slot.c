@@ -286,6 +286,26 @@ static void test_park(void **state)
 	kernel_fini(&k);
 }
 
+/* What could not be taken away is not forgotten. */
+static void test_park_fails(void **state)
+{
+	struct scratch *s = *state;
+	_slot_ struct slot slot = {.fd = -1}, parked = {.fd = -1};
+	struct kf_error err = {0};
+	char id[SLOT_ID_SIZE];
+
+	install(s, 'a', id);
+	scratch_refuse(s, "remove", true);
+	assert_true(slot_park(&s->a, &boot_hook, id, &err) < 0);
+	assert_int_equal(slot_open(&s->a, id, &slot, &err), 0);
+	assert_null(slot.conf.chain); /* nothing takes it for bootable */
+	assert_string_equal(slot_left_at(&slot.conf), "hook");
+	scratch_refuse(s, "remove", false);
+	assert_int_equal(slot_park(&s->a, &boot_hook, id, &err), 0);
+	assert_int_equal(slot_open(&s->a, id, &parked, &err), 0);
+	assert_null(slot_left_at(&parked.conf));
+}
+
 static void test_conf(void **state)
 {
 	struct scratch *s = *state;
@@ -317,6 +337,7 @@ int main(void)
 		T(test_show_modules),
 		T(test_show_modules_on_a_read_only_root),
 		T(test_park),
+		T(test_park_fails),
 		T(test_conf),
 	};
 
