@@ -29,8 +29,16 @@ def build_agent(arch):
     if os.uname().machine == {"arm64": "aarch64"}.get(arch, arch):
         return
     environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS")}
-    subprocess.run(["make", "-s", "-C", TOP, "agent-static", f"ARCH={DEBIAN_ARCH[arch]}"],
-                   check=True, stdout=subprocess.DEVNULL, env=environment)
+    target = ["agent-static", f"ARCH={DEBIAN_ARCH[arch]}"]
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "agent-static.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two boards may want it at once
+        done = subprocess.run(["make", "-s", "-C", TOP, *target], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                              env=environment)
+    if done.returncode:
+        raise RuntimeError(f"this board needs the agent for {arch}, and `make {' '.join(target)}` "
+                           f"fails:\n{done.stdout.decode(errors='replace')[-2000:]}")
 
 
 def unpack(package, directory):
