@@ -11,6 +11,9 @@ TRIPLET_armhf := arm-linux-gnueabihf
 LOADER_amd64 := /lib64/ld-linux-x86-64.so.2
 LOADER_arm64 := /lib/ld-linux-aarch64.so.1
 LOADER_armhf := /lib/ld-linux-armhf.so.3
+# Not those of the environment, where an SDK may have left its own.
+SYSROOT :=
+SYSROOT_LDFLAGS :=
 CROSS := $(filter amd64 arm64 armhf,$(lastword $(subst -, ,$(VARIANT))))
 
 ifneq ($(CROSS),)
