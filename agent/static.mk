@@ -51,9 +51,12 @@ agent-static:
 agents:
 	+$(Q)$(foreach a,$(AGENT_ARCHES),$(call make_static,$(a)) &&) true
 
-# Those for other processors are installed where they were built.
-.PHONY: install-agents
-install-agents: agent-static
+# This machine's always, whatever ARCH is; those for other processors where they were built.
+.PHONY: install-agents agent-native
+agent-native:
+	+$(Q)$(call make_static,$(NATIVE))
+install-agents: agent-native \
+		$(if $(WANTED_ARCH),$(if $(filter-out $(NATIVE),$(WANTED_ARCH)),agent-static))
 	install -d $(DESTDIR)$(DATADIR)/agent
 	install -m 755 build/static/kferryd $(DESTDIR)$(DATADIR)/agent/kferryd-$(or \
 		$(MACHINE_$(NATIVE)),$(shell uname -m))
