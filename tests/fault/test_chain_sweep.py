@@ -14,7 +14,9 @@ kernel, with every byte of it right; nothing of others has changed; the agent st
 in the same boot or after a reset, the same deploy passes, and after the removal the board
 is what it was before kferry came.
 
-A sample is taken; KF_SWEEP=all takes every point, KF_SWEEP=N so many for a chain.  KF_SWEEP_AT="grub arm kill 3" tries that one.  The hook chain has
+A sample is taken; KF_SWEEP=all takes every point, KF_SWEEP=N so many for a chain, and no
+fewer than four of each stage.  KF_SWEEP_AT="grub arm kill 3" tries that one.  A sweep that
+finds few calls, or comes to few of the points it wants, fails.  The hook chain has
 test_kill_sweep.py, with the daemon and the controller.
 """
 
@@ -38,6 +40,10 @@ from stages import STAGES, StageBoard  # noqa: E402
 
 POINTS = os.environ.get("KF_SWEEP", "40")
 WORKERS = 2
+# Each chain makes 350 calls and more in all stages together. A point may be missed, as what
+# an agent does may depend on when it runs.
+MIN_CALLS = 100
+MIN_HIT = 0.9  # of the points tried
 HOWS = ("kill", "ENOSPC", "EIO", "EROFS")
 
 Point = collections.namedtuple("Point", "chain stage how at reset")
@@ -105,8 +111,9 @@ class Sweep(unittest.TestCase):
         found = sum(board.counts.values())
         counts = ", ".join(f"{k} {v}" for k, v in board.counts.items())
         board.close()
-        if os.environ.get("KF_SWEEP_AT"):
-            want, stage, how, at = os.environ["KF_SWEEP_AT"].split()
+        one = os.environ.get("KF_SWEEP_AT")
+        if one:
+            want, stage, how, at = one.split()
             points = [Point(want, stage, how, int(at), r) for r in (False, True) if want == chain]
         total, tried, failed = len(points), [], []
         workers = [threading.Thread(target=self.work, args=(chain, points, tried, failed))
@@ -121,6 +128,15 @@ class Sweep(unittest.TestCase):
             print("# " + text.replace("\n", "\n#   "))
         self.assertEqual(len(tried) + len(failed), total, "a worker died")
         self.assertEqual(len(failed), 0)
+        if one:
+            self.assertEqual(sum(tried), total, "KF_SWEEP_AT was not come to")
+            return
+        self.assertGreater(found, MIN_CALLS, "few calls were found to disturb")
+        for stage in STAGES:
+            self.assertGreater(board.counts[stage.name], 0, f"none in {stage.name}")
+        wanted = found * len(HOWS) if POINTS == "all" else 4 * len(STAGES)
+        self.assertGreaterEqual(total, wanted, "few points were tried")
+        self.assertGreaterEqual(sum(tried), MIN_HIT * total, "few points were come to")
 
     def test_systemd_boot(self):
         self.sweep("systemd-boot")

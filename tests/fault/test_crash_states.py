@@ -10,7 +10,8 @@ model of the boot stage boots the old or the new kernel, every byte of it right;
 the agent starts, the same deploy passes, and after the removal the board is as it was.
 
 KF_SWEEP=all takes more of everything, KF_SEED=N other random subsets, KF_SWEEP_AT="grub arm
-12" only what is lost after that operation.
+12" only what is lost after that operation.  A stage without a cut, or without a disk that the agent
+goes on from, fails.
 """
 
 import os
@@ -35,6 +36,7 @@ ALL = os.environ.get("KF_SWEEP") == "all"
 SEED = int(os.environ.get("KF_SEED", random.SystemRandom().randrange(1 << 31)))
 RANDOM = 40 if ALL else 3  # subsets after each operation
 RETRIES = 300 if ALL else 25  # of a chain
+RETRIES_EACH = 2  # of a stage, of these
 ERRORS = (AssertionError, OSError, ValueError, KeyError, StepFailed, bootmodel.Dead,
           subprocess.SubprocessError)
 # Where a cut may leave the board's own kernel, which is neither the old slot nor the new,
@@ -48,6 +50,7 @@ class Count:
     def __init__(self):
         self.cuts = self.disks = self.distinct = self.retried = 0
         self.failed = []
+        self.stages = {stage.name: [0, 0] for stage in STAGES}  # cuts, retried
 
 
 class Crash(unittest.TestCase):
@@ -106,6 +109,7 @@ class Crash(unittest.TestCase):
             if only and only != [board.chain, stage.name, str(k)]:
                 continue
             count.cuts += 1
+            count.stages[stage.name][0] += 1
             for what, state in states(trace, k, rng, RANDOM):
                 tree = state.tree()
                 count.disks += 1
@@ -121,14 +125,24 @@ class Crash(unittest.TestCase):
                     count.failed.append(f"{stage.name} cut after {k} {trace.ops[k - 1][:3] if k else ''}"
                                         f", lost: {what}: {error}")
 
+    def sample(self, kept, rng):
+        """Some of each stage, the others wherever they are."""
+        rng.shuffle(kept)
+        chosen, rest = [], []
+        for disk in kept:
+            of_stage = sum(disk[0] is c[0] for c in chosen)
+            (chosen if of_stage < RETRIES_EACH else rest).append(disk)
+        return chosen + rest[:max(0, RETRIES - len(chosen))]
+
     def chain(self, chain):
         board, count, kept = StageBoard(chain), Count(), []
         board.prepare(trace=True)
         for stage in STAGES:
             self.one_stage(board, stage, count, kept)
         rng = random.Random(SEED)
-        for stage, k, what, state in rng.sample(kept, min(RETRIES, len(kept))):
+        for stage, k, what, state in self.sample(kept, rng):
             count.retried += 1
+            count.stages[stage.name][1] += 1
             try:
                 self.retry(board, stage, state)
             except ERRORS as error:
@@ -138,10 +152,18 @@ class Crash(unittest.TestCase):
         print(f"# {chain}: seed {SEED}, cut after {count.cuts} operations, {count.disks} disks, "
               f"{count.distinct} of them different and booted, {count.retried} retried, "
               f"{len(count.failed)} failed", flush=True)
+        print("# cut and retried: " + ", ".join(f"{name} {cuts} and {retried}" for name, (
+            cuts, retried) in count.stages.items()), flush=True)
         for text in count.failed[:40]:
             print("# " + text.replace("\n", "\n#   ").replace("\0", "\\0"))
         self.assertEqual(len(count.failed), 0)
-        self.assertGreater(count.distinct, 0)
+        only = os.environ.get("KF_SWEEP_AT", "").split()
+        for name, (cuts, retried) in count.stages.items():
+            # A trace without operations still has the cut before the first of them.
+            if not only:
+                self.assertGreater(cuts, 1, f"{name}: no operation was cut")
+            if not only or only[:2] == [chain, name]:
+                self.assertGreater(retried, 0, f"{name}: the agent went on from none")
 
     def test_systemd_boot(self):
         self.chain("systemd-boot")
