@@ -245,22 +245,33 @@ class Trials:
 
     @tap.level("long")
     def test_5_power_cut_during_a_deploy(self):
-        """At random moments; the old kernel boots, and the retry converges."""
-        for number in range(int(os.environ.get("KF_CUTS", self.CUTS))):
+        """At random moments; the old kernel boots, and the retry converges.  KF_CUTS says how
+        often, KF_SEED repeats the moments of an earlier run."""
+        cuts, during = int(os.environ.get("KF_CUTS", self.CUTS)), 0
+        self.assertGreater(cuts, 0, "KF_CUTS: no cut is no test")
+        seed = os.environ.get("KF_SEED") or str(random.SystemRandom().randrange(1 << 31))
+        moments = random.Random(seed)
+        print(f"# KF_SEED={seed}", flush=True)
+        for number in range(cuts):
             for kernel in self.desk.kernels():
                 if kernel["id"].startswith("k-"):
                     self.kferry("kernels", "rm", kernel["id"], check=0)
             push = threading.Thread(target=lambda: self.deploy("trial", "--once"))
             push.start()
-            moment = random.uniform(0, 8 * max(1, SCALE))
+            moment = moments.uniform(0, 8 * max(1, SCALE))
             time.sleep(moment)  # a random moment is what is wanted
-            print(f"# cut {number + 1}: the power goes after {moment:.2f} s", flush=True)
+            alive = push.is_alive()
             self.qemu.cut_power()
+            during += alive
+            print(f"# cut {number + 1}: the power went after {moment:.2f} s, "
+                  f"{'in the middle of' if alive else 'after'} the deploy", flush=True)
             self.power_on()  # first: a deploy that waits for the board need not wait long
             push.join()
             if "-trial " in self.desk.running()[0]:  # it had been armed by then
                 self.kferry("reboot", check=0)
             self.assert_own_kernel()
+        print(f"# cuts {cuts}, of these {during} in the middle of a deploy", flush=True)
+        self.assertTrue(during or cuts < 3, "no cut fell into a deploy")
         self.deploy("trial", "--once", check=0)
         self.kferry("reboot", check=0)
         self.assert_own_kernel()
