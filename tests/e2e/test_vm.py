@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# run: first
 """
 The whole of it on a virtual board: QEMU, OVMF, systemd-boot, a Debian guest, its sshd.
 
