@@ -66,7 +66,8 @@ static bool has(const struct agent *a, const char *path)
 	return full && fs_exists(AT_FDCWD, full);
 }
 
-/* 1: ours; 0: there is none; -EEXIST: somebody else's. */
+/* 1: ours; 0: there is none; -EEXIST: somebody else's.  An empty one starts nothing, and
+ * a power cut may leave that of ours: it is replaced and removed like ours. */
 static int script_is_ours(const struct fatdir *fat)
 {
 	_buf_ struct buf b = BUF_INIT;
@@ -78,7 +79,7 @@ static int script_is_ours(const struct fatdir *fat)
 		return -EEXIST;
 	if (r < 0)
 		return r;
-	return bootscr_is_ours(buf_data(&b), buf_len(&b)) ? 1 : -EEXIST;
+	return !buf_len(&b) || bootscr_is_ours(buf_data(&b), buf_len(&b)) ? 1 : -EEXIST;
 }
 
 /* U-Boot reads /extlinux/extlinux.conf of a partition before its /boot.scr. */

@@ -114,6 +114,27 @@ static void refuses_fats_that_are_not_fit(void **state)
 	board_fini(&b);
 }
 
+static void an_empty_script_is_nobodys(void **state)
+{
+	struct kf_error err = {0};
+	struct board b;
+	struct slot s;
+
+	(void)state;
+	uboot_board(&b);
+	uboot_slot(&b, &s);
+	put_text(&b, FAT "boot.scr", "");
+	assert_int_equal(c->stage(&b.a, &s, -1, &err), 0);
+	assert_int_equal(c->arm(&b.a, s.id, &err), 0);
+	assert_int_equal(c->read_back(&b.a, s.id, &err), 0);
+	assert_int_equal(c->disarm(&b.a, &err), 0);
+	put_text(&b, FAT "boot.scr", "");
+	assert_int_equal(c->remove(&b.a, s.id, &err), 0);
+	assert_false(fs_exists(b.fd, FAT "boot.scr"));
+	slot_drop(&s);
+	board_fini(&b);
+}
+
 static void stages_arms_and_disarms(void **state)
 {
 	_buf_ struct buf script = BUF_INIT, found = BUF_INIT;
@@ -303,6 +324,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(probes),
 		cmocka_unit_test(refuses_fats_that_are_not_fit),
+		cmocka_unit_test(an_empty_script_is_nobodys),
 		cmocka_unit_test(stages_arms_and_disarms),
 		cmocka_unit_test(lets_u_boot_count),
 		cmocka_unit_test(refuses_bad_slots),
