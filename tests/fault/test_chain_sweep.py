@@ -54,7 +54,7 @@ def disturb(board, point):
     stage = next(s for s in STAGES if s.name == point.stage)
     board.restore(point.stage, board.saved[point.stage])
     before = board.files()
-    wrap = injector.argv(board.root, board.log, point.at, point.how)
+    wrap = injector.argv(board.root, board.log, point.at, point.how, sticky=point.how == "EROFS")
     again = ["-r"] if point.how in ("ENOSPC", "EIO") and point.at % 2 else []
     status, text = board.steps(board.step(stage), wrap=wrap, check=False, options=again)
     board.call = injector.injected(board.log)

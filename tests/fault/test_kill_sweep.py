@@ -67,10 +67,12 @@ class SweepBoard(Board):
         self.wrap = []
         self.started += 1
         if self.point and self.started <= 2:
-            log = self.logs[self.started] = self.dir / f"inject-{self.started}"
+            log = self.dir / f"inject-{self.started}"
             here = self.point.agent == self.started
             self.wrap = injector.argv(self.root, log, self.point.at if here else 0,
                                       self.point.how)
+            # From here on it is this agent's, and not that of a point before.
+            self.logs[self.started] = log
         try:
             super().start_agent()
         except AssertionError:

@@ -26,8 +26,9 @@ def build(where):
     return None
 
 
-def argv(root, log, at=0, how="kill", trace=None):
-    """What goes in front of a program: `at` 0 only counts.  EROFS stays, once it came."""
+def argv(root, log, at=0, how="kill", trace=None, sticky=False):
+    """What goes in front of a program: `at` 0 only counts; sticky: all calls from there on
+    fail.  What an earlier program wrote to the log is gone."""
     pathlib.Path(log).unlink(missing_ok=True)
     out = [PROGRAM, "-r", root, "-l", log]
     if trace:
@@ -35,7 +36,7 @@ def argv(root, log, at=0, how="kill", trace=None):
     if at:
         out += ["-n", str(at)]
         out += ["-k"] if how == "kill" else ["-e", str(getattr(errno, how))]
-        out += ["-s"] if how == "EROFS" else []
+        out += ["-s"] if sticky else []
     return [*out, "--"]
 
 
