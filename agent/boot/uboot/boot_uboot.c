@@ -118,15 +118,13 @@ static const char *own_conf(const struct agent *a, const struct fatdir *fat)
 	return NULL;
 }
 
-static int check(const struct agent *a, const struct fatdir *fat, struct kf_error *err)
+static int check_with(const struct agent *a, const struct fatdir *fat,
+		      const struct bootcount *count, struct kf_error *err)
 {
-	struct bootcount count;
 	int r = check_order(fat, err);
 
 	if (r == 0)
-		r = bootcount_read(a, &count, err);
-	if (r == 0)
-		r = bootcount_check(&count, err);
+		r = bootcount_check(count, err);
 	if (r < 0)
 		return r;
 	if (!own_conf(a, fat))
@@ -135,6 +133,14 @@ static int check(const struct agent *a, const struct fatdir *fat, struct kf_erro
 			      "in /boot/extlinux nor in %s/boot/extlinux)",
 			      fat->path);
 	return fatdir_check(a, fat, err);
+}
+
+static int check(const struct agent *a, const struct fatdir *fat, struct kf_error *err)
+{
+	struct bootcount count;
+	int r = bootcount_read(a, &count, err);
+
+	return r < 0 ? r : check_with(a, fat, &count, err);
 }
 
 static int uboot_probe(const struct agent *a, char note[256], struct kf_error *err)
@@ -153,9 +159,9 @@ static int uboot_probe(const struct agent *a, char note[256], struct kf_error *e
 			"this board has no device tree, so U-Boot did not start it");
 	r = uboot_open(a, &fat, err);
 	if (r == 0)
-		r = check(a, &fat, err);
+		r = bootcount_probe(a, &count, err);
 	if (r == 0)
-		r = bootcount_read(a, &count, err);
+		r = check_with(a, &fat, &count, err);
 	if (r == 0)
 		snprintf(note, 256, "U-Boot's boot.scr and a flag in %s%s%s", fat.path,
 			 bootcount_used(&count) ? ", and its count of boots" : "",

@@ -24,14 +24,15 @@
 #define CONFIG_MAX (16u * 1024)
 #define OUTPUT_MAX (256u * 1024) /* more than any environment holds */
 #define PROGRAM_MS 20000
+#define PROBE_MS   5000		  /* somebody waits for `board info` */
 #define OURS	   "kferry_trial" /* a variable: the slot for which we count */
 #define MARK	   "bootcount"	  /* in the state directory: we may have begun to count */
 #define BOOTS	   2
 
 /* Run `program -c CONFIG -f none [-s /dev/stdin]`.  Without the file of -f a damaged
  * environment is an error, and not replaced by what a package thinks is the default. */
-static int run(const struct agent *a, const char *program, const struct buf *script,
-	       struct buf *out, struct kf_error *err)
+static int run(const struct agent *a, const char *program, int timeout_ms,
+	       const struct buf *script, struct buf *out, struct kf_error *err)
 {
 	_free_ char *config = agent_path(a, CONFIG);
 	const char *argv[] = {program,	      "-c", config, "-f",
@@ -39,7 +40,7 @@ static int run(const struct agent *a, const char *program, const struct buf *scr
 	const struct outside_program p = {.argv = argv};
 	_buf_ struct buf said = {.max = OUTPUT_MAX};
 	struct proc_opts opts = {
-		.timeout_ms = PROGRAM_MS,
+		.timeout_ms = timeout_ms,
 		.out = out,
 		.err_out = &said,
 		.reason = KF_REASON_BOOT_CHAIN,
@@ -90,7 +91,8 @@ static bool has_two_copies(char *text)
 	return n == 2;
 }
 
-int bootcount_read(const struct agent *a, struct bootcount *ret, struct kf_error *err)
+static int read_within(const struct agent *a, int timeout_ms, struct bootcount *ret,
+		       struct kf_error *err)
 {
 	_free_ char *path = agent_path(a, CONFIG);
 	_buf_ struct buf config = BUF_INIT, out = {.max = OUTPUT_MAX};
@@ -108,7 +110,7 @@ int bootcount_read(const struct agent *a, struct bootcount *ret, struct kf_error
 		return kf_err(err, r < 0 ? r : -ENOMEM, KF_REASON_IO,
 			      "read " CONFIG ": %m");
 	c.safe = has_two_copies((char *)buf_str(&config));
-	c.unknown = run(a, "fw_printenv", NULL, &out, &e);
+	c.unknown = run(a, "fw_printenv", timeout_ms, NULL, &out, &e);
 	if (c.unknown < 0) {
 		log_warn("bootcount event=unknown error=\"%s\"", e.msg);
 		*ret = (struct bootcount){.unknown = c.unknown};
@@ -119,6 +121,16 @@ int bootcount_read(const struct agent *a, struct bootcount *ret, struct kf_error
 		take_line(line, &c);
 	*ret = c;
 	return 0;
+}
+
+int bootcount_read(const struct agent *a, struct bootcount *ret, struct kf_error *err)
+{
+	return read_within(a, PROGRAM_MS, ret, err);
+}
+
+int bootcount_probe(const struct agent *a, struct bootcount *ret, struct kf_error *err)
+{
+	return read_within(a, PROBE_MS, ret, err);
 }
 
 int bootcount_check(const struct bootcount *c, struct kf_error *err)
@@ -161,7 +173,7 @@ static int change(const struct agent *a, bool on, unsigned count, const char *sl
 		       count, on, slot) < 0)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY,
 			      "change U-Boot's environment: %m");
-	return run(a, "fw_setenv", &script, NULL, err);
+	return run(a, "fw_setenv", PROGRAM_MS, &script, NULL, err);
 }
 
 /* The mark is there before the environment says it, and until it does not any more. */

@@ -27,6 +27,9 @@ struct bootcount {
  * programs or whose environment cannot be read has no limit that is known. */
 int bootcount_read(const struct agent *a, struct bootcount *ret,
 		   struct kf_error *err) _must_check_;
+/* The same, sooner given up. */
+int bootcount_probe(const struct agent *a, struct bootcount *ret,
+		    struct kf_error *err) _must_check_;
 /* -EBUSY, -ENOTSUP: a trial would be counted by somebody else, or lead to nowhere. */
 int bootcount_check(const struct bootcount *c, struct kf_error *err) _must_check_;
 /* Is the net below a trial of this board? */

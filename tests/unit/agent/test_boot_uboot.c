@@ -3,6 +3,7 @@
 #include "agent/boot/boot.h"
 #include "agent/boot/uboot/bootcount.h"
 #include "agent/boot/uboot/bootscr.h"
+#include "proto/base/clock.h"
 #include "proto/reason.h"
 #include "tests/unit/agent/scratch.h"
 #include "tests/unit/agent/uboot_env.h"
@@ -229,6 +230,27 @@ static void lets_u_boot_count(void **state)
 	board_fini(&b);
 }
 
+/* fw_printenv waits at a pipe that nobody opens: once, and not for long. */
+static void a_probe_waits_for_the_environment_once(void **state)
+{
+	static const char vars[] = "altbootcmd=run bootcmd\0bootlimit=3\0";
+	struct kf_error err = {0};
+	char note[256] = "";
+	struct board b;
+	int64_t start;
+
+	(void)state;
+	uboot_board(&b);
+	uboot_env_put(b.fd, b.path, vars, sizeof(vars));
+	assert_int_equal(unlinkat(b.fd, "env1", 0), 0);
+	assert_int_equal(mkfifoat(b.fd, "env1", 0600), 0);
+	start = clock_now_ms();
+	assert_int_equal(c->probe(&b.a, note, &err), 0);
+	assert_string_equal(note, "U-Boot's boot.scr and a flag in /boot/efi");
+	assert_in_range(clock_now_ms() - start, 0, 9000);
+	board_fini(&b);
+}
+
 static void refuses_bad_slots(void **state)
 {
 	struct kf_error err = {0};
@@ -327,6 +349,7 @@ int main(void)
 		cmocka_unit_test(an_empty_script_is_nobodys),
 		cmocka_unit_test(stages_arms_and_disarms),
 		cmocka_unit_test(lets_u_boot_count),
+		cmocka_unit_test(a_probe_waits_for_the_environment_once),
 		cmocka_unit_test(refuses_bad_slots),
 		cmocka_unit_test(commits_goes_back_and_removes),
 		cmocka_unit_test(finds_the_running_initrd),
