@@ -118,8 +118,8 @@ static bool is_harmless(const char *driver)
 	return false;
 }
 
-/* The last component of a symbolic link below the directory; false: there is none. */
-static bool link_name(int dir, const char *entry, const char *rel, char ret[NAME_SIZE])
+/* The last component of a symbolic link below the directory: 1; 0: there is none. */
+static int link_name(int dir, const char *entry, const char *rel, char ret[NAME_SIZE])
 {
 	char path[NAME_MAX + 32], target[PATH_MAX];
 	const char *base;
@@ -127,34 +127,46 @@ static bool link_name(int dir, const char *entry, const char *rel, char ret[NAME
 
 	snprintf(path, sizeof(path), "%s/%s", entry, rel);
 	n = readlinkat(dir, path, target, sizeof(target) - 1);
-	if (n <= 0)
-		return false;
+	if (n < 0)
+		return errno == ENOENT ? 0 : -errno;
 	target[n] = '\0';
 	base = strrchr(target, '/');
 	snprintf(ret, NAME_SIZE, "%.63s", base ? base + 1 : target);
-	return true;
+	return 1;
 }
 
-static bool is_pci_display(int dir, const char *entry)
+static int is_pci_display(int dir, const char *entry)
 {
 	_free_ char *line = NULL;
 	char path[NAME_MAX + 32];
+	int r;
 
 	snprintf(path, sizeof(path), "%s/class", entry);
-	return fs_read_line(dir, path, &line) == 0 &&
-	       strncmp(line, PCI_DISPLAY, strlen(PCI_DISPLAY)) == 0;
+	r = fs_read_line(dir, path, &line);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return strncmp(line, PCI_DISPLAY, strlen(PCI_DISPLAY)) == 0;
 }
 
 /* "card0", not its connectors ("card0-HDMI-A-1"). */
-static bool is_card(int dir, const char *entry)
+static int is_card(int dir, const char *entry)
 {
 	(void)dir;
 	return strncmp(entry, "card", 4) == 0 && !strchr(entry, '-');
 }
 
-/* The first device in path that is one by `wanted` and whose driver is a GPU's. */
+static int unknown(struct kf_error *err, int r, const char *what)
+{
+	return kf_err(err, r, KF_REASON_BOOT_CHAIN,
+		      "whether a GPU is in use cannot be known, as %s cannot be read "
+		      "(%s): use a normal reboot",
+		      what, strerror(-r));
+}
+
+/* The first device in path that is one by `wanted` (1, 0 or an error) and whose driver is
+ * a GPU's. */
 static int check_devices(const struct agent *a, const char *path,
-			 bool (*wanted)(int dir, const char *entry), const char *driver,
+			 int (*wanted)(int dir, const char *entry), const char *driver,
 			 struct kf_error *err)
 {
 	_free_ char *full = agent_path(a, path);
@@ -166,23 +178,30 @@ static int check_devices(const struct agent *a, const char *path,
 	if (!full)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "out of memory");
 	fd = fs_open_dir(AT_FDCWD, full);
-	if (fd < 0)
+	if (fd == -ENOENT)
 		return 0;
+	if (fd < 0)
+		return unknown(err, fd, path);
 	d = fdopendir(fd);
 	if (!d) {
 		close(fd);
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "out of memory");
 	}
-	while ((e = readdir(d))) {
-		if (e->d_name[0] == '.' || !wanted(fd, e->d_name) ||
-		    !link_name(fd, e->d_name, driver, name) || is_harmless(name))
+	while ((errno = 0, e = readdir(d))) {
+		int r = e->d_name[0] == '.' ? 0 : wanted(fd, e->d_name);
+
+		if (r > 0)
+			r = link_name(fd, e->d_name, driver, name);
+		if (r < 0)
+			return unknown(err, r, e->d_name);
+		if (r == 0 || is_harmless(name))
 			continue;
 		return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
 			      "a GPU is in use (%s, driver %s): kexec leaves it running "
 			      "while the next kernel starts; use a normal reboot",
 			      e->d_name, name);
 	}
-	return 0;
+	return errno ? unknown(err, -errno, path) : 0;
 }
 
 int kexec_board_check(const struct agent *a, struct kf_error *err)

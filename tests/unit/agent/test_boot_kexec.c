@@ -134,6 +134,25 @@ static void kernels_that_cannot(void **state)
 	tear_down(&b);
 }
 
+/* What cannot be read may be a GPU. */
+static void boards_whose_devices_are_not_to_be_read(void **state)
+{
+	struct board b;
+
+	(void)state;
+	set_up(&b);
+	put_text(&b, "sys/bus/pci/devices", "no directory");
+	refused(&b, "cannot be known");
+	assert_int_equal(unlinkat(b.fd, "sys/bus/pci/devices", 0), 0);
+	usable(&b);
+	assert_int_equal(fs_mkdirs(b.fd, "sys/bus/pci/devices/0000:00:01.0/class"), 0);
+	refused(&b, "0000:00:01.0");
+	assert_int_equal(fs_remove_tree(b.fd, "sys/bus/pci/devices"), 0);
+	put_text(&b, "sys/class/drm/card0/device/driver", "no link");
+	refused(&b, "card0");
+	tear_down(&b);
+}
+
 static void boards_that_may_not(void **state)
 {
 	static const char pi[] = "raspberrypi,4-model-b\0brcm,bcm2711";
@@ -469,6 +488,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kernels_that_cannot),
+		cmocka_unit_test(boards_whose_devices_are_not_to_be_read),
 		cmocka_unit_test(boards_that_may_not),
 		cmocka_unit_test(gpus),
 		cmocka_unit_test(is_never_chosen),
