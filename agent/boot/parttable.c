@@ -15,6 +15,11 @@
 #define TYPE_PROTECTED 0xee
 #define TYPE_ESP       0xef
 
+/* Offsets in the MBR's entry. */
+#define TYPE_AT	 4
+#define START_AT 8
+#define SIZE_AT	 12
+
 /* Offsets in the GPT's header, and in an entry. */
 #define GPT_HEADER     92
 #define GPT_SIZE_AT    12
@@ -112,6 +117,18 @@ static int identify_gpt(int disk, uint64_t block, struct partition *p)
 	return take_entry(table + (p->number - 1) * entry, p);
 }
 
+/* The entry of a primary partition says what the kernel says of it, or it is of another
+ * table than the kernel read. */
+static int check_primary(const uint8_t *entry, const struct partition *p)
+{
+	if (entry[TYPE_AT] == 0)
+		return -ENODATA;
+	return get_le(entry + START_AT, 4) == p->start &&
+			       get_le(entry + SIZE_AT, 4) == p->size
+		       ? 0
+		       : -EBADMSG;
+}
+
 int parttable_identify(int disk, uint64_t block, struct partition *p)
 {
 	uint8_t mbr[MBR_SIZE], type = 0;
@@ -122,13 +139,16 @@ int parttable_identify(int disk, uint64_t block, struct partition *p)
 		return r;
 	if (get_le(mbr + MBR_MAGIC, 2) != 0xaa55)
 		return -ENODATA;
-	for (size_t i = 0; i < MBR_PRIMARY; i++) {
-		uint8_t t = mbr[MBR_ENTRIES + i * MBR_ENTRY + 4];
-
-		if (t == TYPE_PROTECTED)
+	for (size_t i = 0; i < MBR_PRIMARY; i++)
+		if (mbr[MBR_ENTRIES + i * MBR_ENTRY + TYPE_AT] == TYPE_PROTECTED)
 			return identify_gpt(disk, block, p);
-		if (i + 1 == p->number)
-			type = t;
+	if (p->number >= 1 && p->number <= MBR_PRIMARY) {
+		const uint8_t *entry = mbr + MBR_ENTRIES + (p->number - 1) * MBR_ENTRY;
+
+		r = check_primary(entry, p);
+		if (r < 0)
+			return r;
+		type = entry[TYPE_AT];
 	}
 	if (get_le(mbr + MBR_DISK_ID, 4) == 0)
 		return -ENODATA;

@@ -518,7 +518,7 @@ static void reads_the_id_from_the_disk(void **state)
 	assert_int_equal(unlinkat(b.fd, UDEV, 0), 0);
 	put_text(&b, "sys/dev/block/uevent", "MAJOR=8\nDEVNAME=sda\n");
 	memcpy(mbr + 440, "\x4d\x3c\x2b\x1a", 4);
-	mbr[446 + 4] = 0xef;
+	memcpy(mbr + 446 + 4, "\xef\0\0\0\0\x08\0\0\0\0\x02\0", 12);
 	memcpy(mbr + 510, "\x55\xaa", 2);
 	put_bytes(&b, "dev/sda", mbr, sizeof(mbr));
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), 0);

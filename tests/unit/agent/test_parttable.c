@@ -143,17 +143,28 @@ static void refuses_another_partition(void **state)
 
 static void reads_an_mbr(void **state)
 {
-	struct partition first = {.number = 1}, other = {.number = 2},
-			 fifth = {.number = 5};
+	struct partition first = {.number = 1, .start = 2048, .size = 100},
+			 other = {.number = 2, .start = 4096, .size = 200},
+			 fifth = {.number = 5}, moved = first, longer = first;
 	uint8_t d[DISK] = {0};
 
 	(void)state;
 	assert_int_equal(identify(d, &first), -ENODATA);
 	put_mbr(d, 0xef);
+	put_le(d + 446 + 8, 2048, 4);
+	put_le(d + 446 + 12, 100, 4);
 	assert_int_equal(identify(d, &first), 0);
 	assert_false(first.gpt);
 	assert_true(first.esp);
 	assert_memory_equal(first.id, "\x4d\x3c\x2b\x1a\0\0\0\0", 8);
+	moved.start++;
+	assert_int_equal(identify(d, &moved), -EBADMSG);
+	longer.size++;
+	assert_int_equal(identify(d, &longer), -EBADMSG);
+	assert_int_equal(identify(d, &other), -ENODATA);
+	d[446 + 16 + 4] = 0x83;
+	put_le(d + 446 + 16 + 8, 4096, 4);
+	put_le(d + 446 + 16 + 12, 200, 4);
 	assert_int_equal(identify(d, &other), 0);
 	assert_false(other.esp);
 	/* A logical one: its type is not told. */
