@@ -275,26 +275,31 @@ static int list_records(int fd, char (*names)[LIMIT_NAME + 1], size_t max, size_
 	return 0;
 }
 
-/* Adds to *taken. */
+/* Adds to *taken.  One record that cannot be saved does not keep the others: it stays,
+ * and the first such error is returned. */
 static int take_all(int from, int to, unsigned *taken)
 {
 	_free_ char(*names)[LIMIT_NAME + 1] = calloc(LIMIT_COLLECT_FILES, sizeof(*names));
 	size_t n = 0;
-	int r;
+	int r, failed;
 
 	if (!names)
 		return -ENOMEM;
-	r = list_records(from, names, LIMIT_COLLECT_FILES, &n);
-	for (size_t i = 0; i < n && r == 0; i++) {
+	failed = list_records(from, names, LIMIT_COLLECT_FILES, &n);
+	for (size_t i = 0; i < n; i++) {
 		r = save(from, names[i], to);
-		if (r < 0)
-			break;
+		if (r < 0) {
+			log_warn("pstore-not-saved name=%s error=\"%s\"", names[i],
+				 strerror(-r));
+			failed = failed ? failed : r;
+			continue;
+		}
 		++*taken;
 		if (unlinkat(from, names[i], 0) < 0)
 			log_warn("pstore-not-freed name=%s error=\"%s\"", names[i],
 				 strerror(errno));
 	}
-	return r;
+	return failed;
 }
 
 int pstore_collect(const struct agent *a, int dir_fd, unsigned *ret_n)
@@ -312,12 +317,16 @@ int pstore_collect(const struct agent *a, int dir_fd, unsigned *ret_n)
 	if (to < 0)
 		return to;
 	r = from < 0 ? 0 : take_all(from, to, &taken);
-	if (r == 0 && spool >= 0)
-		r = take_all(spool, to, &taken);
+	if (spool >= 0) {
+		int also = take_all(spool, to, &taken);
+
+		r = r < 0 ? r : also;
+	}
 	*ret_n = taken;
 	if (taken > 0 && join(to) < 0)
 		log_warn("pstore-not-joined");
-	return r;
+	/* What was saved can be judged; the rest stays pending. */
+	return taken > 0 ? 0 : r;
 }
 
 /* --- what it says --------------------------------------------------------------- */

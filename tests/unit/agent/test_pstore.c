@@ -178,6 +178,22 @@ static void copies_of_records_are_collected_too(void **state)
 	assert_false(scratch_has(&b->s, "var/lib/kferry/pstore/dmesg-ramoops-0"));
 }
 
+static void a_record_that_cannot_be_saved_blocks_no_other(void **state)
+{
+	static const char text[] = "Panic#1 Part1\nof the spool\n";
+	struct board *b = *state;
+
+	scratch_write(&b->s, "sys/fs/pstore/dmesg-efi-1/no-file", "", 0);
+	scratch_write(&b->s, "var/lib/kferry/pstore/dmesg-ramoops-0/no-file", "", 0);
+	scratch_write(&b->s, "var/lib/kferry/pstore/dmesg-ramoops-1", text,
+		      sizeof(text) - 1);
+	scratch_write(&b->s, "var/lib/kferry/pstore/a-record", "x", 1);
+	assert_int_equal(collect(b), 2);
+	assert_text(b, "to/pstore/dmesg.txt", "of the spool\n");
+	assert_true(crashed(b));
+	assert_true(pstore_pending(&b->s.a));
+}
+
 static void a_record_that_cannot_be_saved_is_not_removed(void **state)
 {
 	struct board *b = *state;
@@ -204,6 +220,7 @@ int main(void)
 		TEST(bad_names_stay_where_they_are),
 		TEST(late_records_join_the_others),
 		TEST(copies_of_records_are_collected_too),
+		TEST(a_record_that_cannot_be_saved_blocks_no_other),
 		TEST(a_record_that_cannot_be_saved_is_not_removed),
 	};
 
