@@ -57,10 +57,13 @@ int setup_sandbox_text(const struct setup_paths *p, struct buf *b)
 int setup_pstore_text(const struct setup_paths *p, struct buf *b)
 {
 	/* A drop-in's ExecStartPre= comes behind those of the unit, which load ramoops,
-	 * and before its ExecStart=, which takes the records. */
+	 * and before its ExecStart=, which takes the records.
+	 * The unit unlinks them, so the copies are on disk before; a kernel's memory is
+	 * for root's eyes. */
 	return buf_printf(b,
-			  HEAD "[Unit]\nRequiresMountsFor=%s\n\n[Service]\n"
-			       "ExecStartPre=-/bin/sh -c 'mkdir -p %s/pstore && "
-			       "cp -p /sys/fs/pstore/* %s/pstore/'\n",
+			  HEAD
+			  "[Unit]\nRequiresMountsFor=%s\n\n[Service]\n"
+			  "ExecStartPre=-/bin/sh -c 'umask 077; mkdir -p %s/pstore && "
+			  "cp -p /sys/fs/pstore/* %s/pstore/; sync'\n",
 			  p->state, p->state, p->state);
 }

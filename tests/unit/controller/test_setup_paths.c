@@ -49,6 +49,25 @@ static void check(const char *agent, const char *state, const char *text,
 	"/usr/local/sbin/kferryd-old /var/lib/kferryx\n"                                 \
 	"state=$root/var/lib/kferry/state\n!/usr/local/sbin/kferryd"
 
+/* The copies are root's only, and on disk before the unit unlinks the records. */
+static void test_pstore(void **state)
+{
+	struct config *cfg = load(NULL, "/data/kferry");
+	_buf_ struct buf out = BUF_INIT;
+	struct setup_paths p;
+	struct kf_error err = {0};
+
+	(void)state;
+	assert_int_equal(setup_paths_init(cfg, NULL, &p, &err), 0);
+	assert_int_equal(setup_pstore_text(&p, &out), 0);
+	assert_non_null(strstr(buf_str(&out),
+			       "ExecStartPre=-/bin/sh -c 'umask 077; mkdir -p "
+			       "/data/kferry/pstore && cp -p /sys/fs/pstore/* "
+			       "/data/kferry/pstore/; sync'\n"));
+	setup_paths_fini(&p);
+	config_free(cfg);
+}
+
 static void test_usual(void **state)
 {
 	(void)state;
@@ -112,9 +131,8 @@ static void test_sandbox(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_usual),
-		cmocka_unit_test(test_elsewhere),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_pstore),	  cmocka_unit_test(test_usual),
+		cmocka_unit_test(test_elsewhere), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_sandbox),
 	};
 
