@@ -26,7 +26,7 @@ from desk import Desk
 from scratch import SCALE
 
 # What a trial's hang takes to be ended, and a trial that nobody confirms.
-WATCHDOG_S = int(15 * max(1, SCALE))
+WATCHDOG_S = int(30 * max(1, SCALE))
 CONFIRM_S = int(45 * max(1, SCALE))
 
 
