@@ -45,6 +45,7 @@ def grub(out, script, prefix, directory):
 
 class SteamDeckLike(Trials, FastBoard):
     NAME = "decklike"
+    CHOSEN = "efi-bootnext"
     PROFILE = "steamdeck"
     FSTAB = """/dev/disk/by-partsets/shared/esp /esp vfat rw,umask=077 0 0
 /dev/disk/by-partsets/self/efi /efi vfat ro,umask=077 0 0
