@@ -256,7 +256,7 @@ class SteamDeckLike(Trials, FastBoard):
         after = self.on_board("ls", "/home/kferry/state/boots").out.split()
         last = max(map(int, before))
         self.assertIn(str(last), after)
-        self.assertEqual(max(map(int, after)), last + 1)
+        self.assertGreater(max(map(int, after)), last)
         # Made under A, it would start A again.
         done = self.kferry("kernels", "rollback", trial, check=2)
         self.assertIn("another system image", done.text)
