@@ -185,7 +185,8 @@ class FastBoard(unittest.TestCase):
 
     def chain(self):
         """The boot chain that a deploy gets which does not name one."""
-        status = self.on_board("/usr/local/sbin/kferryd", "status").out
+        agent = self.kferry("-b", self.NAME, "config", "get", "agent.path", check=0).out.strip()
+        status = self.on_board(agent, "status").out
         return re.search(r"(?m)^boot chain +(.*)$", status).group(1)
 
     def chains(self):
