@@ -59,6 +59,14 @@ struct agent_boot {
 	int64_t start_ms;
 };
 
+/* What trial_boot() found to be done to the boot chain. */
+struct trial_unsettled {
+	char slot[SLOT_ID_SIZE];
+	bool look;   /* is it armed, as the state says? */
+	bool disarm; /* it is over */
+	bool commit; /* it is the chain's default, and not the state's */
+};
+
 struct agent {
 	char *root; /* "" or a directory without trailing slash */
 	struct agent_conf conf;
@@ -67,6 +75,7 @@ struct agent {
 	 * change is state_save()d before the lock is released. */
 	pthread_mutex_t state_lock;
 	struct state state;
+	struct trial_unsettled unsettled; /* under state_lock */
 	char watchdog[256]; /* what ends a hang of the trial that runs; "": none runs.
 			       Under state_lock. */
 	/* Held by a job while it changes the boot chain and then the state (install, arm,

@@ -253,28 +253,28 @@ static void start_watch(struct server *sv)
 			reason_name(err.reason), err.msg);
 }
 
-static int tell_up_work(struct job *job, void *arg)
+static int settle_work(struct job *job, void *arg)
 {
 	(void)job;
-	trial_tell_up(arg);
+	trial_settle(arg);
 	return 0;
 }
 
-static void tell_up_done(void *arg, int result)
+static void settle_done(void *arg, int result)
 {
 	(void)arg;
 	(void)result;
 }
 
 /* Beside the loop: the programs that this may run must not keep the watchdog waiting. */
-static void start_tell_up(struct server *sv)
+static void start_settle(struct server *sv)
 {
-	static const struct job_ops ops = {.work = tell_up_work, .done = tell_up_done};
+	static const struct job_ops ops = {.work = settle_work, .done = settle_done};
 	struct job *job;
 	int r = job_start(&sv->loop, &ops, sv->agent, &job);
 
 	if (r < 0)
-		log_err("tell-up-failed error=\"%s\"", strerror(-r));
+		log_err("settle-failed error=\"%s\"", strerror(-r));
 }
 
 static void start_handles(struct server *sv)
@@ -339,7 +339,7 @@ static void run(struct server *sv)
 	recover(sv);
 	start_logs(sv);
 	start_watch(sv);
-	start_tell_up(sv);
+	start_settle(sv);
 	start_handles(sv);
 	log_info("serving socket=%s boot=%s slot=%s", sv->socket_path, a->boot.boot_id,
 		 *a->boot.slot ? a->boot.slot : FOREIGN);

@@ -29,6 +29,11 @@ static const char *const trial_names[] = {
 	[KFERRY__TRIAL__TRIAL_CONFIRMED] = "confirmed",
 };
 
+static const char *const kexec_names[] = {
+	[STATE_KEXEC_LOADED] = "loaded",
+	[STATE_KEXEC_STARTED] = "started",
+};
+
 static const char *const slot_names[] = {
 	[KFERRY__SLOT_STATE__SLOT_STAGED] = "staged",
 	[KFERRY__SLOT_STATE__SLOT_TRIAL] = "trial",
@@ -133,6 +138,21 @@ static bool take_boot_id(struct lines *l, const char *key, char dst[40])
 	return true;
 }
 
+/* A line that is there only for a trial by kexec. */
+static bool take_kexec(struct lines *l, struct state_trial *t)
+{
+	const char *word;
+	int n;
+
+	if (!l->at || strncmp(l->at, "trial-kexec ", strlen("trial-kexec ")) != 0)
+		return true;
+	word = take(l, "trial-kexec");
+	if (!word || !known(kexec_names, ARRAY_SIZE(kexec_names), word, &n))
+		return false;
+	t->kexec = (enum state_kexec)n;
+	return true;
+}
+
 static bool take_trial(struct lines *l, struct state_trial *t)
 {
 	const char *phase = take(l, "trial");
@@ -145,7 +165,7 @@ static bool take_trial(struct lines *l, struct state_trial *t)
 	if (!take_slot(l, "trial-slot", "-", t->slot) ||
 	    !take_number(l, "trial-timeout", UINT32_MAX, &timeout) ||
 	    !take_boot_id(l, "trial-armed-boot", t->armed_boot_id) ||
-	    !take_boot_id(l, "trial-boot", t->boot_id))
+	    !take_boot_id(l, "trial-boot", t->boot_id) || !take_kexec(l, t))
 		return false;
 	t->confirm_timeout_s = (unsigned)timeout;
 	return t->phase == KFERRY__TRIAL__TRIAL_NONE || t->slot[0];
@@ -277,6 +297,8 @@ int state_emit(const struct state *s, struct buf *out)
 				trial_names[t->phase], or_dash(t->slot),
 				t->confirm_timeout_s, or_dash(t->armed_boot_id),
 				or_dash(t->boot_id));
+	if (rc == 0 && t->kexec)
+		rc = buf_printf(out, "trial-kexec %s\n", kexec_names[t->kexec]);
 	if (rc == 0 && s->unconfirmed.slot[0])
 		rc = buf_printf(out,
 				"unconfirmed-slot %s\nunconfirmed-timeout %u\n"

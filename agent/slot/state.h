@@ -25,12 +25,20 @@ struct state_slot {
 	uint64_t number; /* counts installs */
 };
 
+/* A trial that kexec starts is lost in a reset, other than one that firmware starts. */
+enum state_kexec {
+	STATE_KEXEC_NOT, /* another chain starts it */
+	STATE_KEXEC_LOADED,
+	STATE_KEXEC_STARTED, /* the board went down in order to start it */
+};
+
 struct state_trial {
 	Kferry__Trial phase;
 	char slot[SLOT_ID_SIZE];
 	unsigned confirm_timeout_s;
 	char armed_boot_id[40]; /* the boot in which it was armed */
 	char boot_id[40];	/* the boot in which it ran, "" before */
+	enum state_kexec kexec;
 };
 
 /* A trial that still runs, and another slot was armed meanwhile: its deadline goes on. */

@@ -16,6 +16,7 @@
 #include "agent/log/boots.h"
 #include "agent/outside/outside.h"
 #include "agent/trial/bringdown.h"
+#include "agent/trial/trial.h"
 #include "proto/base/clock.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
@@ -194,6 +195,8 @@ int reboot_now(struct agent *a, Kferry__RebootMode mode, Kferry__BootEnd why,
 		rc = kexec_check_ready(a, err);
 	else
 		unload(a, force);
+	if (rc == 0 && kexec)
+		rc = trial_kexec_starts(a, err);
 	if (rc < 0)
 		return rc;
 	if (force)

@@ -8,9 +8,11 @@
  *bad)
  *
  * trial_boot() decides at every agent start, from the state and from what runs, where in
- * that picture this boot is.  While a trial runs, trial_watch() keeps a timer on
- * CLOCK_BOOTTIME (confirm_timeout_s from the start of this kernel) that reboots, and pets
- * the hardware watchdog.  The state is saved before anything acts on it.
+ * that picture this boot is.  A slot that kexec had loaded, in a board that was reset
+ *before it was told to start it, was not tried: it is staged again, not bad.  While a
+ *trial runs, trial_watch() keeps a timer on CLOCK_BOOTTIME (confirm_timeout_s from the
+ *start of this kernel) that reboots, and pets the hardware watchdog.  The state is saved
+ *before anything acts on it.
  */
 #ifndef KF_TRIAL_H
 #define KF_TRIAL_H
@@ -26,11 +28,14 @@ int trial_arm(struct agent *a, const char *slot, unsigned confirm_timeout_s,
 /* The same through kexec, whatever the slot's chain is: nothing of that is armed. */
 int trial_arm_kexec(struct agent *a, const char *slot, unsigned confirm_timeout_s,
 		    char text[256], struct kf_error *err) _must_check_;
-/* Once per agent start; idempotent within a boot. */
+/* Once per agent start; idempotent within a boot.  Runs no program: what is to be done to
+ * the boot chain is left in a->unsettled. */
 int trial_boot(struct agent *a, struct kf_error *err) _must_check_;
-/* Once after that: a boot chain that counts boots learns that this one came up. Blocking,
- * for as long as outside programs take; failures are logged. */
-void trial_tell_up(struct agent *a);
+/* Once after that, beside the loop: the boot chain is brought to what the state says, and
+ * one that counts boots learns that this one came up.  Blocking, for as long as outside
+ * programs take; failures are logged.  Whoever arms, confirms or rolls back before it
+ * does the first part himself. */
+void trial_settle(struct agent *a);
 /* The slot is good (and known-good when it is or becomes the default); ends the deadline.
  * Refused (KF_REASON_NOT_RUNNING) for one that was started by kexec and never was good:
  * nothing shows that the board boots it. */
@@ -50,6 +55,9 @@ bool trial_timeout(const struct agent *a, unsigned *ret_timeout_s);
 /* The same, also before trial_boot() has judged this boot: for the early step, whose
  * watchdog the agent must be going to pet. */
 bool trial_is_on(const struct agent *a);
+/* The board is about to start what kexec has loaded: from now on a slot that does not
+ * come up has failed. */
+int trial_kexec_starts(struct agent *a, struct kf_error *err) _must_check_;
 /* Milliseconds until the running trial's deadline; 0 when no trial runs. */
 uint64_t trial_left_ms(const struct agent *a);
 

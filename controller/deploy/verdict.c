@@ -21,8 +21,8 @@ struct running {
 	char slot[SLOT_ID_SIZE];
 	const char
 		*matched; /* "build-id", "banner", "slot"; NULL: it is another kernel */
-	bool trial;	  /* it is the trial, and a reboot ends that */
-	bool waits;	  /* for a confirmation */
+	bool waits;	  /* for a confirmation; a reboot ends its trial */
+	bool not_tried; /* the agent knows of no trial that this boot could have ended */
 	bool is_default;
 	bool kexec; /* the agent says that it was started so */
 };
@@ -73,7 +73,7 @@ static int look(struct deploy *d, struct running *ret, struct kf_error *err)
 	snprintf(ret->release, sizeof(ret->release), "%s", st->release);
 	snprintf(ret->slot, sizeof(ret->slot), "%s", st->running_slot);
 	ret->matched = match(d->k, st);
-	ret->trial = st->trial == KFERRY__TRIAL__TRIAL_RUNNING;
+	ret->not_tried = st->trial == KFERRY__TRIAL__TRIAL_NONE;
 	ret->waits = verdict_waits(st);
 	ret->kexec = st->kexec;
 	ret->is_default = strcmp(st->default_slot, d->k->slot) == 0;
@@ -100,6 +100,10 @@ static void say_reboot(struct deploy *d, const struct running *now, int64_t took
 		ui_step(d->ui, "reboot", d->board, -1, fields,
 			"back after %s, but %s runs under the name of %s", took,
 			now->release, d->k->slot);
+	else if (now->not_tried)
+		ui_step(d->ui, "reboot", d->board, -1, fields,
+			"back after %s with %s; %s was not started", took, now->release,
+			d->k->slot);
 	else
 		ui_step(d->ui, "reboot", d->board, -1, fields,
 			"fell back to %s%s%s%s after %s (trial %s did not confirm)",
@@ -128,6 +132,13 @@ static int fell_back(struct deploy *d, const struct running *now, struct kf_erro
 	struct kf_error inner = {0};
 	const struct finding *worst;
 
+	if (now->not_tried)
+		return kf_err(
+			err, -EIO, KF_REASON_NOT_TRIED,
+			"the board came back with %s before it had started the "
+			"kernel: power, a watchdog or somebody reset it. The slot is "
+			"still there; deploy it again",
+			now->release);
 	if (evidence_of_trial(d, now->boot_id, &inner) < 0)
 		ui_warn(d->ui, "%s: the dead kernel's log could not be fetched: %s",
 			d->board, inner.msg);
@@ -204,7 +215,7 @@ static void send_home(struct deploy *d, const struct running *now)
 	const Kferry__Envelope *answer;
 	struct kf_error err = {0};
 
-	if (!now->trial || !d->client)
+	if (!now->waits || !d->client)
 		return;
 	q.mode = KFERRY__REBOOT_MODE__REBOOT_NORMAL;
 	if (client_call(d->client, &env, KFERRY__ENVELOPE__BODY_DONE,

@@ -208,6 +208,7 @@ static void start(struct agent *a)
 	err = (struct kf_error){0};
 	if (trial_boot(a, &err) < 0)
 		fprintf(stderr, "steps: trial: %s\n", err.msg);
+	trial_settle(a);
 }
 
 static int step_told(struct agent *a, const char *verb, const char *what)

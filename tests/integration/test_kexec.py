@@ -13,6 +13,8 @@ from scratch import Board, KFERRYD, Package, TOP, bzimage, wait_for  # noqa: E40
 
 ALLOWED = "boot.kexec = yes\n"
 HELLO, HELLO_FEATURES = 3, 3
+REBOOT_REQUEST = 26
+LIAR = TOP / "tests/lib/liar.py"
 
 
 class Kexec(unittest.TestCase):
@@ -145,6 +147,20 @@ class Kexec(unittest.TestCase):
         wait_for("the deadline", lambda: self.board.boot_log[-1] == "foreign", 30)
         self.assertEqual((self.board.kexecs, self.state(package)), (1, "bad"))
 
+    def test_a_reset_before_the_start_says_nothing_of_the_kernel(self):
+        package = self.package()
+        self.board.write_config(ALLOWED, link=f"exec:{LIAR} --reset-at {REBOOT_REQUEST}:"
+                                f"{self.board.firmware / 'reset'} {KFERRYD} --root "
+                                f"{self.board.root} stdio")
+        done = self.deploy(package, "--kexec", status=2)
+        self.assertIn("was not started", done.text)
+        self.assertIn("before it had started the kernel", done.text)
+        self.assertIn("ERROR", done.text)
+        self.assertEqual((self.board.kexecs, self.state(package)), (0, "staged"))
+        self.board.write_config(ALLOWED)
+        self.deploy(package, "--kexec")
+        self.assertEqual(self.board.kexecs, 1)
+
     # --- refusals ---------------------------------------------------------------------------
 
     def refused(self, package, text, *args, status=2):
@@ -158,8 +174,7 @@ class Kexec(unittest.TestCase):
         self.refused(self.package(), "boot.kexec")
 
     def test_an_agent_that_is_too_old(self):
-        liar = TOP / "tests/lib/liar.py"
-        link = (f"exec:{liar} --drop {HELLO}:{HELLO_FEATURES} {KFERRYD} "
+        link = (f"exec:{LIAR} --drop {HELLO}:{HELLO_FEATURES} {KFERRYD} "
                 f"--root {self.board.root} stdio")
         self.board.write_config(ALLOWED, link=link)
         self.refused(self.package(), "too old for kexec")

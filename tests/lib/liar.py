@@ -3,11 +3,13 @@
 """
 An agent that lies: runs ARGV, and changes what it says on its way to the controller.
 
-    liar.py [--drop BODY:FIELD[,FIELD...]] [--empty-log] [--other-log] ARGV...
+    liar.py [--drop BODY:FIELD[,FIELD...]] [--empty-log] [--other-log]
+            [--reset-at BODY:FILE] ARGV...
 
 --drop       leave these fields of that Envelope body (a number of kferry.proto) out
 --empty-log  no records in the log
 --other-log  the log is one of another boot
+--reset-at   no lie: this request of the controller's is lost, for FILE says that the board is reset
 """
 
 import argparse
@@ -95,10 +97,13 @@ class Liar:
         return payload
 
 
-def read_all(fd, size):
+def read_all(fd, size, close=None):
+    """close: what reads on is told that this is the end; without it so are we all."""
     data = b""
     while len(data) < size:
         more = os.read(fd, size - len(data))
+        if not more and close:
+            close.close()
         if not more:
             sys.exit(0)
         data += more
@@ -111,14 +116,22 @@ def main():
     parser.add_argument("--empty-log", action="store_true")
     parser.add_argument("--other-log", action="store_true")
     parser.add_argument("argv", nargs=argparse.REMAINDER)
+    parser.add_argument("--reset-at")
     args = parser.parse_args()
+    at, _, reset = (args.reset_at or "0:").partition(":")
     child = subprocess.Popen(args.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def forward():
-        while data := os.read(0, 65536):
-            child.stdin.write(data)
+        while head := read_all(0, 8, child.stdin):
+            size, kind, _, _ = struct.unpack("<IBBH", head)
+            payload = read_all(0, size, child.stdin)
+            if kind == CONTROL and int(at) in (n for n, *_ in fields(payload)):
+                with open(reset + ".new", "w", encoding="ascii") as file:
+                    file.write("normal\n")
+                os.rename(reset + ".new", reset)
+                continue
+            child.stdin.write(head + payload)
             child.stdin.flush()
-        child.stdin.close()
 
     threading.Thread(target=forward, daemon=True).start()
     liar = Liar(args)

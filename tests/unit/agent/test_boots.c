@@ -160,6 +160,7 @@ static void a_trial_that_died_unseen_has_its_record(void **state)
 	scratch_boot(s, NULL); /* the trial panicked before its agent ran */
 	leave_dump(s);
 	assert_int_equal(trial_boot(&s->a, &err), 0);
+	trial_settle(&s->a);
 	open_boot(s);
 	assert_int_equal(list(s, r), 3);
 	assert_string_equal(r[0].boot_id, s->a.boot.boot_id);

@@ -61,6 +61,7 @@ static void fill(struct state *s)
 	s->trial.confirm_timeout_s = 90;
 	snprintf(s->trial.armed_boot_id, sizeof(s->trial.armed_boot_id), "%s", "boot-1");
 	snprintf(s->trial.boot_id, sizeof(s->trial.boot_id), "%s", "boot-2");
+	s->trial.kexec = STATE_KEXEC_STARTED;
 }
 
 static void test_there_and_back(void **state)

@@ -86,6 +86,7 @@ static Kferry__Trial boot(struct board *b, const struct kernel *k, bool kexec)
 	as_arm64(b);
 	b->s.a.boot.kexec = kexec;
 	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	trial_settle(&b->s.a);
 	return b->s.a.state.trial.phase;
 }
 
@@ -132,6 +133,7 @@ static void still_armed(struct board *b, const struct kernel *k)
 	scratch_on(&b->s);
 	as_arm64(b);
 	assert_int_equal(trial_boot(a, &err), 0);
+	trial_settle(a);
 	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
 	assert_string_equal(a->state.trial.slot, k->id);
 }
@@ -180,13 +182,25 @@ static void what_cannot_be_unloaded_stays_armed(void **state)
 	assert_false(loaded(b));
 }
 
-static void a_real_reset_is_a_fall_back(void **state)
+static void one_that_was_started_and_did_not_come_up_is_bad(void **state)
+{
+	struct board *b = *state;
+	struct kf_error err = {0};
+
+	arm(b, &b->a);
+	assert_int_equal(trial_kexec_starts(&b->s.a, &err), 0);
+	assert_int_equal(boot(b, NULL, false), KFERRY__TRIAL__TRIAL_FELL_BACK);
+	assert_int_equal(scratch_state(&b->s, b->a.id), KFERRY__SLOT_STATE__SLOT_BAD);
+}
+
+/* The power went between the arm and the reboot: nothing is known of the kernel. */
+static void one_that_was_never_started_is_not_bad(void **state)
 {
 	struct board *b = *state;
 
 	arm(b, &b->a);
-	assert_int_equal(boot(b, NULL, false), KFERRY__TRIAL__TRIAL_FELL_BACK);
-	assert_int_equal(scratch_state(&b->s, b->a.id), KFERRY__SLOT_STATE__SLOT_BAD);
+	assert_int_equal(boot(b, NULL, false), KFERRY__TRIAL__TRIAL_NONE);
+	assert_int_equal(scratch_state(&b->s, b->a.id), KFERRY__SLOT_STATE__SLOT_STAGED);
 }
 
 static void an_agent_that_starts_again_keeps_it_armed(void **state)
@@ -196,11 +210,13 @@ static void an_agent_that_starts_again_keeps_it_armed(void **state)
 
 	arm(b, &b->a);
 	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	trial_settle(&b->s.a);
 	assert_int_equal(b->s.a.state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
 	assert_true(loaded(b));
 	/* ... but not what somebody has unloaded meanwhile. */
 	scratch_write(&b->s, "sys/kernel/kexec_loaded", "0\n", 2);
 	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	trial_settle(&b->s.a);
 	assert_int_equal(b->s.a.state.trial.phase, KFERRY__TRIAL__TRIAL_NONE);
 	assert_int_equal(scratch_state(&b->s, b->a.id), KFERRY__SLOT_STATE__SLOT_STAGED);
 }
@@ -312,7 +328,8 @@ int main(void)
 		T(one_way_at_a_time),
 		T(what_cannot_be_disarmed_stays_armed),
 		T(what_cannot_be_unloaded_stays_armed),
-		T(a_real_reset_is_a_fall_back),
+		T(one_that_was_started_and_did_not_come_up_is_bad),
+		T(one_that_was_never_started_is_not_bad),
 		T(an_agent_that_starts_again_keeps_it_armed),
 		T(does_not_confirm_without_a_real_boot),
 		T(confirms_where_that_has_to_do),

@@ -40,6 +40,7 @@ static int set_up(void **state)
 	assert_int_equal(trial_arm(&b->s.a, b->k.id, 10, text, &err), 0);
 	scratch_boot(&b->s, &b->k);
 	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	trial_settle(&b->s.a);
 	assert_int_equal(uv_loop_init(&b->loop), 0);
 	*state = b;
 	return 0;
@@ -156,6 +157,7 @@ static void test_deadline_after_another_arm(void **state)
 	scratch_off(&b->s);
 	scratch_on(&b->s);
 	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	trial_settle(&b->s.a);
 	b->s.a.boot.start_ms -= 11 * 1000;
 	assert_int_equal(trial_watch_start(&b->loop, &b->s.a, &w, &err), 0);
 	run_until(b, "firmware/reset");

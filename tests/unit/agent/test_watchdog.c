@@ -288,6 +288,7 @@ static void boot_confirmed(struct board *b, const char *more)
 	assert_int_equal(trial_arm(&b->s.a, b->k.id, 100, text, &err), 0);
 	scratch_boot(&b->s, &b->k);
 	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	trial_settle(&b->s.a);
 	assert_int_equal(trial_confirm(&b->s.a, b->k.id, true, false, &err), 0);
 	scratch_boot(&b->s, &b->k);
 	snprintf(text, sizeof(text), "quiet kferry.slot=%s%s\n", b->k.id, more);
@@ -337,12 +338,14 @@ static void early_starts_none_that_the_agent_would_not_pet(void **state)
 	first = early(b);
 	assert_string_equal(first, "\n");
 	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	trial_settle(&b->s.a);
 	assert_true(trial_is_on(&b->s.a));
 	scratch_boot(&b->s, &b->k);
 	again = early(b);
 	assert_string_equal(again, "");
 	assert_false(trial_is_on(&b->s.a));
 	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	trial_settle(&b->s.a);
 	assert_false(trial_is_on(&b->s.a));
 	assert_int_equal(b->s.a.state.trial.phase, KFERRY__TRIAL__TRIAL_FELL_BACK);
 }
@@ -360,10 +363,12 @@ static void early_starts_it_where_the_trial_runs_again(void **state)
 	assert_int_equal(trial_arm(&b->s.a, b->k.id, 100, text, &err), 0);
 	scratch_boot(&b->s, &b->k);
 	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	trial_settle(&b->s.a);
 	scratch_boot(&b->s, &b->k);
 	pets = early(b);
 	assert_string_equal(pets, "\n");
 	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	trial_settle(&b->s.a);
 	assert_true(trial_is_on(&b->s.a));
 }
 
