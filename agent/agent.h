@@ -62,9 +62,11 @@ struct agent_boot {
 /* What trial_boot() found to be done to the boot chain. */
 struct trial_unsettled {
 	char slot[SLOT_ID_SIZE];
-	bool look;   /* is it armed, as the state says? */
-	bool disarm; /* it is over */
-	bool commit; /* it is the chain's default, and not the state's */
+	bool look; /* armed in this boot: an agent that died over it has said so in the
+		      state, but the chain may not know */
+	bool elsewhere; /* it was armed, and the board came up with something else */
+	bool disarm;	/* it is over */
+	bool commit;	/* it is its chain's default, and not the state's */
 };
 
 struct agent {

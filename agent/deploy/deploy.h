@@ -52,9 +52,12 @@ void deploy_end(struct deploy *d);
 
 /* Who holds the board: "" if nobody.  dst of LIMIT_STRING + 1 bytes. */
 void deploy_holder(const struct agent *a, char *dst, size_t size);
-/* At start-up: drop staging directories that nothing can resume, finish or undo what a
- * crash left (a slot directory without an entry in the state, a boot entry without a
- * slot). */
+/* At start-up, before anybody writes: temporary files that a crash left go. */
+void deploy_clean(struct agent *a);
+/* After it, before the first deploy: drop staging directories that nothing can resume,
+ * finish or undo what a crash left (a slot directory without an entry in the state, a
+ * boot entry without a slot).  Blocking, for as long as the boot chain's programs take;
+ * takes chain_lock. */
 int deploy_recover(struct agent *a, struct kf_error *err) _must_check_;
 
 #endif

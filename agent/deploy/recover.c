@@ -150,6 +150,16 @@ int recover_unflipped(struct agent *a, const char *id, struct kf_error *err)
 	return rc < 0 ? oserr(err, rc, "remove %s", from) : 0;
 }
 
+static bool is_known(struct agent *a, const char *id)
+{
+	bool known;
+
+	pthread_mutex_lock(&a->state_lock);
+	known = state_find(&a->state, id);
+	pthread_mutex_unlock(&a->state_lock);
+	return known;
+}
+
 static int check_directories(struct agent *a, struct kf_error *err)
 {
 	_cleanup_(names_free) struct names l = {.n = 0};
@@ -171,7 +181,7 @@ static int check_directories(struct agent *a, struct kf_error *err)
 			continue;
 		}
 		drop_temporaries(a->state_fd, path);
-		if (state_find(&a->state, l.v[i]))
+		if (is_known(a, l.v[i]))
 			continue;
 		rc = recover_unflipped(a, l.v[i], err);
 		if (rc < 0)
@@ -187,7 +197,7 @@ static bool is_lost(struct agent *a, const struct state_slot *s)
 
 	if (s->state == KFERRY__SLOT_STATE__SLOT_GONE)
 		return true;
-	snprintf(path, sizeof(path), SLOTS_DIR "/%s", s->id);
+	snprintf(path, sizeof(path), SLOTS_DIR "/%.*s", SLOT_ID_SIZE - 1, s->id);
 	if (fs_exists(a->state_fd, path))
 		return false;
 	if (slot_check_unused(a, s->id, NULL) == 0)
@@ -199,35 +209,41 @@ static bool is_lost(struct agent *a, const struct state_slot *s)
 
 static int check_entries(struct agent *a, struct kf_error *err)
 {
-	unsigned i = 0;
+	struct state_slot slots[STATE_SLOTS];
+	unsigned n;
 
-	while (i < a->state.n_slots) {
-		char id[SLOT_ID_SIZE];
+	pthread_mutex_lock(&a->state_lock);
+	n = a->state.n_slots;
+	memcpy(slots, a->state.slots, sizeof(slots));
+	pthread_mutex_unlock(&a->state_lock);
+	for (unsigned i = 0; i < n; i++) {
+		bool lost;
 		int rc;
 
-		memcpy(id, a->state.slots[i].id, sizeof(id));
-		if (!is_lost(a, &a->state.slots[i])) {
-			i++;
+		pthread_mutex_lock(&a->state_lock);
+		lost = is_lost(a, &slots[i]);
+		pthread_mutex_unlock(&a->state_lock);
+		if (!lost)
 			continue;
-		}
-		log_warn("recover slot=%s event=removed", id);
-		rc = slot_discard(a, id, err);
+		log_warn("recover slot=%s event=removed", slots[i].id);
+		rc = slot_discard(a, slots[i].id, err);
 		if (rc < 0)
 			return rc;
-		if (i < a->state.n_slots && strcmp(a->state.slots[i].id, id) == 0)
-			i++;
 	}
 	return 0;
 }
 
-int deploy_recover(struct agent *a, struct kf_error *err)
+void deploy_clean(struct agent *a)
 {
-	int rc, result;
-
 	drop_temporaries(a->state_fd, ".");
 	drop_temporaries(a->state_fd, "boot");
 	clean_boots(a);
-	result = check_entries(a, err);
+}
+
+static int recover(struct agent *a, struct kf_error *err)
+{
+	int rc, result = check_entries(a, err);
+
 	/* One part that cannot be put right (a boot chain that fails) must not keep the
 	 * others from it; the first error is the one reported. */
 	rc = check_directories(a, result < 0 ? &(struct kf_error){0} : err);
@@ -235,4 +251,14 @@ int deploy_recover(struct agent *a, struct kf_error *err)
 		result = rc;
 	rc = clean_staging(a, result < 0 ? &(struct kf_error){0} : err);
 	return result < 0 ? result : rc;
+}
+
+int deploy_recover(struct agent *a, struct kf_error *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&a->chain_lock);
+	rc = recover(a, err);
+	pthread_mutex_unlock(&a->chain_lock);
+	return rc;
 }

@@ -28,7 +28,8 @@
 #define SESSIONS_REFUSE 8    /* more that are told so; the rest wait in the backlog */
 #define PAUSE_MS	1000 /* after an accept() that failed for lack of something */
 #define LATE_MS		5000
-#define LATE_TIMES	3 /* looks at pstore after the start: at 5 s, 10 s, 20 s */
+#define SETTLE_MS	180000 /* longer than the programs of a boot chain may take */
+#define LATE_TIMES	3      /* looks at pstore after the start: at 5 s, 10 s, 20 s */
 
 struct server {
 	uv_loop_t loop;
@@ -47,6 +48,8 @@ struct server {
 	bool own_socket;
 	bool stopping;
 	bool accepting;
+	bool settled; /* nobody is let in before the board is in order */
+	uv_timer_t settling;
 };
 
 /* --- the end -------------------------------------------------------------------- */
@@ -73,6 +76,7 @@ static void server_stop(struct server *sv)
 	uv_close((uv_handle_t *)&sv->interrupt, NULL);
 	uv_close((uv_handle_t *)&sv->late, NULL);
 	uv_close((uv_handle_t *)&sv->pause, NULL);
+	uv_close((uv_handle_t *)&sv->settling, NULL);
 	for (unsigned i = 0; i < ARRAY_SIZE(sv->sessions); i++)
 		if (sv->sessions[i])
 			session_stop(sv->sessions[i]);
@@ -94,7 +98,7 @@ static void on_connection(uv_poll_t *p, int status, int events);
 /* With every place taken, who comes waits in the socket's backlog. */
 static void update_accepting(struct server *sv)
 {
-	bool want = sv->n_sessions < ARRAY_SIZE(sv->sessions) &&
+	bool want = sv->settled && sv->n_sessions < ARRAY_SIZE(sv->sessions) &&
 		    !uv_is_active((uv_handle_t *)&sv->pause);
 
 	if (sv->stopping || want == sv->accepting)
@@ -207,14 +211,11 @@ static void collect_once(void *arg)
 
 /* What fails here is reported, and the agent goes on: a board whose agent does not come
  * up can only be helped by hand. */
-static void recover(struct server *sv)
+static void judge(struct server *sv)
 {
 	struct kf_error err = {0};
 
-	if (deploy_recover(sv->agent, &err) < 0)
-		log_err("recover-failed reason=%s text=\"%s\"", reason_name(err.reason),
-			err.msg);
-	err = (struct kf_error){0};
+	deploy_clean(sv->agent);
 	if (trial_boot(sv->agent, &err) < 0)
 		log_err("trial-boot-failed reason=%s text=\"%s\"",
 			reason_name(err.reason), err.msg);
@@ -255,15 +256,33 @@ static void start_watch(struct server *sv)
 
 static int settle_work(struct job *job, void *arg)
 {
+	struct server *sv = arg;
+	struct kf_error err = {0};
+
 	(void)job;
-	trial_settle(arg);
+	if (deploy_recover(sv->agent, &err) < 0)
+		log_err("recover-failed reason=%s text=\"%s\"", reason_name(err.reason),
+			err.msg);
+	trial_settle(sv->agent);
 	return 0;
 }
 
 static void settle_done(void *arg, int result)
 {
-	(void)arg;
+	struct server *sv = arg;
+
 	(void)result;
+	sv->settled = true;
+	if (sv->stopping)
+		return;
+	uv_timer_stop(&sv->settling);
+	update_accepting(sv);
+}
+
+static void on_settle_late(uv_timer_t *t)
+{
+	log_err("settle-late after_s=%d", SETTLE_MS / 1000);
+	settle_done(t->data, -ETIMEDOUT);
 }
 
 /* Beside the loop: the programs that this may run must not keep the watchdog waiting. */
@@ -271,10 +290,14 @@ static void start_settle(struct server *sv)
 {
 	static const struct job_ops ops = {.work = settle_work, .done = settle_done};
 	struct job *job;
-	int r = job_start(&sv->loop, &ops, sv->agent, &job);
+	int r = job_start(&sv->loop, &ops, sv, &job);
 
-	if (r < 0)
+	if (r < 0) {
 		log_err("settle-failed error=\"%s\"", strerror(-r));
+		settle_done(sv, r);
+		return;
+	}
+	uv_timer_start(&sv->settling, on_settle_late, SETTLE_MS, 0);
 }
 
 static void start_handles(struct server *sv)
@@ -283,8 +306,9 @@ static void start_handles(struct server *sv)
 	uv_signal_init(&sv->loop, &sv->interrupt);
 	uv_timer_init(&sv->loop, &sv->late);
 	uv_timer_init(&sv->loop, &sv->pause);
+	uv_timer_init(&sv->loop, &sv->settling);
 	sv->term.data = sv->interrupt.data = sv->late.data = sv->poll.data = sv;
-	sv->pause.data = sv;
+	sv->pause.data = sv->settling.data = sv;
 	uv_signal_start(&sv->term, on_signal, SIGTERM);
 	uv_signal_start(&sv->interrupt, on_signal, SIGINT);
 	uv_timer_start(&sv->late, on_late, LATE_MS, 0);
@@ -336,11 +360,11 @@ static void run(struct server *sv)
 {
 	struct agent *a = sv->agent;
 
-	recover(sv);
+	judge(sv);
 	start_logs(sv);
 	start_watch(sv);
-	start_settle(sv);
 	start_handles(sv);
+	start_settle(sv);
 	log_info("serving socket=%s boot=%s slot=%s", sv->socket_path, a->boot.boot_id,
 		 *a->boot.slot ? a->boot.slot : FOREIGN);
 	listen_notify("READY=1");

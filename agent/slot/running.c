@@ -144,7 +144,9 @@ static void marked_slot(const struct agent *a, char id[SLOT_ID_SIZE])
 		id[0] = '\0';
 }
 
-static bool runs(const struct agent *a, const char *id)
+/* unmarked: the command line does not say so.  Then the same build may run as the board's
+ * own kernel, and only a lab's own way to boot has reason to leave the mark out. */
+static bool runs(const struct agent *a, const char *id, bool unmarked)
 {
 	_slot_ struct slot s = {.fd = -1};
 	struct kf_error err;
@@ -153,6 +155,8 @@ static bool runs(const struct agent *a, const char *id)
 		log_warn("running slot=%s error=\"%s\"", id, err.msg);
 		return false;
 	}
+	if (unmarked && (!s.conf.chain || strcmp(s.conf.chain, "hook") != 0))
+		return false;
 	return slot_matches_running(a, &s.manifest);
 }
 
@@ -165,7 +169,7 @@ void running_find_slot(struct agent *a)
 	a->boot.kexec = false;
 	marked_slot(a, marked);
 	if (marked[0] && state_find(&a->state, marked)) {
-		if (runs(a, marked)) {
+		if (runs(a, marked, false)) {
 			memcpy(a->boot.slot, marked, SLOT_ID_SIZE);
 			a->boot.kexec = has_word(a->boot.cmdline, KEXEC_MARK);
 			return;
@@ -178,7 +182,7 @@ void running_find_slot(struct agent *a)
 		const struct state_slot *s = &a->state.slots[i];
 
 		if ((!best || s->number > best->number) && strcmp(s->id, marked) != 0 &&
-		    runs(a, s->id))
+		    runs(a, s->id, true))
 			best = s;
 	}
 	if (best)

@@ -27,19 +27,6 @@ const struct state_unconfirmed *trial_running(const struct agent *a,
 	return tmp->slot[0] && strcmp(tmp->boot_id, a->boot.boot_id) == 0 ? tmp : NULL;
 }
 
-static void fell_back(struct agent *a)
-{
-	struct state_trial *t = &a->state.trial;
-	struct state_slot *entry = state_find(&a->state, t->slot);
-
-	log_warn("trial slot=%s event=fell-back running=%s", t->slot,
-		 a->boot.slot[0] ? a->boot.slot : FOREIGN);
-	t->phase = FELL_BACK;
-	if (entry && strcmp(entry->id, a->state.known_good) != 0 &&
-	    strcmp(entry->id, a->state.default_slot) != 0)
-		entry->state = KFERRY__SLOT_STATE__SLOT_BAD;
-}
-
 static void now_running(struct agent *a)
 {
 	struct state_trial *t = &a->state.trial;
@@ -60,24 +47,12 @@ static bool drop_unconfirmed(struct agent *a)
 	return true;
 }
 
-/* kexec had loaded it, and the board was reset before that was asked for. */
-static void not_tried(struct agent *a)
-{
-	struct state_trial *t = &a->state.trial;
-
-	log_warn("trial slot=%s event=not-tried", t->slot);
-	memset(t, 0, sizeof(*t));
-	t->phase = NONE;
-	trial_end_others(&a->state);
-}
-
 enum verdict {
 	AS_IT_WAS,
 	RUNS,
 	RUNS_AGAIN, /* without being confirmed, so the chain boots it by default, which
 		       the state does not want */
 	FELL,
-	NOT_TRIED,
 };
 
 /* What this boot makes of the trial. */
@@ -89,9 +64,7 @@ static enum verdict weigh(const struct agent *a)
 	if (t->phase == ARMED) {
 		if (strcmp(a->boot.boot_id, t->armed_boot_id) == 0)
 			return AS_IT_WAS;
-		if (in_it)
-			return RUNS;
-		return t->kexec == STATE_KEXEC_LOADED ? NOT_TRIED : FELL;
+		return in_it ? RUNS : FELL;
 	}
 	if (t->phase != RUNNING)
 		return AS_IT_WAS;
@@ -118,17 +91,17 @@ static bool judge(struct agent *a)
 {
 	enum verdict v = weigh(a);
 	struct trial_unsettled *u = &a->unsettled;
+	bool armed = a->state.trial.phase == ARMED;
 
 	memcpy(u->slot, a->state.trial.slot, sizeof(u->slot));
-	u->disarm = v == FELL;
+	u->look = armed && v == AS_IT_WAS;
+	u->elsewhere = armed && v == FELL;
+	u->disarm = !armed && v == FELL;
 	u->commit = v == RUNS_AGAIN;
-	/* One that is armed in this boot may not be: an agent that died while it was
-	 * arming has said so in the state, but the chain may not know of it. */
-	u->look = a->state.trial.phase == ARMED && v == AS_IT_WAS;
+	if (u->elsewhere)
+		return false;
 	if (v == FELL)
-		fell_back(a);
-	else if (v == NOT_TRIED)
-		not_tried(a);
+		trial_fell_back(a);
 	else if (v != AS_IT_WAS)
 		now_running(a);
 	return v != AS_IT_WAS;
@@ -166,6 +139,18 @@ bool trial_timeout(const struct agent *a, unsigned *ret_timeout_s)
 	return runs;
 }
 
+static int64_t left_ms(const struct agent *a, unsigned timeout_s)
+{
+	return a->boot.start_ms + (int64_t)timeout_s * 1000 - clock_now_ms();
+}
+
+bool trial_is_over(const struct agent *a)
+{
+	unsigned timeout_s = 0;
+
+	return trial_timeout(a, &timeout_s) && left_ms(a, timeout_s) <= 0;
+}
+
 uint64_t trial_left_ms(const struct agent *a)
 {
 	unsigned timeout_s = 0;
@@ -173,7 +158,7 @@ uint64_t trial_left_ms(const struct agent *a)
 
 	if (!trial_timeout(a, &timeout_s))
 		return 0;
-	left = a->boot.start_ms + (int64_t)timeout_s * 1000 - clock_now_ms();
+	left = left_ms(a, timeout_s);
 	/* 0 would say that no trial runs. */
 	return left > 0 ? (uint64_t)left : 1;
 }

@@ -3,16 +3,15 @@
  * The life of a trial: arm, run, confirm or fall back.
  *
  *	none --arm--> armed --boot into it--> running --confirm--> confirmed
- *	                |                        |
- *	                +--boot elsewhere--------+--deadline, crash--> fell back (slot
- *bad)
+ *	 ^              |                        |
+ *	 |              +--boot elsewhere--------+--deadline, crash--> fell back
+ *	 +--------------+  it was never started                     (slot bad)
  *
  * trial_boot() decides at every agent start, from the state and from what runs, where in
- * that picture this boot is.  A slot that kexec had loaded, in a board that was reset
- *before it was told to start it, was not tried: it is staged again, not bad.  While a
- *trial runs, trial_watch() keeps a timer on CLOCK_BOOTTIME (confirm_timeout_s from the
- *start of this kernel) that reboots, and pets the hardware watchdog.  The state is saved
- *before anything acts on it.
+ * that picture this boot is; whether what was armed was started at all is for
+ * trial_settle() to ask the boot chain.  While a trial runs, trial_watch() keeps a timer
+ * on CLOCK_BOOTTIME (confirm_timeout_s from the start of this kernel) that reboots, and
+ * pets the hardware watchdog.  The state is saved before anything acts on it.
  */
 #ifndef KF_TRIAL_H
 #define KF_TRIAL_H
@@ -58,6 +57,8 @@ bool trial_is_on(const struct agent *a);
 /* The board is about to start what kexec has loaded: from now on a slot that does not
  * come up has failed. */
 int trial_kexec_starts(struct agent *a, struct kf_error *err) _must_check_;
+/* A trial runs, and its time is up: the board is going down, or will in a moment. */
+bool trial_is_over(const struct agent *a);
 /* Milliseconds until the running trial's deadline; 0 when no trial runs. */
 uint64_t trial_left_ms(const struct agent *a);
 

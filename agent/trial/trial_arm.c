@@ -35,8 +35,7 @@ void trial_end_others(struct state *s)
 			s->slots[i].state = KFERRY__SLOT_STATE__SLOT_STAGED;
 }
 
-/* An arm replaces the record of the trial that runs; its deadline must not go with it. */
-static void keep_deadline(struct agent *a)
+void trial_keep_deadline(struct agent *a)
 {
 	struct state_unconfirmed tmp;
 	const struct state_unconfirmed *runs = trial_running(a, &tmp);
@@ -60,7 +59,7 @@ static int record_arm(struct agent *a, const char *slot, bool kexec, unsigned ti
 		rc = kf_err(err, -ENOENT, KF_REASON_NO_SLOT,
 			    "there is no slot %s on this board", slot);
 	} else {
-		keep_deadline(a);
+		trial_keep_deadline(a);
 		trial_end_others(&a->state);
 		if (entry->state != KFERRY__SLOT_STATE__SLOT_GOOD)
 			entry->state = KFERRY__SLOT_STATE__SLOT_TRIAL;

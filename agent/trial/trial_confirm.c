@@ -91,10 +91,21 @@ static int check_kexec(struct agent *a, const char *slot, struct kf_error *err)
 		      slot);
 }
 
+/* The board is on its way down: who confirms now would be told a pass, and find another
+ * kernel. */
+static int check_time(const struct agent *a, const char *slot, struct kf_error *err)
+{
+	if (strcmp(slot, a->boot.slot) != 0 || !trial_is_over(a))
+		return 0;
+	return kf_err(err, -ETIME, KF_REASON_TIMEOUT,
+		      "the time of slot %s's trial is up, and the board goes back to its "
+		      "known-good kernel; a longer timeout.confirm gives it more",
+		      slot);
+}
+
 static int confirm(struct agent *a, const char *slot, bool make_default, bool force,
 		   struct kf_error *err)
 {
-	const struct boot_chain *chain = NULL;
 	char old[SLOT_ID_SIZE];
 	struct kf_error e;
 	int rc = 0;
@@ -110,14 +121,15 @@ static int confirm(struct agent *a, const char *slot, bool make_default, bool fo
 		rc = kf_err(err, -ENOENT, KF_REASON_NO_SLOT,
 			    "there is no slot %s on this board", slot);
 	pthread_mutex_unlock(&a->state_lock);
-	if (rc == 0 && make_default)
-		rc = trial_chain_of(a, slot, &chain, err);
-	if (rc == 0 && chain)
-		rc = chain->commit(a, slot, err);
+	if (rc == 0)
+		rc = check_time(a, slot, err);
 	if (rc < 0)
 		return rc;
-	rc = save_confirm(a, slot, make_default, err);
-	if (rc < 0 && chain && chain->commit(a, old, &e) < 0)
+	if (make_default)
+		rc = trial_commit(a, slot, err);
+	if (rc == 0)
+		rc = save_confirm(a, slot, make_default, err);
+	if (rc < 0 && make_default && trial_commit(a, old, &e) < 0)
 		log_err("trial slot=%s event=undo error=\"%s\"", slot, e.msg);
 	if (rc < 0)
 		return rc;

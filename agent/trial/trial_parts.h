@@ -37,6 +37,16 @@ void trial_unrecord(struct agent *a, const char *slot, const struct state *befor
  * *tmp.  NULL: none does.  state_lock is held. */
 const struct state_unconfirmed *trial_running(const struct agent *a,
 					      struct state_unconfirmed *tmp);
+/* The trial was started and did not confirm: its slot is bad, unless the board has it as
+ * its known-good or default.  state_lock is held; the caller saves. */
+void trial_fell_back(struct agent *a);
+/* Make `slot` (or FOREIGN) what boots by default, through its own chain, and take the
+ * default away from every other chain that has a slot of ours: which of two boot stages
+ * comes first is the firmware's choice.  chain_lock is held. */
+int trial_commit(struct agent *a, const char *slot, struct kf_error *err) _must_check_;
+/* Keep the deadline of the trial that runs, whatever becomes of the record of it.
+ * state_lock is held; the caller saves. */
+void trial_keep_deadline(struct agent *a);
 /* Do what trial_boot() left, if that was not done yet; chain_lock is held. */
 void trial_settle_locked(struct agent *a);
 

@@ -8,20 +8,6 @@
 #include "proto/base/log.h"
 #include "proto/reason.h"
 
-/* Which chain makes `slot` the default: a slot's own; for the foreign kernel that of the
- * slot it replaces, or of the trial, else the board's. */
-static int chain_for_rollback(struct agent *a, const char *slot, const struct state *s,
-			      const struct boot_chain **ret, struct kf_error *err)
-{
-	if (strcmp(slot, FOREIGN) != 0)
-		return trial_chain_of(a, slot, ret, err);
-	if (strcmp(s->default_slot, FOREIGN) != 0)
-		return trial_chain_of(a, s->default_slot, ret, err);
-	if (s->trial.phase == ARMED || s->trial.phase == RUNNING)
-		return trial_chain_of(a, s->trial.slot, ret, err);
-	return boot_select(a, NULL, ret, err);
-}
-
 static int check_rollback(struct state *s, const char *slot, struct kf_error *err)
 {
 	const struct state_slot *entry = state_find(s, slot);
@@ -49,17 +35,33 @@ static int save_rollback(struct agent *a, const char *slot, struct kf_error *err
 	snprintf(a->state.default_slot, SLOT_ID_SIZE, "%s", slot);
 	snprintf(a->state.known_good, SLOT_ID_SIZE, "%s", slot);
 	trial_end_others(&a->state);
+	/* What runs unconfirmed is still ended, whoever forgets to reboot. */
+	if (strcmp(slot, a->boot.slot) == 0)
+		memset(&a->state.unconfirmed, 0, sizeof(a->state.unconfirmed));
+	else
+		trial_keep_deadline(a);
 	memset(&a->state.trial, 0, sizeof(a->state.trial));
-	memset(&a->state.unconfirmed, 0, sizeof(a->state.unconfirmed));
 	a->state.trial.phase = NONE;
 	rc = state_change(a->state_fd, &a->state, &before, err);
 	pthread_mutex_unlock(&a->state_lock);
 	return rc;
 }
 
-static int rollback(struct agent *a, const char *slot, struct kf_error *err)
+/* Whatever chain it is armed through. */
+static int disarm(struct agent *a, const struct state_trial *t, struct kf_error *err)
 {
 	const struct boot_chain *chain = NULL;
+	struct kf_error e;
+	int rc = trial_disarm_other(a, t, NULL, err);
+
+	if (rc < 0 || t->phase == ARMED || !t->slot[0] ||
+	    trial_chain_of(a, t->slot, &chain, &e) < 0)
+		return rc;
+	return chain->disarm(a, err);
+}
+
+static int rollback(struct agent *a, const char *slot, struct kf_error *err)
+{
 	struct state s;
 	int rc;
 
@@ -71,24 +73,12 @@ static int rollback(struct agent *a, const char *slot, struct kf_error *err)
 	rc = check_rollback(&s, slot, err);
 	if (rc == 0 && strcmp(slot, FOREIGN) != 0)
 		rc = trial_check_image(a, slot, err);
-	if (rc < 0)
-		return rc;
-	rc = chain_for_rollback(a, slot, &s, &chain, err);
-	/* Where no chain is usable nothing was ever changed by one. */
-	if (rc < 0 && (s.trial.phase == ARMED || strcmp(slot, s.default_slot) != 0))
-		return rc;
-	if (chain) {
-		rc = trial_disarm_other(a, &s.trial, chain, err);
-		if (rc == 0)
-			rc = chain->disarm(a, err);
-		if (rc == 0)
-			rc = chain->commit(a, slot, err);
-	} else {
-		rc = boot_kexec.disarm(a, err);
-	}
-	if (rc < 0)
-		return rc;
-	rc = save_rollback(a, slot, err);
+	if (rc == 0)
+		rc = disarm(a, &s.trial, err);
+	if (rc == 0)
+		rc = trial_commit(a, slot, err);
+	if (rc == 0)
+		rc = save_rollback(a, slot, err);
 	if (rc == 0)
 		log_info("trial event=rollback default=%s", slot);
 	return rc;

@@ -21,25 +21,93 @@ static int chain_of_arm(const struct agent *a, const char *id,
 	return 0;
 }
 
-static void settle_chain(struct agent *a, const struct trial_unsettled *u)
+static void settle_disarm(struct agent *a, const char *slot)
 {
 	const struct boot_chain *chain = NULL;
+	struct kf_error e;
+	int rc = trial_chain_of(a, slot, &chain, &e);
+
+	if (rc == 0)
+		rc = chain->disarm(a, &e);
+	if (rc < 0)
+		log_warn("trial slot=%s event=disarm error=\"%s\"", slot, e.msg);
+}
+
+/* The chain boots by default what the state does not want. */
+static void settle_default(struct agent *a, const char *slot)
+{
 	char def[SLOT_ID_SIZE];
 	struct kf_error e;
-	int rc;
 
-	rc = trial_chain_of(a, u->slot, &chain, &e);
-	if (rc == 0 && u->disarm)
-		rc = chain->disarm(a, &e);
-	if (rc == 0 && u->commit) {
-		pthread_mutex_lock(&a->state_lock);
-		memcpy(def, a->state.default_slot, sizeof(def));
-		pthread_mutex_unlock(&a->state_lock);
-		log_warn("trial slot=%s event=again default=%s", u->slot, def);
-		rc = chain->commit(a, def, &e);
+	pthread_mutex_lock(&a->state_lock);
+	memcpy(def, a->state.default_slot, sizeof(def));
+	pthread_mutex_unlock(&a->state_lock);
+	log_warn("trial slot=%s event=again default=%s", slot, def);
+	if (trial_commit(a, def, &e) < 0)
+		log_warn("trial slot=%s event=commit error=\"%s\"", slot, e.msg);
+}
+
+void trial_fell_back(struct agent *a)
+{
+	struct state_trial *t = &a->state.trial;
+	struct state_slot *entry = state_find(&a->state, t->slot);
+
+	log_warn("trial slot=%s event=fell-back running=%s", t->slot,
+		 a->boot.slot[0] ? a->boot.slot : FOREIGN);
+	t->phase = FELL_BACK;
+	if (entry && strcmp(entry->id, a->state.known_good) != 0 &&
+	    strcmp(entry->id, a->state.default_slot) != 0)
+		entry->state = KFERRY__SLOT_STATE__SLOT_BAD;
+}
+
+/* Nothing is known of the kernel: the slot is what it was before it was armed. */
+static void not_tried(struct agent *a)
+{
+	struct state_trial *t = &a->state.trial;
+
+	log_warn("trial slot=%s event=not-tried", t->slot);
+	memset(t, 0, sizeof(*t));
+	t->phase = NONE;
+	trial_end_others(&a->state);
+}
+
+/* kexec lost it in the reset, or no boot stage has taken what would start it. */
+static bool was_tried(struct agent *a, const char *slot, enum state_kexec kexec)
+{
+	const struct boot_chain *chain = NULL;
+	struct kf_error e;
+
+	if (kexec != STATE_KEXEC_NOT)
+		return kexec == STATE_KEXEC_STARTED;
+	return trial_chain_of(a, slot, &chain, &e) < 0 ||
+	       chain->read_back(a, slot, &e) < 0;
+}
+
+/* Disarmed first: what is still armed after the state has forgotten it would start with
+ * nobody watching it. */
+static void settle_elsewhere(struct agent *a, const char *slot)
+{
+	enum state_kexec kexec;
+	struct kf_error e;
+	bool tried;
+
+	pthread_mutex_lock(&a->state_lock);
+	kexec = a->state.trial.kexec;
+	pthread_mutex_unlock(&a->state_lock);
+	tried = was_tried(a, slot, kexec);
+	settle_disarm(a, slot);
+	if (!tried && kexec == STATE_KEXEC_NOT && !was_tried(a, slot, kexec)) {
+		log_err("trial slot=%s event=still-armed", slot);
+		return;
 	}
-	if (rc < 0)
-		log_warn("trial slot=%s error=\"%s\"", u->slot, e.msg);
+	pthread_mutex_lock(&a->state_lock);
+	if (tried)
+		trial_fell_back(a);
+	else
+		not_tried(a);
+	if (state_save(a->state_fd, &a->state, &e) < 0)
+		log_err("trial slot=%s error=\"%s\"", slot, e.msg);
+	pthread_mutex_unlock(&a->state_lock);
 }
 
 static void settle_arm(struct agent *a, const char *slot)
@@ -71,8 +139,12 @@ void trial_settle_locked(struct agent *a)
 	pthread_mutex_unlock(&a->state_lock);
 	if (u.look)
 		settle_arm(a, u.slot);
-	if (u.disarm || u.commit)
-		settle_chain(a, &u);
+	if (u.elsewhere)
+		settle_elsewhere(a, u.slot);
+	if (u.disarm)
+		settle_disarm(a, u.slot);
+	if (u.commit)
+		settle_default(a, u.slot);
 }
 
 /* The chain of the last trial may be counting boots: it learns that this one came up. */

@@ -73,7 +73,8 @@ static int look(struct deploy *d, struct running *ret, struct kf_error *err)
 	snprintf(ret->release, sizeof(ret->release), "%s", st->release);
 	snprintf(ret->slot, sizeof(ret->slot), "%s", st->running_slot);
 	ret->matched = match(d->k, st);
-	ret->not_tried = st->trial == KFERRY__TRIAL__TRIAL_NONE;
+	ret->not_tried = st->trial == KFERRY__TRIAL__TRIAL_NONE ||
+			 st->trial == KFERRY__TRIAL__TRIAL_ARMED;
 	ret->waits = verdict_waits(st);
 	ret->kexec = st->kexec;
 	ret->is_default = strcmp(st->default_slot, d->k->slot) == 0;

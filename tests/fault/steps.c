@@ -203,11 +203,12 @@ static void start(struct agent *a)
 {
 	struct kf_error err = {0};
 
-	if (deploy_recover(a, &err) < 0)
-		fprintf(stderr, "steps: recover: %s\n", err.msg);
-	err = (struct kf_error){0};
+	deploy_clean(a);
 	if (trial_boot(a, &err) < 0)
 		fprintf(stderr, "steps: trial: %s\n", err.msg);
+	err = (struct kf_error){0};
+	if (deploy_recover(a, &err) < 0)
+		fprintf(stderr, "steps: recover: %s\n", err.msg);
 	trial_settle(a);
 }
 

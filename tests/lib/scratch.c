@@ -187,7 +187,10 @@ void scratch_free(struct scratch *s)
 
 void scratch_boot(struct scratch *s, const struct kernel *k)
 {
+	_free_ char *once = full(s, "firmware/once");
+
 	scratch_off(s);
+	assert_true(unlink(once) == 0 || errno == ENOENT);
 	write_boot(s, k);
 	scratch_on(s);
 }

@@ -54,7 +54,8 @@ void scratch_new_off(struct scratch *s);
 void scratch_on(struct scratch *s);
 void scratch_off(struct scratch *s);
 void scratch_free(struct scratch *s);
-/* Reset: another boot_id.  k NULL: the foreign kernel; else k with its mark. */
+/* Reset: another boot_id, and the hook's one-shot is used up.  k NULL: the foreign
+ * kernel; else k with its mark. */
 void scratch_boot(struct scratch *s, const struct kernel *k);
 /* Lines behind the ones of the configuration that is there already; takes effect at the
  * next scratch_on() or scratch_boot(). */

@@ -603,6 +603,7 @@ static void test_recover_rest(void **state)
 	scratch_write(s, VAR ".kf-tmp-0123", "x", 1);
 	scratch_write(s, VAR "boots/3/.kf-tmp-0123", "x", 1);
 	scratch_boot(s, NULL);
+	deploy_clean(&s->a);
 	assert_int_equal(deploy_recover(&s->a, &err), 0);
 	assert_int_equal(s->a.state.n_slots, 1);
 	assert_int_equal(scratch_state(s, c.id), KFERRY__SLOT_STATE__SLOT_STAGED);

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Trials that did not begin or end as they should have, and boards with two boot chains.
+ */
+#include "tests/lib/scratch.h"
+
+#include <string.h>
+
+#include "agent/boot/boot.h"
+#include "agent/trial/trial.h"
+#include "proto/base/fs.h"
+#include "proto/reason.h"
+
+struct board {
+	struct scratch s;
+	struct kernel a, b;
+};
+
+static int set_up(void **state)
+{
+	struct board *b = calloc(1, sizeof(*b));
+
+	scratch_new(&b->s);
+	kernel_init(&b->a, "6.9.0-a", 'a');
+	kernel_finish(&b->a);
+	kernel_init(&b->b, "6.9.0-b", 'b');
+	kernel_finish(&b->b);
+	scratch_install(&b->s, &b->a);
+	*state = b;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct board *b = *state;
+
+	kernel_fini(&b->a);
+	kernel_fini(&b->b);
+	scratch_free(&b->s);
+	free(b);
+	return 0;
+}
+
+static void arm(struct board *b, const struct kernel *k)
+{
+	struct kf_error err = {0};
+	char text[256];
+
+	if (trial_arm(&b->s.a, k->id, 120, text, &err) < 0)
+		fail_msg("arm: %s", err.msg);
+}
+
+static Kferry__Trial boot(struct board *b, const struct kernel *k)
+{
+	struct kf_error err = {0};
+
+	scratch_boot(&b->s, k);
+	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	trial_settle(&b->s.a);
+	return b->s.a.state.trial.phase;
+}
+
+static void put(struct board *b, const char *path, const char *text)
+{
+	scratch_write(&b->s, path, text, strlen(text));
+}
+
+static void set_chain(struct board *b, const struct kernel *k, const char *chain)
+{
+	char path[128], text[64];
+
+	snprintf(path, sizeof(path), "var/lib/kferry/slots/%s/slot.conf", k->id);
+	snprintf(text, sizeof(text), "chain %s\n", chain);
+	put(b, path, text);
+}
+
+/* The slot's kernel is the very build that the board has as its own: the trial dies, and
+ * the board's own entry, which has no mark, comes up. */
+static void fall_back_to_the_same_build_is_no_trial(void **state)
+{
+	struct board *b = *state;
+	struct kf_error err = {0};
+
+	arm(b, &b->a);
+	set_chain(b, &b->a, "systemd-boot");
+	scratch_boot(&b->s, &b->a);
+	put(b, "proc/cmdline", "BOOT_IMAGE=/old root=/dev/vda1 quiet\n");
+	scratch_off(&b->s);
+	scratch_on(&b->s);
+	assert_string_equal(b->s.a.boot.slot, "");
+	assert_int_equal(trial_boot(&b->s.a, &err), 0);
+	trial_settle(&b->s.a);
+	assert_int_equal(b->s.a.state.trial.phase, KFERRY__TRIAL__TRIAL_FELL_BACK);
+	assert_true(trial_confirm(&b->s.a, b->a.id, true, false, &err) < 0);
+	assert_int_equal(err.reason, KF_REASON_NOT_RUNNING);
+	assert_string_equal(b->s.a.state.default_slot, FOREIGN);
+}
+
+/* The boot stage did not take the one-shot: it is still there after the reboot. */
+static void what_was_never_started_is_not_bad(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+	struct kf_error err = {0};
+
+	arm(b, &b->a);
+	scratch_boot(&b->s, NULL);
+	put(b, "firmware/once", b->a.id);
+	assert_int_equal(trial_boot(a, &err), 0);
+	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
+	trial_settle(a);
+	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_NONE);
+	assert_int_equal(scratch_state(&b->s, b->a.id), KFERRY__SLOT_STATE__SLOT_STAGED);
+	assert_false(scratch_has(&b->s, "firmware/once"));
+}
+
+/* ... and cannot be taken away: then it may start any time, and must be watched. */
+static void what_stays_armed_stays_a_trial(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+	struct kf_error err = {0};
+
+	arm(b, &b->a);
+	scratch_boot(&b->s, NULL);
+	put(b, "firmware/once", b->a.id);
+	scratch_refuse(&b->s, "disarm", true);
+	assert_int_equal(trial_boot(a, &err), 0);
+	trial_settle(a);
+	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
+	scratch_refuse(&b->s, "disarm", false);
+	assert_int_equal(boot(b, &b->a), KFERRY__TRIAL__TRIAL_RUNNING);
+}
+
+/* Whoever comes before the settling does it himself. */
+static void an_arm_settles_what_was_left(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+	struct kf_error err = {0};
+
+	arm(b, &b->a);
+	scratch_boot(&b->s, NULL);
+	assert_int_equal(trial_boot(a, &err), 0);
+	scratch_install(&b->s, &b->b);
+	arm(b, &b->b);
+	assert_int_equal(scratch_state(&b->s, b->a.id), KFERRY__SLOT_STATE__SLOT_BAD);
+	trial_settle(a);
+	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
+	assert_string_equal(a->state.trial.slot, b->b.id);
+	assert_true(scratch_has(&b->s, "firmware/once"));
+}
+
+/* The deadline has passed, the reboot is under way: no confirmation any more. */
+static void no_confirmation_after_the_deadline(void **state)
+{
+	struct board *b = *state;
+	struct kf_error err = {0};
+
+	arm(b, &b->a);
+	assert_int_equal(boot(b, &b->a), KFERRY__TRIAL__TRIAL_RUNNING);
+	b->s.a.boot.start_ms -= 121 * 1000;
+	assert_int_equal(trial_left_ms(&b->s.a), 1);
+	assert_int_not_equal(trial_confirm(&b->s.a, b->a.id, false, false, &err), 0);
+}
+
+static void rollback_keeps_the_deadline_of_what_runs(void **state)
+{
+	struct board *b = *state;
+	struct kf_error err = {0};
+
+	arm(b, &b->a);
+	assert_int_equal(boot(b, &b->a), KFERRY__TRIAL__TRIAL_RUNNING);
+	assert_true(trial_left_ms(&b->s.a) > 0);
+	assert_int_equal(trial_rollback(&b->s.a, FOREIGN, &err), 0);
+	assert_true(trial_left_ms(&b->s.a) > 0);
+}
+
+/* --- two chains: hook, and U-Boot on a FAT -------------------------------------- */
+
+#define FAT "boot/efi/"
+
+/* b's slot moves to the chain uboot-extlinux: what a deploy after boot.chain was changed
+ * leaves. */
+static void put_on_uboot(struct board *b, const struct kernel *k)
+{
+	char path[128];
+
+	put(b, "proc/mounts", "/dev/mmcblk0p1 /boot/efi vfat rw 0 0\n");
+	put(b, "proc/device-tree/chosen/u-boot,version", "2023.01");
+	put(b, "boot/extlinux/extlinux.conf", "default l0\nlabel l0\n\tlinux /x\n");
+	snprintf(path, sizeof(path), FAT "kferry/%s/image", k->id);
+	put(b, path, "image");
+	snprintf(path, sizeof(path), FAT "kferry/%s/extlinux.conf", k->id);
+	put(b, path, "default x\n");
+	set_chain(b, k, "uboot-extlinux");
+}
+
+static void a_default_of_another_chain_is_given_up(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+	struct kf_error err = {0};
+	_free_ char *def = NULL;
+	int r;
+
+	/* a is the default, through hook. */
+	arm(b, &b->a);
+	boot(b, &b->a);
+	assert_int_equal(trial_confirm(a, b->a.id, true, false, &err), 0);
+	/* b becomes the default, through U-Boot's script. */
+	scratch_install(&b->s, &b->b);
+	put_on_uboot(b, &b->b);
+	arm(b, &b->b);
+	boot(b, &b->b);
+	r = trial_confirm(a, b->b.id, true, false, &err);
+	if (r < 0)
+		fail_msg("confirm: %s", err.msg);
+	assert_true(scratch_has(&b->s, FAT "kferry/good.conf"));
+	/* Back to a: reported as done. */
+	assert_int_equal(trial_rollback(a, b->a.id, &err), 0);
+	assert_string_equal(a->state.default_slot, b->a.id);
+	def = scratch_read(&b->s, "firmware/default");
+	assert_string_equal(def, b->a.id);
+	assert_false(scratch_has(&b->s, FAT "kferry/good.conf"));
+}
+
+/* commit went through, the state could not be saved (or power went): next boot. */
+static void runs_again_goes_back_over_chains(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+	struct kf_error err = {0};
+
+	arm(b, &b->a);
+	boot(b, &b->a);
+	assert_int_equal(trial_confirm(a, b->a.id, true, false, &err), 0);
+	scratch_install(&b->s, &b->b);
+	put_on_uboot(b, &b->b);
+	arm(b, &b->b);
+	boot(b, &b->b);
+	assert_int_equal(boot_uboot.commit(a, b->b.id, &err), 0); /* power cut */
+	assert_int_equal(boot(b, &b->b), KFERRY__TRIAL__TRIAL_RUNNING);
+	assert_false(scratch_has(&b->s, FAT "kferry/good.conf"));
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(fall_back_to_the_same_build_is_no_trial),
+		T(what_was_never_started_is_not_bad),
+		T(what_stays_armed_stays_a_trial),
+		T(an_arm_settles_what_was_left),
+		T(no_confirmation_after_the_deadline),
+		T(rollback_keeps_the_deadline_of_what_runs),
+		T(a_default_of_another_chain_is_given_up),
+		T(runs_again_goes_back_over_chains),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
