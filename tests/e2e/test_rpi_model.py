@@ -70,9 +70,9 @@ class RpiFirmwareModel(Trials, RpiModelBoard):
     def get(self, name):
         return self.on_board("cat", f"{FIRMWARE}/{name}").out
 
-    def falls_back(self, *args, cmdline):
+    def falls_back(self, *args, cmdline, dies):
         since = len(self.qemu.boots)
-        directory = super().falls_back(*args, cmdline=cmdline)
+        directory = super().falls_back(*args, cmdline=cmdline, dies=dies)
         # Nothing but the flag, which was cleared before, made the difference.
         trial, after = self.qemu.boots[since:]
         self.assertEqual(trial.start.config, "tryboot.txt")

@@ -50,14 +50,14 @@ class UbootExtlinux(Trials, FastBoard):
                 Partition("ext4", 256, cls.root, attributes=[BOOTABLE])]
 
     def test_1_panic_falls_back(self):
-        directory = self.falls_back(cmdline="init=/nonexistent")
+        directory = self.falls_back(cmdline="init=/nonexistent", dies="panic")
         said = (directory / "pstore/dmesg.txt").read_text(errors="replace")
         self.assertIn("Requested init /nonexistent failed", said)
         self.assertIn("Booting Linux", said)  # and what was before it
 
     @tap.level("long")
     def test_2_hang_is_ended_by_the_watchdog(self):
-        directory = self.falls_back(cmdline="lab.fault=HARDLOCKUP")
+        directory = self.falls_back(cmdline="lab.fault=HARDLOCKUP", dies="hang")
         said = (directory / "pstore/console-ramoops-0").read_text(errors="replace")
         self.assertIn("lab-fault: setting off HARDLOCKUP", said)
 

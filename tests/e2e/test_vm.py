@@ -118,6 +118,7 @@ class Vm(unittest.TestCase):
         return done, directory
 
     def test_0_the_agent_is_in_a_sandbox_and_commands_are_not(self):
+        Vm.own = self.desk.running()[0]
         out = self.on_board("systemd-analyze", "security", "--no-pager", "kferryd.service").out
         exposure = re.search(r"exposure level for kferryd.service: ([0-9.]+)", out)
         self.assertLessEqual(float(exposure.group(1)), EXPOSURE_MAX)
@@ -215,10 +216,11 @@ class Vm(unittest.TestCase):
         self.assertEqual(run["verdict"], "PASS")
         self.assertIn("graft", json.dumps(run))
         Vm.deb_release = release
+        self.kferry("reboot", check=0)
+        self.assertIn(RELEASE_GOOD, self.desk.running()[0])
 
     def test_7_power_cut_during_install_boots_the_old_kernel(self):
         """QEMU is killed in the middle of a push: the old kernel boots, the retry converges."""
-        self.kferry("reboot", check=0)
         before = self.desk.running()[0]
         for kernel in self.desk.kernels():
             if kernel.get("release") == getattr(Vm, "deb_release", None):
@@ -234,6 +236,13 @@ class Vm(unittest.TestCase):
         self.assertEqual(self.desk.running()[0], before)
         self.kferry("-o", "kernel.initramfs=graft", "deploy", "--from", deb, "--once", check=0)
         self.assertNotEqual(self.desk.running()[0], before)
+
+    def test_8_rolled_back_boots_what_was_there_before(self):
+        self.kferry("reboot", check=0)
+        self.assertIn(RELEASE_GOOD, self.desk.running()[0])  # once was once
+        self.kferry("kernels", "rollback", check=0)
+        self.kferry("reboot", check=0)
+        self.assertEqual(self.desk.running()[0], Vm.own)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,10 @@ from scratch import TOP, Board, Package, digest, wait_for  # noqa: E402
 
 POINTS = os.environ.get("KF_SWEEP", "48")
 WORKERS = 3
+# A deploy and its trial make some 60 each. A point may be missed, as what an agent does may
+# depend on when it runs.
+MIN_CALLS = 30
+MIN_HIT = 0.9  # of the points tried
 ERRORS = ("ENOSPC", "EIO", "EROFS")
 os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
 
@@ -293,6 +297,14 @@ class Sweep(unittest.TestCase):
         for text in failed:
             print("# " + text.replace("\n", "\n#   "))
         self.assertEqual(len(failed), 0)
+        if os.environ.get("KF_SWEEP_AT"):
+            self.assertEqual(sum(tried), total, "KF_SWEEP_AT was not come to")
+            return
+        for agent, found in zip(("before", "after"), counts):
+            self.assertGreater(found, MIN_CALLS, f"few calls were found {agent} the reboot")
+        wanted = sum(counts) * len(hows) if POINTS == "all" else min(sum(counts), int(POINTS))
+        self.assertEqual(total, wanted, "few points were tried")
+        self.assertGreaterEqual(sum(tried), MIN_HIT * total, "few points were come to")
 
     def test_killed_at_each_change(self):
         self.sweep("kill")

@@ -194,6 +194,11 @@ class FastBoard(unittest.TestCase):
         info = json.loads(self.kferry("--json", "board", "info", check=0).out.splitlines()[0])
         return {c["name"]: (c["usable"], c["reason"]) for c in info["chains"]}
 
+    def boots(self):
+        """Newest first, as the agent has recorded them."""
+        out = self.kferry("--json", "dmesg", "--list", check=0).out
+        return json.loads(out.splitlines()[0])["boots"]
+
 
 class Trials:
     """What every boot chain must do; a case may look closer while a kernel runs."""
@@ -207,32 +212,46 @@ class Trials:
     def look_at_default(self):
         pass
 
-    def falls_back(self, *args, cmdline):
-        """A trial that dies; its run's directory."""
+    def falls_back(self, *args, cmdline, dies):
+        """A trial that dies, and of what its console has to tell; its run's directory."""
+        said = len(self.qemu.console())
         done = self.deploy("twin", "--cmdline", cmdline, *args, check=1, timeout=1200)
         self.assertIn("FAIL", done.text)
         self.assertIn("fell back", done.text)
         self.assert_own_kernel()
         directory, result = self.desk.last_run()
         self.assertEqual(result["verdict"], "FAIL")
+        self.died(self.qemu.console()[said:], result["slot"], dies)
         return directory
+
+    def died(self, console, slot, dies):
+        """The trial ran, once, and ended in its own way and in no other."""
+        starts = re.findall(rf"Kernel command line: .*\bkferry\.slot={slot}\b", console)
+        self.assertEqual(len(starts), 1, "starts of the trial on the console")
+        trial = console[console.index(starts[0]):]
+        fault = re.search(r"lab-fault: setting off (\w+)", trial)
+        self.assertEqual("Kernel panic - not syncing" in trial, dies == "panic")
+        self.assertEqual(fault.group(1) if fault else None,
+                         "HARDLOCKUP" if dies == "hang" else None)
+        ends = {boot.get("slot"): boot.get("end") for boot in reversed(self.boots())}
+        self.assertEqual(ends[slot] == "deadline", dies == "unreachable", ends)
 
     def test_0_the_right_chain_is_chosen(self):
         self.assertEqual(self.chain(), self.CHOSEN)
         self.assertTrue(self.chains()[self.CHOSEN][0])
 
     def test_1_panic_falls_back(self):
-        self.falls_back(cmdline="init=/nonexistent")
+        self.falls_back(cmdline="init=/nonexistent", dies="panic")
 
     @tap.level("long")
     def test_2_hang_is_ended_by_the_watchdog(self):
-        self.falls_back(cmdline="lab.fault=HARDLOCKUP")
+        self.falls_back(cmdline="lab.fault=HARDLOCKUP", dies="hang")
 
     @tap.level("long")
     def test_3_unreachable_is_ended_by_the_deadline(self):
         self.desk.set("timeout.confirm", f"{CONFIRM_S}s")
         try:
-            self.falls_back(cmdline="lab.fault=NONET")
+            self.falls_back(cmdline="lab.fault=NONET", dies="unreachable")
         finally:
             self.desk.set("timeout.confirm", "300s")
 
