@@ -51,6 +51,21 @@ bool text_is_slot(const char *s)
 	       text_is_hex(s + 2, 8, 4);
 }
 
+bool text_is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+void text_trim(const char **s, size_t *n)
+{
+	while (*n > 0 && text_is_blank(**s)) {
+		(*s)++;
+		(*n)--;
+	}
+	while (*n > 0 && text_is_blank((*s)[*n - 1]))
+		(*n)--;
+}
+
 bool text_is_hex(const char *s, size_t n, size_t max_bytes)
 {
 	if (n == 0 || n % 2 || n / 2 > max_bytes)

@@ -24,6 +24,11 @@ bool text_is_path(const char *s, size_t n);
 /* Printable ASCII, at most max bytes: a kernel command line, an identity. */
 bool text_is_line(const char *s, size_t max);
 
+/* A blank, a tab or the end of a line. */
+bool text_is_blank(char c);
+/* Leave the blanks at both ends of s[0..*n) out. */
+void text_trim(const char **s, size_t *n);
+
 /* Lower-case hex digits of whole bytes, at most max_bytes of them; not empty. */
 bool text_is_hex(const char *s, size_t n, size_t max_bytes);
 /*

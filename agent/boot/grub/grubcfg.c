@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "proto/text.h"
+
 #define BEGIN "### BEGIN kferry ###\n"
 #define END   "### END kferry ###\n"
 
@@ -71,21 +73,16 @@ static bool next_line(struct span *text, struct span *ret)
 	return true;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
 /* The next word of a line, quotes around it taken off; false at its end. */
 static bool next_word(struct span *line, struct span *ret)
 {
 	size_t n = 0;
 
-	while (line->n > 0 && is_blank(*line->s)) {
+	while (line->n > 0 && text_is_blank(*line->s)) {
 		line->s++;
 		line->n--;
 	}
-	while (n < line->n && !is_blank(line->s[n]))
+	while (n < line->n && !text_is_blank(line->s[n]))
 		n++;
 	*ret = (struct span){line->s, n};
 	line->s += n;

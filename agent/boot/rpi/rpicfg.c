@@ -12,21 +12,6 @@
 #define END	     "# kferry: end"
 #define PREFIX	     "os_prefix=kferry/"
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static void trim(const char **s, size_t *n)
-{
-	while (*n > 0 && is_blank(**s)) {
-		(*s)++;
-		(*n)--;
-	}
-	while (*n > 0 && is_blank((*s)[*n - 1]))
-		(*n)--;
-}
-
 static bool is_word(const char *s, size_t n, const char *word)
 {
 	return n == strlen(word) && memcmp(s, word, n) == 0;
@@ -37,14 +22,14 @@ static bool is_command(const char *s, size_t n, const char *word, struct rpicfg_
 {
 	size_t len = strlen(word), i = len;
 
-	if (n <= len || memcmp(s, word, len) != 0 || !is_blank(s[len]))
+	if (n <= len || memcmp(s, word, len) != 0 || !text_is_blank(s[len]))
 		return false;
-	while (i < n && is_blank(s[i]))
+	while (i < n && text_is_blank(s[i]))
 		i++;
 	l->key = s;
 	l->key_len = len;
 	l->value = s + i;
-	while (i < n && !is_blank(s[i]))
+	while (i < n && !text_is_blank(s[i]))
 		i++;
 	l->value_len = (size_t)(s + i - l->value);
 	return true;
@@ -55,7 +40,7 @@ static void classify(struct rpicfg_line *l)
 	const char *s = l->text, *equals;
 	size_t n = l->n;
 
-	trim(&s, &n);
+	text_trim(&s, &n);
 	if (n == 0 || *s == '#')
 		return;
 	if (*s == '[') {
@@ -82,8 +67,8 @@ static void classify(struct rpicfg_line *l)
 	l->key_len = (size_t)(equals - s);
 	l->value = equals + 1;
 	l->value_len = n - l->key_len - 1;
-	trim(&l->key, &l->key_len);
-	trim(&l->value, &l->value_len);
+	text_trim(&l->key, &l->key_len);
+	text_trim(&l->value, &l->value_len);
 }
 
 bool rpicfg_next(const char **at, const char *end, struct rpicfg_line *ret)
@@ -133,7 +118,7 @@ static bool line_is(const struct rpicfg_line *l, const char *text)
 {
 	size_t n = l->n;
 
-	while (n > 0 && is_blank(l->text[n - 1]))
+	while (n > 0 && text_is_blank(l->text[n - 1]))
 		n--;
 	return is_word(l->text, n, text);
 }

@@ -12,6 +12,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/boot/keyline.h"
+#include "proto/text.h"
+
 struct key {
 	const char *name;
 	size_t offset; /* of a char * in struct bls_entry */
@@ -43,57 +46,40 @@ void bls_entry_fini(struct bls_entry *e)
 	memset(e, 0, sizeof(*e));
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-static void trim(const char **s, size_t *n)
-{
-	while (*n > 0 && is_blank(**s)) {
-		(*s)++;
-		(*n)--;
-	}
-	while (*n > 0 && is_blank((*s)[*n - 1]))
-		(*n)--;
-}
-
-static int join_options(struct bls_entry *e, const char *value, size_t n)
+static int join_options(struct bls_entry *e, const struct keyline *l)
 {
 	size_t old = e->options ? strlen(e->options) : 0;
-	char *s = realloc(e->options, old + n + 2);
+	char *s = realloc(e->options, old + l->value_len + 2);
 
 	if (!s)
 		return -ENOMEM;
 	e->options = s;
 	if (old > 0)
 		s[old++] = ' ';
-	memcpy(s + old, value, n);
-	s[old + n] = '\0';
+	memcpy(s + old, l->value, l->value_len);
+	s[old + l->value_len] = '\0';
 	return 0;
 }
 
-static int set_value(struct bls_entry *e, const char *key, size_t key_len,
-		     const char *value, size_t n)
+static int set_value(struct bls_entry *e, const struct keyline *l)
 {
 	char *copy;
 
-	if (key_len == 7 && memcmp(key, "options", 7) == 0)
-		return join_options(e, value, n);
-	if (key_len == 6 && memcmp(key, "initrd", 6) == 0) {
+	if (keyline_is(l, "options"))
+		return join_options(e, l);
+	if (keyline_is(l, "initrd")) {
 		if (e->n_initrd == BLS_INITRD_MAX)
 			return -EBADMSG;
-		copy = strndup(value, n);
+		copy = strndup(l->value, l->value_len);
 		if (!copy)
 			return -ENOMEM;
 		e->initrd[e->n_initrd++] = copy;
 		return 0;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (strlen(keys[i].name) != key_len ||
-		    memcmp(keys[i].name, key, key_len) != 0)
+		if (!keyline_is(l, keys[i].name))
 			continue;
-		copy = strndup(value, n);
+		copy = strndup(l->value, l->value_len);
 		if (!copy)
 			return -ENOMEM;
 		free(*field(e, &keys[i]));
@@ -102,43 +88,21 @@ static int set_value(struct bls_entry *e, const char *key, size_t key_len,
 	return 0;
 }
 
-static int parse_line(struct bls_entry *e, const char *line, size_t n)
-{
-	const char *value;
-	size_t key_len = 0, value_len;
-
-	trim(&line, &n);
-	if (n == 0 || *line == '#')
-		return 0;
-	while (key_len < n && !is_blank(line[key_len]))
-		key_len++;
-	value = line + key_len;
-	value_len = n - key_len;
-	trim(&value, &value_len);
-	if (value_len >= 2 && value[0] == '"' && value[value_len - 1] == '"') {
-		value++;
-		value_len -= 2;
-	}
-	if (value_len == 0)
-		return 0;
-	return set_value(e, line, key_len, value, value_len);
-}
-
 int bls_parse(const void *data, size_t n, struct bls_entry *ret)
 {
 	_bls_entry_ struct bls_entry e = {0};
 	const char *p = n > 0 ? data : "", *end = p + n;
+	struct keyline l;
 
 	if (n > BLS_ENTRY_MAX || memchr(p, '\0', n))
 		return -EBADMSG;
-	while (p < end) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p));
-		size_t len = (size_t)((nl ? nl : end) - p);
-		int r = parse_line(&e, p, len);
+	while (keyline_next(&p, end, &l)) {
+		int r;
 
+		keyline_unquote(&l);
+		r = l.value_len > 0 ? set_value(&e, &l) : 0;
 		if (r < 0)
 			return r;
-		p += len + (nl ? 1 : 0);
 	}
 	*ret = e;
 	memset(&e, 0, sizeof(e));
@@ -152,7 +116,7 @@ static int emit_line(struct buf *out, const char *key, const char *value)
 
 	if (n == 0 || strpbrk(value, "\n\r"))
 		return -EINVAL;
-	quote = is_blank(value[0]) || is_blank(value[n - 1]) ||
+	quote = text_is_blank(value[0]) || text_is_blank(value[n - 1]) ||
 		(value[0] == '"' && value[n - 1] == '"');
 	return buf_printf(out, quote ? "%s \"%s\"\n" : "%s %s\n", key, value);
 }

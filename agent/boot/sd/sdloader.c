@@ -12,6 +12,7 @@
 
 #include "agent/boot/efi/efidir.h"
 #include "agent/boot/efi/efivar.h"
+#include "agent/boot/keyline.h"
 #include "agent/boot/sd/bls.h"
 #include "agent/boot/sd/sdentry.h"
 #include "proto/base/fs.h"
@@ -98,46 +99,32 @@ static bool pattern_matches(const char *pattern, const char *entry)
 	       (bare && fnmatch(pattern, bare, FNM_CASEFOLD) == 0);
 }
 
-/* The value of a "default" or "preferred" line, or NULL.  Cuts the line. */
-static char *default_of(char *line)
-{
-	static const char blanks[] = " \t\r";
-	char *key = line + strspn(line, blanks), *value, *end;
-	size_t n = strcspn(key, blanks);
-
-	if (!(n == 7 && memcmp(key, "default", 7) == 0) &&
-	    !(n == 9 && memcmp(key, "preferred", 9) == 0))
-		return NULL;
-	value = key + n + strspn(key + n, blanks);
-	end = value + strlen(value);
-	while (end > value && strchr(blanks, end[-1]))
-		*--end = '\0';
-	if (end - value >= 2 && *value == '"' && end[-1] == '"') {
-		*--end = '\0';
-		value++;
-	}
-	return value;
-}
-
 static int check_loader_conf(const struct bootdir *d, const char *entry,
 			     struct kf_error *err)
 {
 	_buf_ struct buf b = BUF_INIT;
-	char *save = NULL, *text;
+	const char *text, *end;
+	struct keyline l;
 	int r;
 
 	r = fs_read_file(d->fd, "loader/loader.conf", LOADER_CONF_MAX, &b);
 	if (r == -ENOENT)
 		return 0;
-	text = r < 0 ? NULL : (char *)buf_str(&b);
+	text = r < 0 ? NULL : buf_str(&b);
 	if (!text)
 		return kf_err(err, r < 0 ? r : -ENOMEM, KF_REASON_IO,
 			      "read %s/loader/loader.conf: %m", d->path);
-	for (char *line = strtok_r(text, "\n", &save); line;
-	     line = strtok_r(NULL, "\n", &save)) {
-		char *pattern = default_of(line);
+	end = text + strlen(text);
+	while (keyline_next(&text, end, &l)) {
+		_free_ char *pattern = NULL;
 
-		if (pattern && pattern_matches(pattern, entry))
+		if (!keyline_is(&l, "default") && !keyline_is(&l, "preferred"))
+			continue;
+		keyline_unquote(&l);
+		pattern = strndup(l.value, l.value_len);
+		if (!pattern)
+			return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "out of memory");
+		if (pattern_matches(pattern, entry))
 			return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
 				      "the default \"%s\" in %s/loader/loader.conf would "
 				      "also choose a trial kernel: make it name your own "

@@ -6,6 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/boot/keyline.h"
+#include "proto/text.h"
+
 #define PROMPTLESS "timeout 0\nprompt 0\n"
 
 struct key {
@@ -42,29 +45,14 @@ void extlinux_fini(struct extlinux *e)
 	memset(e, 0, sizeof(*e));
 }
 
-static bool is_blank(char c)
+static bool is_key(const struct keyline *l, const char *name)
 {
-	return c == ' ' || c == '\t' || c == '\r';
+	return l->key_len == strlen(name) && strncasecmp(l->key, name, l->key_len) == 0;
 }
 
-static void trim(const char **s, size_t *n)
+static int set(char **at, const struct keyline *l)
 {
-	while (*n > 0 && is_blank(**s)) {
-		(*s)++;
-		(*n)--;
-	}
-	while (*n > 0 && is_blank((*s)[*n - 1]))
-		(*n)--;
-}
-
-static bool is_key(const char *s, size_t n, const char *name)
-{
-	return n == strlen(name) && strncasecmp(s, name, n) == 0;
-}
-
-static int set(char **at, const char *value, size_t n)
-{
-	char *copy = strndup(value, n);
+	char *copy = strndup(l->value, l->value_len);
 
 	if (!copy)
 		return -ENOMEM;
@@ -73,32 +61,18 @@ static int set(char **at, const char *value, size_t n)
 	return 0;
 }
 
-static int parse_line(struct extlinux *e, const char *line, size_t n)
+static int set_value(struct extlinux *e, const struct keyline *l)
 {
-	const char *value;
-	size_t key_len = 0, value_len;
-
-	trim(&line, &n);
-	if (n == 0 || *line == '#')
-		return 0;
-	while (key_len < n && !is_blank(line[key_len]))
-		key_len++;
-	value = line + key_len;
-	value_len = n - key_len;
-	trim(&value, &value_len);
-	if (value_len == 0)
-		return 0;
-	if (is_key(line, key_len, "default"))
-		return set(&e->dflt, value, value_len);
-	if (is_key(line, key_len, "label")) {
+	if (is_key(l, "default"))
+		return set(&e->dflt, l);
+	if (is_key(l, "label")) {
 		if (e->n == EXTLINUX_LABELS)
 			return -EBADMSG;
-		return set(&e->label[e->n++].name, value, value_len);
+		return set(&e->label[e->n++].name, l);
 	}
 	for (size_t i = 0; e->n > 0 && i < ARRAY_SIZE(keys); i++)
-		if (is_key(line, key_len, keys[i].name))
-			return set(field(&e->label[e->n - 1], &keys[i]), value,
-				   value_len);
+		if (is_key(l, keys[i].name))
+			return set(field(&e->label[e->n - 1], &keys[i]), l);
 	return 0;
 }
 
@@ -106,17 +80,15 @@ int extlinux_parse(const void *data, size_t n, struct extlinux *ret)
 {
 	_extlinux_ struct extlinux e = {.n = 0};
 	const char *p = n > 0 ? data : "", *end = p + n;
+	struct keyline l;
 
 	if (n > EXTLINUX_MAX || memchr(p, '\0', n))
 		return -EBADMSG;
-	while (p < end) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p));
-		size_t len = (size_t)((nl ? nl : end) - p);
-		int r = parse_line(&e, p, len);
+	while (keyline_next(&p, end, &l)) {
+		int r = set_value(&e, &l);
 
 		if (r < 0)
 			return r;
-		p += len + (nl ? 1 : 0);
 	}
 	*ret = e;
 	memset(&e, 0, sizeof(e));
@@ -136,8 +108,8 @@ static int emit_line(struct buf *out, const char *indent, const char *key,
 {
 	size_t n = strlen(value);
 
-	if (n == 0 || strpbrk(value, "\n\r") || is_blank(value[0]) ||
-	    is_blank(value[n - 1]))
+	if (n == 0 || strpbrk(value, "\n\r") || text_is_blank(value[0]) ||
+	    text_is_blank(value[n - 1]))
 		return -EINVAL;
 	return buf_printf(out, "%s%s %s\n", indent, key, value);
 }

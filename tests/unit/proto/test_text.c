@@ -154,6 +154,26 @@ static void an_escape_reports_a_full_buffer(void **state)
 	assert_int_equal(text_escape(&b, "abcd", 4, false), -EMSGSIZE);
 }
 
+static void trims(void **state)
+{
+	const char *s = " \t a b\r\n";
+	size_t n = strlen(s);
+
+	(void)state;
+	text_trim(&s, &n);
+	assert_int_equal(n, 3);
+	assert_memory_equal(s, "a b", 3);
+	s = " \n";
+	n = 2;
+	text_trim(&s, &n);
+	assert_int_equal(n, 0);
+	/* What is behind the n bytes does not count. */
+	s = "a  b";
+	n = 3;
+	text_trim(&s, &n);
+	assert_int_equal(n, 1);
+}
+
 static void amounts(void **state)
 {
 	char s[16];
@@ -188,6 +208,7 @@ int main(void)
 		cmocka_unit_test(utf8),
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(an_escape_reports_a_full_buffer),
+		cmocka_unit_test(trims),
 		cmocka_unit_test(amounts),
 	};
 
