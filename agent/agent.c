@@ -27,6 +27,20 @@ char *agent_path(const struct agent *a, const char *path)
 	return asprintf(&full, "%s%s", a->root, path) < 0 ? NULL : full;
 }
 
+int agent_read_line(const struct agent *a, const char *path, char **ret)
+{
+	_free_ char *full = agent_path(a, path);
+
+	return full ? fs_read_line(AT_FDCWD, full, ret) : -ENOMEM;
+}
+
+char *agent_line(const struct agent *a, const char *path)
+{
+	char *line = NULL;
+
+	return agent_read_line(a, path, &line) < 0 ? NULL : line;
+}
+
 /* The umask, or an older agent, may have left another mode.  A disk that cannot be
  * written does not keep the agent from coming up: somebody has to tell of it. */
 static void set_mode(int fd, const char *name, mode_t mode)

@@ -103,5 +103,9 @@ void agent_fini(struct agent *a);
 /* root + path in one allocation owned by the caller (NULL: no memory).  path is absolute.
  */
 char *agent_path(const struct agent *a, const char *path) _must_check_;
+/* fs_read_line() of a file below root.  *ret is the caller's. */
+int agent_read_line(const struct agent *a, const char *path, char **ret) _must_check_;
+/* The same for what may be missing: NULL, whatever the reason. */
+char *agent_line(const struct agent *a, const char *path) _must_check_;
 
 #endif

@@ -58,16 +58,6 @@ static _printf_(4, 5) void add(struct facts *f, const char *group, const char *n
 /* --- reading -------------------------------------------------------------------- */
 
 /* The first line of a file, or NULL; the caller's. */
-static char *line_of(struct facts *f, const char *path)
-{
-	_free_ char *full = agent_path(f->a, path);
-	char *line = NULL;
-
-	if (!full || fs_read_line(AT_FDCWD, full, &line) < 0)
-		return NULL;
-	return line;
-}
-
 static _printf_(2, 3) char *line_at(struct facts *f, const char *fmt, ...)
 {
 	char path[512];
@@ -76,13 +66,13 @@ static _printf_(2, 3) char *line_at(struct facts *f, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(path, sizeof(path), fmt, ap);
 	va_end(ap);
-	return line_of(f, path);
+	return agent_line(f->a, path);
 }
 
 static void add_line(struct facts *f, const char *group, const char *name,
 		     const char *path)
 {
-	_free_ char *line = line_of(f, path);
+	_free_ char *line = agent_line(f->a, path);
 
 	if (line)
 		add(f, group, name, "%s", line);
@@ -165,8 +155,8 @@ static void add_value(struct facts *f, const char *group, const char *name,
 
 static void board(struct facts *f)
 {
-	_free_ char *vendor = line_of(f, "/sys/class/dmi/id/sys_vendor");
-	_free_ char *product = line_of(f, "/sys/class/dmi/id/product_name");
+	_free_ char *vendor = agent_line(f->a, "/sys/class/dmi/id/sys_vendor");
+	_free_ char *product = agent_line(f->a, "/sys/class/dmi/id/product_name");
 
 	if (exists(f, "/proc/device-tree/model"))
 		add_line(f, "board", "model", "/proc/device-tree/model");
@@ -267,7 +257,7 @@ static void kernel(struct facts *f)
 
 static void init_system(struct facts *f)
 {
-	_free_ char *comm = line_of(f, "/proc/1/comm");
+	_free_ char *comm = agent_line(f->a, "/proc/1/comm");
 	_free_ char *full =
 		agent_path(f->a, "/etc/systemd/system/display-manager.service");
 	char target[256];
@@ -388,7 +378,7 @@ static void watchdogs(struct facts *f)
 
 static void pstore(struct facts *f)
 {
-	_free_ char *backend = line_of(f, "/sys/module/pstore/parameters/backend");
+	_free_ char *backend = agent_line(f->a, "/sys/module/pstore/parameters/backend");
 	bool none = !backend || strcmp(backend, "(null)") == 0;
 
 	if (!none)

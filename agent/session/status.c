@@ -2,7 +2,6 @@
 /* Status and Slots, built from the state (under its lock), the slots and /proc. */
 #include "agent/session/status.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,15 +10,12 @@
 #include "agent/session/msg.h"
 #include "agent/trial/trial.h"
 #include "proto/base/clock.h"
-#include "proto/base/fs.h"
 
 static uint64_t read_number(const struct agent *a, const char *path)
 {
-	_free_ char *full = agent_path(a, path), *line = NULL;
+	_free_ char *line = agent_line(a, path);
 
-	if (!full || fs_read_line(AT_FDCWD, full, &line) < 0)
-		return 0;
-	return strtoull(line, NULL, 10);
+	return line ? strtoull(line, NULL, 10) : 0;
 }
 
 /* The chain that a plan without wishes would get; "" when none is usable. */

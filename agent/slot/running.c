@@ -25,8 +25,7 @@
 
 static int read_line(struct agent *a, const char *path, char **ret, struct kf_error *err)
 {
-	_free_ char *full = agent_path(a, path);
-	int rc = full ? fs_read_line(AT_FDCWD, full, ret) : -ENOMEM;
+	int rc = agent_read_line(a, path, ret);
 
 	return rc < 0 ? oserr(err, rc, "read %s", path) : 0;
 }

@@ -90,10 +90,9 @@ static int efi_open(const struct agent *a, const char *slot, struct efi *e,
 /* A 64-bit kernel is started by 32-bit firmware only through a loader. */
 static int check_bits(const struct agent *a, struct kf_error *err)
 {
-	_free_ char *path = agent_path(a, FW_SIZE_PATH), *bits = NULL;
+	_free_ char *bits = agent_line(a, FW_SIZE_PATH);
 
-	if (!path || fs_read_line(AT_FDCWD, path, &bits) < 0 || strcmp(bits, "32") != 0 ||
-	    !strstr(a->boot.machine, "64"))
+	if (!bits || strcmp(bits, "32") != 0 || !strstr(a->boot.machine, "64"))
 		return 0;
 	return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
 		      "the firmware has 32 bits and cannot start a 64-bit kernel by "

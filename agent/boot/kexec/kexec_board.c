@@ -24,21 +24,12 @@ static int refuse(struct kf_error *err, const char *why)
 	return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN, "%s", why);
 }
 
-/* The first line of a file of at most a few hundred bytes; NULL when it is not there. */
-static char *read_line(const struct agent *a, const char *path)
-{
-	_free_ char *full = agent_path(a, path);
-	char *line = NULL;
-
-	return full && fs_read_line(AT_FDCWD, full, &line) == 0 ? line : NULL;
-}
-
 /* --- the running kernel --------------------------------------------------------- */
 
 static int check_kernel(const struct agent *a, struct kf_error *err)
 {
-	_free_ char *disabled = read_line(a, "/proc/sys/kernel/kexec_load_disabled");
-	_free_ char *lockdown = read_line(a, "/sys/kernel/security/lockdown");
+	_free_ char *disabled = agent_line(a, "/proc/sys/kernel/kexec_load_disabled");
+	_free_ char *lockdown = agent_line(a, "/sys/kernel/security/lockdown");
 
 	if (strcmp(a->boot.machine, "x86_64") != 0 &&
 	    strcmp(a->boot.machine, "aarch64") != 0)
@@ -84,8 +75,8 @@ static bool compatible_with(const struct agent *a, const char *vendor)
 
 static int check_kind(const struct agent *a, struct kf_error *err)
 {
-	_free_ char *vendor = read_line(a, "/sys/class/dmi/id/sys_vendor");
-	_free_ char *product = read_line(a, "/sys/class/dmi/id/product_name");
+	_free_ char *vendor = agent_line(a, "/sys/class/dmi/id/sys_vendor");
+	_free_ char *product = agent_line(a, "/sys/class/dmi/id/product_name");
 
 	if (compatible_with(a, "raspberrypi,"))
 		return refuse(err, "a Raspberry Pi is not started by kexec: its "

@@ -32,14 +32,6 @@ static int file_load(int kernel, int initrd, const char *cmdline, unsigned long 
 #endif
 }
 
-static char *read_line(const struct agent *a, const char *path)
-{
-	_free_ char *full = agent_path(a, path);
-	char *line = NULL;
-
-	return full && fs_read_line(AT_FDCWD, full, &line) == 0 ? line : NULL;
-}
-
 /* --- in a scratch root ---------------------------------------------------------- */
 
 static int put(const struct agent *a, const char *path, const char *text)
@@ -51,7 +43,7 @@ static int put(const struct agent *a, const char *path, const char *text)
 
 static int model_errno(const struct agent *a)
 {
-	_free_ char *line = read_line(a, "/dev/kexec.errno");
+	_free_ char *line = agent_line(a, "/dev/kexec.errno");
 
 	return line ? -(int)strtol(line, NULL, 10) : 0;
 }
@@ -80,7 +72,7 @@ static int model_unload(const struct agent *a)
 
 int kexec_sys_probe(const struct agent *a)
 {
-	_free_ char *limit = read_line(a, LIMIT);
+	_free_ char *limit = agent_line(a, LIMIT);
 	int r;
 
 	/* Where loads are counted (Linux 6.3), this one would count as well. */
@@ -104,7 +96,7 @@ int kexec_sys_unload(const struct agent *a)
 
 int kexec_sys_loaded(const struct agent *a)
 {
-	_free_ char *line = read_line(a, LOADED);
+	_free_ char *line = agent_line(a, LOADED);
 
 	if (!line)
 		return -ENOENT;

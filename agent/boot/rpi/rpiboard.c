@@ -382,8 +382,8 @@ static int set_param(const struct agent *a, struct kf_error *err)
 
 static int param_is_set(const struct agent *a)
 {
-	_free_ char *path = agent_path(a, PARAM), *line = NULL;
-	int r = path ? fs_read_line(AT_FDCWD, path, &line) : -ENOMEM;
+	_free_ char *line = NULL;
+	int r = agent_read_line(a, PARAM, &line);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
