@@ -27,6 +27,13 @@ char *agent_path(const struct agent *a, const char *path)
 	return asprintf(&full, "%s%s", a->root, path) < 0 ? NULL : full;
 }
 
+int agent_read_file(const struct agent *a, const char *path, size_t max, struct buf *b)
+{
+	_free_ char *full = agent_path(a, path);
+
+	return full ? fs_read_file(AT_FDCWD, full, max, b) : -ENOMEM;
+}
+
 int agent_read_line(const struct agent *a, const char *path, char **ret)
 {
 	_free_ char *full = agent_path(a, path);

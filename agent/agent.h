@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "agent/slot/state.h"
+#include "proto/base/buf.h"
 #include "proto/base/err.h"
 #include "proto/buildid.h"
 #include "proto/limits.h"
@@ -103,9 +104,11 @@ void agent_fini(struct agent *a);
 /* root + path in one allocation owned by the caller (NULL: no memory).  path is absolute.
  */
 char *agent_path(const struct agent *a, const char *path) _must_check_;
-/* fs_read_line() of a file below root.  *ret is the caller's. */
+/* fs_read_file() and fs_read_line() of a file below root. */
+int agent_read_file(const struct agent *a, const char *path, size_t max,
+		    struct buf *b) _must_check_;
 int agent_read_line(const struct agent *a, const char *path, char **ret) _must_check_;
-/* The same for what may be missing: NULL, whatever the reason. */
+/* The line of a file that may be missing: NULL, whatever the reason. */
 char *agent_line(const struct agent *a, const char *path) _must_check_;
 
 #endif

@@ -171,17 +171,14 @@ static int read_disk(const struct agent *a, int sysfs, uint64_t block,
 static int read_records(const struct agent *a, int sysfs, unsigned major, unsigned minor,
 			uint64_t block, struct partition *p)
 {
-	_free_ char *path = NULL, *id = NULL, *type = NULL;
+	_free_ char *id = NULL, *type = NULL;
 	_buf_ struct buf udev = BUF_INIT;
 	const char *text;
 	char rel[48];
 	int r;
 
 	snprintf(rel, sizeof(rel), "/run/udev/data/b%u:%u", major, minor);
-	path = agent_path(a, rel);
-	if (!path)
-		return -ENOMEM;
-	r = fs_read_file(AT_FDCWD, path, RECORD_MAX, &udev);
+	r = agent_read_file(a, rel, RECORD_MAX, &udev);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	text = buf_str(&udev);

@@ -117,15 +117,12 @@ static int take(const struct line *l, struct mountinfo *ret)
 
 int mountinfo_find(const struct agent *a, const char *path, struct mountinfo *ret)
 {
-	_free_ char *full = agent_path(a, "/proc/self/mountinfo");
 	_buf_ struct buf b = BUF_INIT;
 	struct line best = {{0}, {0}};
 	char *text, *save = NULL;
 	int r;
 
-	if (!full)
-		return -ENOMEM;
-	r = fs_read_file(AT_FDCWD, full, TABLE_MAX, &b);
+	r = agent_read_file(a, "/proc/self/mountinfo", TABLE_MAX, &b);
 	if (r < 0)
 		return r;
 	text = (char *)buf_str(&b);

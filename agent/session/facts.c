@@ -117,12 +117,11 @@ static void each(struct facts *f, const char *path,
 /* The value of "key<sep>value" lines; quotes are taken off.  The caller's, or NULL. */
 static char *value_in(struct facts *f, const char *path, const char *key, char sep)
 {
-	_free_ char *full = agent_path(f->a, path);
 	_buf_ struct buf b = BUF_INIT;
 	size_t n = strlen(key);
 	const char *p;
 
-	if (!full || fs_read_file(AT_FDCWD, full, FILE_MAX, &b) < 0)
+	if (agent_read_file(f->a, path, FILE_MAX, &b) < 0)
 		return NULL;
 	for (p = buf_str(&b); p && *p; p += strcspn(p, "\n"), p += *p == '\n') {
 		const char *v = p + n;
@@ -170,14 +169,13 @@ static void board(struct facts *f)
 
 static void cpu(struct facts *f)
 {
-	_free_ char *full = agent_path(f->a, "/proc/cpuinfo");
 	_buf_ struct buf b = BUF_INIT;
 	unsigned cores = 0;
 	const char *p;
 
 	add(f, "cpu", "machine", "%s", f->a->boot.machine);
 	add_value(f, "cpu", "model", "/proc/cpuinfo", "model name", ':');
-	if (!full || fs_read_file(AT_FDCWD, full, FILE_MAX, &b) < 0)
+	if (agent_read_file(f->a, "/proc/cpuinfo", FILE_MAX, &b) < 0)
 		return;
 	for (p = buf_str(&b); p && (p = strstr(p, "processor")); p++)
 		if (p == (const char *)buf_data(&b) || p[-1] == '\n')

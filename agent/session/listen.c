@@ -150,11 +150,10 @@ static int remove_stale(const char *path, struct kf_error *err)
 /* The gid of `kferry` in the board's /etc/group; a static binary has no name service. */
 static int find_group(const struct agent *a, gid_t *ret)
 {
-	_free_ char *path = agent_path(a, "/etc/group");
 	_buf_ struct buf b = BUF_INIT;
 	const char *p;
 
-	if (!path || fs_read_file(AT_FDCWD, path, 1 << 20, &b) < 0)
+	if (agent_read_file(a, "/etc/group", 1 << 20, &b) < 0)
 		return -ENOENT;
 	for (p = buf_str(&b); p && *p; p += strcspn(p, "\n"), p += *p == '\n') {
 		if (strncmp(p, SOCKET_GROUP ":", sizeof(SOCKET_GROUP)) != 0)

@@ -33,11 +33,10 @@ static int read_line(struct agent *a, const char *path, char **ret, struct kf_er
 /* A kernel without notes, or without a build-id in them, is told by its banner. */
 static void read_build_id(struct agent *a)
 {
-	_free_ char *path = agent_path(a, "/sys/kernel/notes");
 	_buf_ struct buf notes = BUF_INIT;
 
 	a->boot.build_id[0] = '\0';
-	if (!path || fs_read_file(AT_FDCWD, path, NOTES_MAX, &notes) < 0)
+	if (agent_read_file(a, "/sys/kernel/notes", NOTES_MAX, &notes) < 0)
 		return;
 	if (buildid_from_notes(buf_data(&notes), buf_len(&notes), a->boot.build_id) < 0)
 		a->boot.build_id[0] = '\0';

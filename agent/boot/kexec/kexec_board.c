@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "agent/boot/devtree.h"
 #include "agent/boot/kexec/kexec_sys.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
@@ -64,21 +65,12 @@ static int check_kernel(const struct agent *a, struct kf_error *err)
 
 /* --- kinds of board ------------------------------------------------------------- */
 
-static bool compatible_with(const struct agent *a, const char *vendor)
-{
-	_free_ char *path = agent_path(a, "/proc/device-tree/compatible");
-	_buf_ struct buf b = BUF_INIT;
-
-	return path && fs_read_file(AT_FDCWD, path, 4096, &b) == 0 && buf_len(&b) > 0 &&
-	       memmem(buf_data(&b), buf_len(&b), vendor, strlen(vendor));
-}
-
 static int check_kind(const struct agent *a, struct kf_error *err)
 {
 	_free_ char *vendor = agent_line(a, "/sys/class/dmi/id/sys_vendor");
 	_free_ char *product = agent_line(a, "/sys/class/dmi/id/product_name");
 
-	if (compatible_with(a, "raspberrypi,"))
+	if (devtree_vendor(a, "raspberrypi,"))
 		return refuse(err, "a Raspberry Pi is not started by kexec: its "
 				   "firmware sets up USB and power for each boot; use "
 				   "rpi-firmware");

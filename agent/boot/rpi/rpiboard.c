@@ -57,14 +57,13 @@ static const struct model models[] = {
 
 static int read_dt(const struct agent *a, const char *name, struct buf *out)
 {
-	_free_ char *rel = NULL, *path = NULL;
+	_free_ char *path = NULL;
 
-	if (asprintf(&rel, "/proc/device-tree/%s", name) < 0) {
-		rel = NULL;
+	if (asprintf(&path, "/proc/device-tree/%s", name) < 0) {
+		path = NULL;
 		return -ENOMEM;
 	}
-	path = agent_path(a, rel);
-	return path ? fs_read_file(AT_FDCWD, path, DT_MAX, out) : -ENOMEM;
+	return agent_read_file(a, path, DT_MAX, out);
 }
 
 /* A cell: four bytes, big endian.  0 when it is not there. */

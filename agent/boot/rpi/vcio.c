@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "agent/boot/devtree.h"
 #include "proto/base/fs.h"
 
 #define MBOX_PROPERTY	 _IOWR(100, 0, char *)
@@ -18,22 +19,6 @@
 #define TAG_SET_FLAGS	 0x00038064u
 #define RESPONSE_SUCCESS 0x80000000u
 #define MODEL		 "kferry,rpi-model"
-
-static bool is_model(const struct agent *a)
-{
-	_free_ char *path = agent_path(a, "/proc/device-tree/compatible");
-	_buf_ struct buf b = BUF_INIT;
-	const char *text;
-
-	if (!path || fs_read_file(AT_FDCWD, path, 4096, &b) < 0)
-		return false;
-	text = buf_str(&b);
-	/* Strings, each with its terminator. */
-	for (size_t i = 0; text && i < buf_len(&b); i += strlen(text + i) + 1)
-		if (strcmp(text + i, MODEL) == 0)
-			return true;
-	return false;
-}
 
 int vcio_open(const struct agent *a, struct vcio *ret)
 {
@@ -50,7 +35,7 @@ int vcio_open(const struct agent *a, struct vcio *ret)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	file = S_ISREG(st.st_mode);
-	if (file && !a->scratch && !is_model(a))
+	if (file && !a->scratch && !devtree_compatible(a, MODEL))
 		return -ENOENT;
 	if (!file && (a->scratch || !S_ISCHR(st.st_mode)))
 		return -ENOENT;

@@ -75,16 +75,14 @@ static bool parse_line(const char *line, size_t n, const char *path, struct moun
 int bootdir_mount(const struct agent *a, const char *path, char **ret_type,
 		  bool *ret_read_only)
 {
-	_free_ char *mounts = agent_path(a, "/proc/mounts"), *type = NULL;
+	_free_ char *type = NULL;
 	_buf_ struct buf b = BUF_INIT;
 	struct mount m = {0};
 	bool found = false;
 	const char *p, *end;
 	int r;
 
-	if (!mounts)
-		return -ENOMEM;
-	r = fs_read_file(AT_FDCWD, mounts, MOUNTS_MAX, &b);
+	r = agent_read_file(a, "/proc/mounts", MOUNTS_MAX, &b);
 	if (r < 0)
 		return r;
 	p = (const char *)buf_data(&b);

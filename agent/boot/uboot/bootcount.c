@@ -94,14 +94,13 @@ static bool has_two_copies(char *text)
 static int read_within(const struct agent *a, int timeout_ms, struct bootcount *ret,
 		       struct kf_error *err)
 {
-	_free_ char *path = agent_path(a, CONFIG);
 	_buf_ struct buf config = BUF_INIT, out = {.max = OUTPUT_MAX};
 	struct bootcount c = {0};
 	struct kf_error e = {0};
 	char *rest;
 	int r;
 
-	r = path ? fs_read_file(AT_FDCWD, path, CONFIG_MAX, &config) : -ENOMEM;
+	r = agent_read_file(a, CONFIG, CONFIG_MAX, &config);
 	if (r == -ENOENT) {
 		*ret = c;
 		return 0;
