@@ -8,9 +8,10 @@ of the real firmware runs, and the board has none of the Pi's devices:
   chooses, writes down what and why (`boots`, model.log, the console), and starts QEMU.
 - The flag is in a register of the model, which the guest has as a file on a small disk of
   its own, bound over /dev/vcio: the door that agent/boot/rpi/vcio.c opens only below a
-  device tree that says kferry,rpi-model.  A power cut loses the flag, a reset does not.
+  device tree that says kferry,rpi-model and has no "raspberrypi,".  A power cut loses the
+  flag, a reset does not.
 - The chosen device tree has to be there and is written down; what the kernel gets is that
-  of virt, with the Pi's names and what its boot loader leaves in /chosen.  Overlays are
+  of virt, with the model's names and what a Pi's boot loader leaves in /chosen.  Overlays are
   written down, not applied.
 """
 
@@ -140,8 +141,7 @@ class RpiModel(qemu.Qemu):
 
         def put(node, name, kind, *values):
             image.run("fdtput", "-p", "-t", kind, out, node, name, *values)
-        put("/", "compatible", "s", "raspberrypi,4-model-b", "brcm,bcm2711", "kferry,rpi-model",
-            "linux,dummy-virt")
+        put("/", "compatible", "s", "kferry,rpi-model", "linux,dummy-virt")
         put("/", "model", "s", "Raspberry Pi 4 Model B (kferry's model)")
         put("/", "serial-number", "s", f"{rpifw.PI4.serial:016x}")
         put("/system", "linux,revision", "x", f"{REVISION:x}")

@@ -53,6 +53,7 @@ static const struct model models[] = {
 	 "bcm2712",
 	 {"pi5", "cm5"},
 	 {"bcm2712-rpi-cm5-cm5io.dtb", "bcm2712-rpi-cm5-cm4io.dtb"}},
+	{VCIO_MODEL, "bcm2711", {"pi4"}, {"bcm2711-rpi-4-b.dtb"}},
 };
 
 static int read_dt(const struct agent *a, const char *name, struct buf *out)

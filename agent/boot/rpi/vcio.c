@@ -18,7 +18,11 @@
 #define TAG_GET_FLAGS	 0x00030064u
 #define TAG_SET_FLAGS	 0x00038064u
 #define RESPONSE_SUCCESS 0x80000000u
-#define MODEL		 "kferry,rpi-model"
+
+static bool is_model(const struct agent *a)
+{
+	return devtree_compatible(a, VCIO_MODEL) && !devtree_vendor(a, "raspberrypi,");
+}
 
 int vcio_open(const struct agent *a, struct vcio *ret)
 {
@@ -35,7 +39,7 @@ int vcio_open(const struct agent *a, struct vcio *ret)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	file = S_ISREG(st.st_mode);
-	if (file && !a->scratch && !devtree_compatible(a, MODEL))
+	if (file && !a->scratch && !is_model(a))
 		return -ENOENT;
 	if (!file && (a->scratch || !S_ISCHR(st.st_mode)))
 		return -ENOENT;

@@ -3,8 +3,9 @@
  * The reboot flags of the Raspberry Pi's firmware, through the mailbox device of the
  * downstream kernel (/dev/vcio, CONFIG_BCM_VCIO).
  *
- * In a scratch root, and on a board whose device tree says "kferry,rpi-model" (the tests'
- * model of the firmware), /dev/vcio may be a regular file with the flags as a digit.
+ * In a scratch root, and on a board whose device tree says VCIO_MODEL (the tests' model
+ * of the firmware), /dev/vcio may be a regular file with the flags as a digit; never on
+ * one that says "raspberrypi,", as each real one does.
  */
 #ifndef KF_VCIO_H
 #define KF_VCIO_H
@@ -14,6 +15,7 @@
 
 #include "agent/agent.h"
 
+#define VCIO_MODEL   "kferry,rpi-model"
 #define VCIO_TRYBOOT 1u /* bit 0 of the reboot flags: tryboot.txt, once */
 
 struct vcio {

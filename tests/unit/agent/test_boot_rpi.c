@@ -157,12 +157,15 @@ static void a_file_for_the_mailbox_is_the_models_only(void **state)
 	rpi_board(&b);
 	b.a.scratch = false;
 	refused(&b, -ENOTSUP, "it has no /dev/vcio");
-	put_bytes(&b, DT "compatible", "raspberrypi,4-model-b\0not-kferry,rpi-model", 43);
-	refused(&b, -ENOTSUP, "it has no /dev/vcio");
-	put_bytes(&b, DT "compatible", "raspberrypi,4-model-b\0kferry,rpi-models", 40);
-	refused(&b, -ENOTSUP, "it has no /dev/vcio");
-	put_bytes(&b, DT "compatible", "raspberrypi,4-model-b\0kferry,rpi-model", 39);
+	put_bytes(&b, DT "compatible", "kferry,rpi-models\0linux,dummy-virt", 35);
+	refused(&b, -ENOTSUP, "is not a Raspberry Pi");
+	put_bytes(&b, DT "compatible", "kferry,rpi-model\0linux,dummy-virt", 34);
 	assert_int_equal(c->probe(&b.a, note, &err), 0);
+	/* A real one, whatever else its device tree says. */
+	put_bytes(&b, DT "compatible", "raspberrypi,4-model-b\0kferry,rpi-model", 39);
+	refused(&b, -ENOTSUP, "it has no /dev/vcio");
+	put_bytes(&b, DT "compatible", "kferry,rpi-model\0raspberrypi,3-model-b", 39);
+	refused(&b, -ENOTSUP, "it has no /dev/vcio");
 	board_fini(&b);
 }
 
