@@ -15,7 +15,7 @@ int bootfile_digest(int fd, struct digest *ret) _must_check_;
 int bootfile_has(int dirfd, const char *name, const struct digest *want) _must_check_;
 /*
  * Make dirfd/name a copy of src_fd, whose digest is want: temporary, fsync, syncfs, read
- * back past the page cache, rename, fsync of the directory.  KF_REASON_DIGEST when what
+ * back past the page cache, rename, both flushed.  KF_REASON_DIGEST when what
  * was read is not what was promised.
  */
 int bootfile_put(int dirfd, const char *name, int src_fd, const struct digest *want,

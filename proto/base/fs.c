@@ -6,12 +6,10 @@
 
 #include <ctype.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/vfs.h>
 
 #define READ_STEP     (16 * 1024)
 #define COPY_STEP     (128 * 1024)
@@ -167,16 +165,6 @@ static int fill_tmp(int fd, const void *data, size_t n, mode_t mode)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-/* Does a rename only reach the disk with the file's own data?  So on vfat, and for tests,
- * whose boards are on a tmpfs. */
-static bool renames_late(int fd)
-{
-	struct statfs st;
-
-	return fstatfs(fd, &st) == 0 && ((unsigned long)st.f_type == MSDOS_SUPER_MAGIC ||
-					 (unsigned long)st.f_type == TMPFS_MAGIC);
-}
-
 /* What has a name that is about to go; -1 when there is nothing. */
 static int hold(int dir, const char *name)
 {
@@ -189,7 +177,9 @@ int fs_rename_flushed(int dir, int fd, const char *from, const char *to)
 
 	if (renameat(dir, from, dir, to) < 0)
 		return -errno;
-	if (renames_late(fd) && fsync(fd) < 0)
+	/* On vfat the rename reaches the disk with the file, elsewhere with the
+	 * directory: both are flushed, and no list of file systems has to know. */
+	if (fsync(fd) < 0)
 		return -errno;
 	return sync_dir_fd(dir);
 }

@@ -42,8 +42,8 @@ int fs_write_all(int fd, const void *data, size_t n) _must_check_;
 
 /*
  * Replace path durably: temporary in the same directory, write, fsync, rename,
- * fsync of the directory.  After a crash the old or the new content is there.
- * (On vfat as far as fs_rename_flushed() goes; see docs/PROMISES.md.)
+ * fsync of the file and the directory.  After a crash the old or the new content is
+ * there. (On vfat as far as fs_rename_flushed() goes; see docs/PROMISES.md.)
  */
 #define FS_TMP_PREFIX ".kf-tmp-" /* what a crash may leave beside path */
 int fs_replace(int dirfd, const char *path, const void *data, size_t n,
