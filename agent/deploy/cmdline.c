@@ -1,96 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Kernel command lines as words; "..." holds blanks, as the kernel's own parser has it.
- */
+/* Command lines, put together from words. */
 #include "agent/deploy/cmdline.h"
 
 #include <string.h>
 
+#include "agent/cmdword.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
-struct word {
-	const char *s;
-	size_t n;
-};
-
-static bool next_word(const char **at, struct word *ret)
-{
-	const char *s = *at + strspn(*at, " \t\n");
-	bool quoted = false;
-
-	ret->s = s;
-	for (; *s && (quoted || !strchr(" \t\n", *s)); s++)
-		if (*s == '"')
-			quoted = !quoted;
-	ret->n = (size_t)(s - ret->s);
-	*at = s;
-	return ret->n > 0;
-}
-
-static bool is_word(const struct word *w, const char *text)
-{
-	return w->n == strlen(text) && memcmp(w->s, text, w->n) == 0;
-}
-
-static bool begins(const struct word *w, const char *text)
-{
-	size_t n = strlen(text);
-
-	return w->n >= n && memcmp(w->s, text, n) == 0;
-}
-
-static int put(struct buf *b, const struct word *w)
+static int put(struct buf *b, const struct cmdword *w)
 {
 	return buf_printf(b, "%s%.*s", buf_len(b) ? " " : "", (int)w->n, w->s);
 }
 
-static size_t key_len(const struct word *w)
+static bool has_key(const char *line, const struct cmdword *w)
 {
-	const char *equals = memchr(w->s, '=', w->n);
+	struct cmdword other;
 
-	return equals ? (size_t)(equals - w->s) : w->n;
-}
-
-/* The kernel takes '-' and '_' in names for the same. */
-static bool same_key(const struct word *a, const struct word *b)
-{
-	size_t n = key_len(a);
-
-	if (n != key_len(b))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		char x = a->s[i] == '-' ? '_' : a->s[i];
-		char y = b->s[i] == '-' ? '_' : b->s[i];
-
-		if (x != y)
-			return false;
-	}
-	return true;
-}
-
-static bool has_key(const char *line, const struct word *w)
-{
-	struct word other;
-
-	while (next_word(&line, &other))
-		if (same_key(&other, w))
+	while (cmdword_next(&line, &other))
+		if (cmdword_same_key(&other, w))
 			return true;
 	return false;
 }
 
 /* Marks of ours never carry over; what a boot loader added only when asked for. */
-static bool is_dropped(const struct word *w, bool running)
+static bool is_dropped(const struct cmdword *w, bool running)
 {
-	if (begins(w, "kferry."))
+	if (cmdword_begins(w, "kferry."))
 		return true;
-	return running && (begins(w, "BOOT_IMAGE=") || begins(w, "initrd="));
+	return running &&
+	       (cmdword_begins(w, CMDWORD_IMAGE) || cmdword_begins(w, "initrd="));
 }
 
 static int make_base(const struct agent *a, const struct cmdline_ask *ask, struct buf *b)
 {
 	const char *line = ask->base;
 	bool running = false;
-	struct word w;
+	struct cmdword w;
 	int rc = 0;
 
 	if (!line || !*line)
@@ -99,7 +45,7 @@ static int make_base(const struct agent *a, const struct cmdline_ask *ask, struc
 		line = a->boot.cmdline;
 		running = true;
 	}
-	while (rc == 0 && next_word(&line, &w))
+	while (rc == 0 && cmdword_next(&line, &w))
 		if (!is_dropped(&w, running))
 			rc = put(b, &w);
 	return rc;
@@ -109,32 +55,32 @@ static int put_additions(const struct agent *a, const struct cmdline_ask *ask,
 			 struct buf *b)
 {
 	const char *trial = a->conf.trial_cmdline, *extra = ask->extra ? ask->extra : "";
-	struct word w;
+	struct cmdword w;
 	int rc = 0;
 
-	while (rc == 0 && next_word(&trial, &w))
+	while (rc == 0 && cmdword_next(&trial, &w))
 		if (!has_key(extra, &w))
 			rc = put(b, &w);
-	while (rc == 0 && next_word(&extra, &w)) {
-		if (is_word(&w, "--"))
+	while (rc == 0 && cmdword_next(&extra, &w)) {
+		if (cmdword_is(&w, "--"))
 			return -EINVAL;
 		if (!is_dropped(&w, false))
 			rc = put(b, &w);
 	}
 	if (rc < 0)
 		return rc;
-	return buf_printf(b, "%skferry.slot=%s", buf_len(b) ? " " : "", ask->slot);
+	return buf_printf(b, "%s" CMDWORD_SLOT "%s", buf_len(b) ? " " : "", ask->slot);
 }
 
 static int make_line(const struct agent *a, const struct cmdline_ask *ask,
 		     const char *base, struct buf *b)
 {
 	bool added = false;
-	struct word w;
+	struct cmdword w;
 	int rc = 0;
 
-	while (rc == 0 && next_word(&base, &w)) {
-		if (!added && is_word(&w, "--")) {
+	while (rc == 0 && cmdword_next(&base, &w)) {
+		if (!added && cmdword_is(&w, "--")) {
 			added = true;
 			rc = put_additions(a, ask, b);
 		}
@@ -181,20 +127,20 @@ int cmdline_make(const struct agent *a, const struct cmdline_ask *ask, char **re
 }
 
 /* The last word with that key, as the kernel and init have it; n 0: none. */
-static struct word last_of(const char *line, const struct word *key)
+static struct cmdword last_of(const char *line, const struct cmdword *key)
 {
-	struct word w, found = {"", 0};
+	struct cmdword w, found = {"", 0};
 
-	while (next_word(&line, &w))
-		if (same_key(&w, key))
+	while (cmdword_next(&line, &w))
+		if (cmdword_same_key(&w, key))
 			found = w;
 	return found;
 }
 
-static bool differs(const char *one, const char *b, const struct word *key,
+static bool differs(const char *one, const char *b, const struct cmdword *key,
 		    char **ret_word)
 {
-	struct word x = last_of(one, key), y = last_of(b, key);
+	struct cmdword x = last_of(one, key), y = last_of(b, key);
 
 	if (x.n == y.n && memcmp(x.s, y.s, x.n) == 0)
 		return false;
@@ -213,9 +159,9 @@ bool cmdline_same_image(const struct agent *a, const char *one, const char *b,
 		*ret_word = NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		const char *at = keys[i];
-		struct word key;
+		struct cmdword key;
 
-		while (next_word(&at, &key))
+		while (cmdword_next(&at, &key))
 			if (differs(one, b, &key, ret_word))
 				return false;
 	}

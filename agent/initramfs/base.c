@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/cmdword.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 
@@ -89,15 +90,16 @@ static int from_path(const struct agent *a, const char *path, struct initramfs_b
  * -ENOENT. */
 static int by_boot_image(const struct agent *a, char **ret)
 {
-	static const char mark[] = "BOOT_IMAGE=", kernel[] = "/vmlinuz-";
-	const char *word = a->boot.cmdline ? strstr(a->boot.cmdline, mark) : NULL;
-	const char *end, *name;
+	static const char kernel[] = "/vmlinuz-";
 	_free_ char *path = NULL, *full = NULL;
+	const char *end, *name;
+	struct cmdword image;
 
-	if (!word || (word != a->boot.cmdline && word[-1] != ' '))
+	if (!cmdword_find(a->boot.cmdline, CMDWORD_IMAGE, &image))
 		return -ENOENT;
-	end = word + strcspn(word, " ");
-	name = memmem(word, (size_t)(end - word), kernel, sizeof(kernel) - 1);
+	image = cmdword_value(&image);
+	end = image.s + image.n;
+	name = memmem(image.s, image.n, kernel, sizeof(kernel) - 1);
 	if (!name)
 		return -ENOENT;
 	name += sizeof(kernel) - 1;

@@ -11,7 +11,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-#include "agent/boot/kexec/kexec_slot.h"
+#include "agent/cmdword.h"
 #include "agent/oserr.h"
 #include "agent/slot/slot.h"
 #include "proto/base/clock.h"
@@ -21,7 +21,6 @@
 #include "proto/text.h"
 
 #define NOTES_MAX 65536
-#define SLOT_MARK "kferry.slot="
 
 static int read_line(struct agent *a, const char *path, char **ret, struct kf_error *err)
 {
@@ -108,35 +107,19 @@ void running_fini(struct agent *a)
 	free(TAKE_PTR(a->boot.cmdline));
 }
 
-static bool has_word(const char *line, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *s = line; *s; s += strcspn(s, " \t")) {
-		s += strspn(s, " \t");
-		if (strcspn(s, " \t") == n && strncmp(s, word, n) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The last kferry.slot= word of the command line, "" if there is none. */
+/* The last slot's mark of the command line, "" if there is none. */
 static void marked_slot(const struct agent *a, char id[SLOT_ID_SIZE])
 {
-	const char *s = a->boot.cmdline;
+	const char *line = a->boot.cmdline;
+	struct cmdword w, value;
 
 	id[0] = '\0';
-	while (*s) {
-		size_t n;
-
-		s += strspn(s, " \t");
-		n = strcspn(s, " \t");
-		if (n == sizeof(SLOT_MARK) - 1 + SLOT_ID_SIZE - 1 &&
-		    strncmp(s, SLOT_MARK, sizeof(SLOT_MARK) - 1) == 0) {
-			memcpy(id, s + sizeof(SLOT_MARK) - 1, SLOT_ID_SIZE - 1);
-			id[SLOT_ID_SIZE - 1] = '\0';
-		}
-		s += n;
+	while (cmdword_next(&line, &w)) {
+		value = cmdword_value(&w);
+		if (!cmdword_begins(&w, CMDWORD_SLOT) || value.n != SLOT_ID_SIZE - 1)
+			continue;
+		memcpy(id, value.s, value.n);
+		id[value.n] = '\0';
 	}
 	if (!text_is_slot(id))
 		id[0] = '\0';
@@ -169,7 +152,7 @@ void running_find_slot(struct agent *a)
 	if (marked[0] && state_find(&a->state, marked)) {
 		if (runs(a, marked, false)) {
 			memcpy(a->boot.slot, marked, SLOT_ID_SIZE);
-			a->boot.kexec = has_word(a->boot.cmdline, KEXEC_MARK);
+			a->boot.kexec = cmdword_has(a->boot.cmdline, CMDWORD_KEXEC);
 			return;
 		}
 		log_warn("running slot=%s error=\"named on the command line, but another "

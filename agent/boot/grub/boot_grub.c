@@ -19,26 +19,28 @@
 #include "agent/boot/grub/grubcfg.h"
 #include "agent/boot/grub/grubdir.h"
 #include "agent/boot/grub/grubenv.h"
+#include "agent/cmdword.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
-#define OURS	   "kferry"
-#define ENV	   OURS "/env"
-#define CUSTOM	   "custom.cfg"
-#define ENTRY	   "grub.cfg" /* in a slot's directory */
-#define ONCE	   "kferry_once"
-#define DEFAULT	   "kferry_default"
-#define SLOT_DIR   (sizeof(OURS) + SLOT_ID_SIZE)
-#define HDRS_AT	   0x202 /* of x86's boot protocol: "HdrS" */
-#define IMAGE_WORD "BOOT_IMAGE="
+#define OURS	 "kferry"
+#define ENV	 OURS "/env"
+#define CUSTOM	 "custom.cfg"
+#define ENTRY	 "grub.cfg" /* in a slot's directory */
+#define ONCE	 "kferry_once"
+#define DEFAULT	 "kferry_default"
+#define SLOT_DIR (sizeof(OURS) + SLOT_ID_SIZE)
+#define HDRS_AT	 0x202 /* of x86's boot protocol: "HdrS" */
 
 static const struct bootslot_names file_names = {"linux", "initrd"};
 
 /* GRUB names the kernel on its command line; nobody else but SYSLINUX does. */
 static bool grub_started_this(const struct agent *a)
 {
-	return a->boot.cmdline && strstr(a->boot.cmdline, IMAGE_WORD);
+	struct cmdword image;
+
+	return cmdword_find(a->boot.cmdline, CMDWORD_IMAGE, &image);
 }
 
 static int grub_probe(const struct agent *a, char note[256], struct kf_error *err)
@@ -53,7 +55,7 @@ static int grub_probe(const struct agent *a, char note[256], struct kf_error *er
 	if (!grub_started_this(a))
 		return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
 			      "%s is there, but GRUB did not start this board: its "
-			      "command line has no " IMAGE_WORD,
+			      "command line has no " CMDWORD_IMAGE,
 			      g.path);
 	r = grubdir_check(a, &g, &type, err);
 	if (r < 0)
@@ -481,13 +483,13 @@ static int grub_running_initrd(const struct agent *a, char **ret_path)
 	_free_ char *image = NULL, *initrd = NULL;
 	_grubdir_ struct grubdir g = {.fd = -1};
 	_buf_ struct buf b = BUF_INIT;
-	const char *word;
+	struct cmdword word;
 	int r;
 
-	if (!grub_started_this(a))
+	if (!cmdword_find(a->boot.cmdline, CMDWORD_IMAGE, &word))
 		return -ENOENT;
-	word = strstr(a->boot.cmdline, IMAGE_WORD) + strlen(IMAGE_WORD);
-	image = strndup(word, strcspn(word, " \t\n"));
+	word = cmdword_value(&word);
+	image = strndup(word.s, word.n);
 	if (!image)
 		return -ENOMEM;
 	if (grubdir_open(a, &g, NULL) < 0 ||

@@ -7,14 +7,13 @@
 
 #include <string.h>
 
+#include "agent/cmdword.h"
 #include "proto/reason.h"
 
 #define HEAD_SIZE   0x206
 #define X86_MAGIC   0x202 /* "HdrS" */
 #define ARM64_MAGIC 0x38  /* "ARM\x64" */
 #define ZBOOT_MAGIC 0x04  /* "zimg", behind "MZ" */
-#define SLOT_WORD   "kferry.slot="
-#define IMAGE_WORD  "BOOT_IMAGE="
 
 /* --- device trees --------------------------------------------------------------- */
 
@@ -99,18 +98,6 @@ int kexec_image_check(const struct agent *a, int fd, struct kf_error *err)
 
 /* --- the command line ----------------------------------------------------------- */
 
-/* The running command line's word that begins so; the caller's, "" when it has none. */
-static char *running_word(const struct agent *a, const char *begin)
-{
-	const char *s = a->boot.cmdline ? a->boot.cmdline : "";
-	size_t n = strlen(begin);
-
-	for (const char *p = s; (p = strstr(p, begin)); p += n)
-		if (p == s || p[-1] == ' ' || p[-1] == '\t')
-			return strndup(p, strcspn(p, " \t"));
-	return strdup("");
-}
-
 /*
  * GRUB knows by BOOT_IMAGE= that it started this board; it still did, and a slot that
  * came by kexec must be able to go on through it.
@@ -119,16 +106,16 @@ int kexec_cmdline(const struct agent *a, const struct slot *s, char **ret,
 		  struct kf_error *err)
 {
 	const char *line = s->conf.cmdline ? s->conf.cmdline : "";
-	const char *at = strstr(line, SLOT_WORD);
-	_free_ char *image = running_word(a, IMAGE_WORD);
+	struct cmdword at, image = {"", 0};
 
-	if (!at)
+	if (!cmdword_find(line, CMDWORD_SLOT, &at))
 		return kf_err(err, -EBADMSG, KF_REASON_STATE,
 			      "the command line of slot %s does not name it; deploy it "
 			      "again",
 			      s->id);
-	if (!image || asprintf(ret, "%s%s%.*s" KEXEC_MARK " %s", image, *image ? " " : "",
-			       (int)(at - line), line, at) < 0)
+	cmdword_find(a->boot.cmdline, CMDWORD_IMAGE, &image);
+	if (asprintf(ret, "%.*s%s%.*s" CMDWORD_KEXEC " %s", (int)image.n, image.s,
+		     image.n > 0 ? " " : "", (int)(at.s - line), line, at.s) < 0)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "out of memory");
 	return 0;
 }

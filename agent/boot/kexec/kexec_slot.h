@@ -9,16 +9,12 @@
 
 #include "agent/slot/slot.h"
 
-/* A word of the command line that says how this kernel was started; running.c looks for
- * it. */
-#define KEXEC_MARK "kferry.kexec"
-
 /* By the manifest only, before any of its files is there. */
 int kexec_dtbs_check(const struct agent *a, const struct manifest *m,
 		     struct kf_error *err) _must_check_;
 /* The image as it is; fd's position changes. */
 int kexec_image_check(const struct agent *a, int fd, struct kf_error *err) _must_check_;
-/* The slot's command line with the mark; the caller's to free. */
+/* The slot's command line with CMDWORD_KEXEC; the caller's to free. */
 int kexec_cmdline(const struct agent *a, const struct slot *s, char **ret,
 		  struct kf_error *err) _must_check_;
 

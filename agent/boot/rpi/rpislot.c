@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/boot/fatslot.h"
+#include "agent/cmdword.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 
@@ -106,9 +107,10 @@ static bool has_dtb(const struct rpiboard *b, const struct slot *s)
 static int make_cmdline(const struct slot *s, struct buf *out)
 {
 	const char *line = s->conf.cmdline ? s->conf.cmdline : "";
+	struct cmdword w;
+	bool said = cmdword_find(line, "watchdog_disarm=", &w);
 
-	return buf_printf(out, "%s%s\n", line,
-			  strstr(line, "watchdog_disarm=") ? "" : " watchdog_disarm=0");
+	return buf_printf(out, "%s%s\n", line, said ? "" : " watchdog_disarm=0");
 }
 
 static int check_slot(const struct rpiboard *b, const struct slot *s, bool arm64,
