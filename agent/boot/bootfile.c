@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
@@ -120,6 +121,63 @@ int bootfile_put(int dirfd, const char *name, int src_fd, const struct digest *w
 	if (r < 0)
 		unlinkat(dirfd, tmp, 0);
 	return r;
+}
+
+int bootfile_write(int dirfd, const char *name, const void *data, size_t n, mode_t mode)
+{
+	struct digest want;
+	int r;
+
+	r = fs_replace(dirfd, name, data, n, mode);
+	if (r == 0)
+		r = fs_sync_fs(dirfd);
+	if (r < 0)
+		return r;
+	digest_bytes(data, n, &want);
+	r = bootfile_has(dirfd, name, &want);
+	if (r < 0)
+		return r;
+	return r == 1 ? 0 : -EIO;
+}
+
+bool bootfile_there(int dirfd, const char *name)
+{
+	_close_ int fd = fs_open_beneath(dirfd, name, O_RDONLY | O_NONBLOCK, 0);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0;
+}
+
+/* Flush the directories that dir is in, up to dirfd itself. */
+static int sync_parents(int dirfd, const char *dir)
+{
+	_free_ char *parent = strdup(dir);
+	char *slash;
+	int r = 0;
+
+	if (!parent)
+		return -ENOMEM;
+	while (r == 0 && (slash = strrchr(parent, '/'))) {
+		*slash = '\0';
+		r = fs_sync_dir(dirfd, parent);
+	}
+	return r == 0 ? fs_sync_dir(dirfd, ".") : r;
+}
+
+int bootfile_dir(int dirfd, const char *where, const char *dir, struct kf_error *err)
+{
+	int fd, r;
+
+	r = fs_mkdirs(dirfd, dir);
+	if (r == 0)
+		r = sync_parents(dirfd, dir);
+	if (r < 0)
+		return kf_err(err, r, r == -ENOSPC ? KF_REASON_SPACE : KF_REASON_IO,
+			      "make %s/%s: %m", where, dir);
+	fd = fs_open_dir(dirfd, dir);
+	if (fd < 0)
+		return kf_err(err, fd, KF_REASON_IO, "open %s/%s: %m", where, dir);
+	return fd;
 }
 
 void bootfile_tidy(int dirfd, const char *dir)

@@ -6,6 +6,9 @@
 #ifndef KF_BOOTFILE_H
 #define KF_BOOTFILE_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "proto/base/err.h"
 #include "proto/digest.h"
 
@@ -19,6 +22,15 @@ int bootfile_has(int dirfd, const char *name, const struct digest *want) _must_c
  * was read is not what was promised.
  */
 int bootfile_put(int dirfd, const char *name, int src_fd, const struct digest *want,
+		 struct kf_error *err) _must_check_;
+/* Make dirfd/name hold data: replaced, its file system flushed, read back; -EIO when that
+ * differs. */
+int bootfile_write(int dirfd, const char *name, const void *data, size_t n,
+		   mode_t mode) _must_check_;
+/* Is dirfd/name a file with something in it? */
+bool bootfile_there(int dirfd, const char *name);
+/* Open dirfd/dir, made durably where it is missing; where: dirfd's path, for the text. */
+int bootfile_dir(int dirfd, const char *where, const char *dir,
 		 struct kf_error *err) _must_check_;
 /* Remove the temporaries that writes which were cut short left in dirfd/dir.  What cannot
  * be removed stays for the next time. */

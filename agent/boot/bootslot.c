@@ -88,6 +88,32 @@ int bootslot_put(const struct bootslot *b, int dir, const struct bootslot_names 
 	return 0;
 }
 
+int bootslot_stage(const struct bootslot *b, const struct bootslot_place *p,
+		   struct kf_error *err)
+{
+	_free_ char *where = NULL;
+	_close_ int dir = -1;
+	int r;
+
+	if (asprintf(&where, "%s/%s", p->where, p->dir) < 0) {
+		where = NULL;
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "stage a slot: %m");
+	}
+	dir = bootfile_dir(p->root, p->where, p->dir, err);
+	if (dir < 0)
+		return dir;
+	r = bootslot_has(b, dir, p->names);
+	if (r < 0)
+		return kf_err(err, r, KF_REASON_IO, "read what is in %s: %m", where);
+	if (r > 0)
+		return 0;
+	r = fs_remove_flushed(p->root, p->entry);
+	if (r < 0)
+		return kf_err(err, r, KF_REASON_IO, "remove %s/%s: %m", p->where,
+			      p->entry);
+	return bootslot_put(b, dir, p->names, where, err);
+}
+
 bool bootslot_any(int dirfd, const char *dir)
 {
 	_closedir_ DIR *d = NULL;

@@ -34,6 +34,19 @@ int bootslot_has(const struct bootslot *b, int dir,
 int bootslot_put(const struct bootslot *b, int dir, const struct bootslot_names *names,
 		 const char *where, struct kf_error *err) _must_check_;
 
+/* Where a slot's files and its entry are, as paths below root. */
+struct bootslot_place {
+	int root;
+	const char *where; /* root's path, for texts */
+	const char *dir, *entry;
+	const struct bootslot_names *names;
+};
+
+/* Make the directory, and bring it to that; where files have to change, the entry goes
+ * before. */
+int bootslot_stage(const struct bootslot *b, const struct bootslot_place *p,
+		   struct kf_error *err) _must_check_;
+
 /* Is there a directory of a slot's in dirfd/dir? */
 bool bootslot_any(int dirfd, const char *dir);
 

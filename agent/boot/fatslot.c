@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent/boot/bootfile.h"
 #include "agent/boot/bootslot.h"
@@ -41,18 +40,9 @@ int fatslot_open(const struct fatdir *fat, const char *slot, const char *entry,
 	if (r < 0)
 		return r;
 	tidy(fat, f.rel);
-	r = fs_mkdirs(fat->fd, f.rel);
-	if (r == 0)
-		r = fs_sync_dir(fat->fd, FATSLOT_OURS);
-	if (r == 0)
-		r = fs_sync_dir(fat->fd, ".");
-	if (r < 0)
-		return kf_err(err, r, r == -ENOSPC ? KF_REASON_SPACE : KF_REASON_IO,
-			      "make %s/%s: %m", fat->path, f.rel);
-	f.dir = fs_open_dir(fat->fd, f.rel);
+	f.dir = bootfile_dir(fat->fd, fat->path, f.rel, err);
 	if (f.dir < 0)
-		return kf_err(err, f.dir, KF_REASON_IO, "open %s/%s: %m", fat->path,
-			      f.rel);
+		return f.dir;
 	*ret = f;
 	return 0;
 }
@@ -145,24 +135,6 @@ int fatslot_put_fd(struct fatslot *f, int fd, const char *name, struct kf_error 
 	return put(f, name, fd, &want, err);
 }
 
-/* Write, flush, and look at what the disk has. */
-static int replace(int dir, const char *name, const void *data, size_t n)
-{
-	struct digest want;
-	int r;
-
-	r = fs_replace(dir, name, data, n, 0644);
-	if (r == 0)
-		r = fs_sync_fs(dir);
-	if (r < 0)
-		return r;
-	digest_bytes(data, n, &want);
-	r = bootfile_has(dir, name, &want);
-	if (r < 0)
-		return r;
-	return r == 1 ? 0 : -EIO;
-}
-
 int fatslot_put_text(struct fatslot *f, const void *data, size_t n, const char *name,
 		     struct kf_error *err)
 {
@@ -177,7 +149,7 @@ int fatslot_put_text(struct fatslot *f, const void *data, size_t n, const char *
 	if (r == 0) {
 		r = fs_remove_flushed(f->dir, f->entry);
 		if (r == 0)
-			r = replace(parent, base, data, n);
+			r = bootfile_write(parent, base, data, n, 0644);
 	}
 	if (r < 0)
 		return kf_err(err, r, r == -ENOSPC ? KF_REASON_SPACE : KF_REASON_IO,
@@ -188,8 +160,6 @@ int fatslot_put_text(struct fatslot *f, const void *data, size_t n, const char *
 bool fatslot_has(const struct fatdir *fat, const char *slot, const char *name)
 {
 	_free_ char *rel = NULL;
-	_close_ int fd = -1;
-	struct stat st;
 
 	if (!text_is_slot(slot) || !text_is_path(name, strlen(name)))
 		return false;
@@ -197,8 +167,7 @@ bool fatslot_has(const struct fatdir *fat, const char *slot, const char *name)
 		rel = NULL;
 		return false;
 	}
-	fd = fs_open_beneath(fat->fd, rel, O_RDONLY, 0);
-	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0;
+	return bootfile_there(fat->fd, rel);
 }
 
 int fatslot_remove(const struct fatdir *fat, const char *slot, const char *entry,
@@ -265,14 +234,14 @@ static int write_or_replace(const struct fatdir *fat, const char *name, const vo
 	if (r < 0 && r != -ENOENT && r != -EFBIG)
 		return r;
 	if (r < 0 || buf_len(&old) != n || n == 0)
-		return replace(fat->fd, name, data, n);
+		return bootfile_write(fat->fd, name, data, n, 0644);
 	if (memcmp(buf_data(&old), data, n) == 0)
 		return 0;
 	r = write_sector(fat, name, buf_data(&old), data, n);
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return replace(fat->fd, name, data, n);
+		return bootfile_write(fat->fd, name, data, n, 0644);
 	digest_bytes(data, n, &want);
 	r = bootfile_has(fat->fd, name, &want);
 	if (r < 0)

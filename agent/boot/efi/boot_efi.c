@@ -10,7 +10,6 @@
  */
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent/boot/boot.h"
 #include "agent/boot/bootfile.h"
@@ -195,16 +194,9 @@ static int put_files(struct efi *e, const struct slot *s, const struct bootslot 
 	int r;
 
 	bootfile_tidy(e->esp.fd, e->dir);
-	r = fs_mkdirs(e->esp.fd, e->dir);
-	if (r == 0)
-		r = fs_sync_dir(e->esp.fd, EFIBOOT_DIR);
-	if (r < 0)
-		return kf_err(err, r, r == -ENOSPC ? KF_REASON_SPACE : KF_REASON_IO,
-			      "make %s/%s: %m", e->esp.path, e->dir);
-	fd = fs_open_dir(e->esp.fd, e->dir);
+	fd = bootfile_dir(e->esp.fd, e->esp.path, e->dir, err);
 	if (fd < 0)
-		return kf_err(err, fd, KF_REASON_IO, "open %s/%s: %m", e->esp.path,
-			      e->dir);
+		return fd;
 	digest_bytes(buf_data(cmdline), buf_len(cmdline), &digest);
 	if (bootslot_has(b, fd, &file_names) > 0 &&
 	    bootfile_has(fd, CMDLINE, &digest) > 0)
@@ -214,13 +206,7 @@ static int put_files(struct efi *e, const struct slot *s, const struct bootslot 
 		r = bootslot_put(b, fd, &file_names, e->esp.path, err);
 	if (r < 0)
 		return r;
-	r = fs_replace(fd, CMDLINE, buf_data(cmdline), buf_len(cmdline), 0644);
-	if (r == 0)
-		r = fs_sync_fs(fd);
-	if (r == 0) {
-		r = bootfile_has(fd, CMDLINE, &digest);
-		r = r == 0 ? -EIO : r < 0 ? r : 0;
-	}
+	r = bootfile_write(fd, CMDLINE, buf_data(cmdline), buf_len(cmdline), 0644);
 	if (r < 0)
 		return kf_err(err, r, r == -ENOSPC ? KF_REASON_SPACE : KF_REASON_IO,
 			      "write %s/%s/" CMDLINE ": %m", e->esp.path, e->dir);
@@ -250,11 +236,9 @@ static int efi_stage(const struct agent *a, const struct slot *s, int initrd_fd,
 static bool has_file(const struct efi *e, const char *name)
 {
 	char rel[EFIBOOT_PATH + 16];
-	struct stat st;
 
 	snprintf(rel, sizeof(rel), "%s/%s", e->dir, name);
-	return fstatat(e->esp.fd, rel, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISREG(st.st_mode) && st.st_size > 0;
+	return bootfile_there(e->esp.fd, rel);
 }
 
 /* The value that the slot's entry shall have; the slot has to be staged. */

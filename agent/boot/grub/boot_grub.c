@@ -110,21 +110,11 @@ static int write_failed(const struct grubdir *g, const char *name, int r,
 		      "write %s/%s: %m", g->path, name);
 }
 
-/* Write a small file, flush all of its file system, and compare with the disk. */
 static int put_text(const struct grubdir *g, const char *rel, const struct buf *text,
 		    mode_t mode, struct kf_error *err)
 {
-	struct digest digest;
-	int r;
+	int r = bootfile_write(g->fd, rel, buf_data(text), buf_len(text), mode);
 
-	digest_bytes(buf_data(text), buf_len(text), &digest);
-	r = fs_replace(g->fd, rel, buf_data(text), buf_len(text), mode);
-	if (r == 0)
-		r = fs_sync_fs(g->fd);
-	if (r == 0) {
-		r = bootfile_has(g->fd, rel, &digest);
-		r = r == 0 ? -EIO : r < 0 ? r : 0;
-	}
 	return r < 0 ? write_failed(g, rel, r, err) : 0;
 }
 
@@ -143,37 +133,6 @@ static void tidy(const struct grubdir *g, const char *dir)
 	bootfile_tidy(g->fd, ".");
 	bootfile_tidy(g->fd, OURS);
 	bootfile_tidy(g->fd, dir);
-}
-
-static int put_files(const struct grubdir *g, const char *dir, const struct bootslot *b,
-		     struct kf_error *err)
-{
-	_free_ char *where = NULL;
-	_close_ int fd = -1;
-	int r;
-
-	if (asprintf(&where, "%s/%s", g->path, dir) < 0) {
-		where = NULL;
-		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "stage a slot: %m");
-	}
-	tidy(g, dir);
-	r = fs_mkdirs(g->fd, dir);
-	if (r == 0)
-		r = fs_sync_dir(g->fd, OURS);
-	if (r == 0)
-		r = fs_sync_dir(g->fd, ".");
-	if (r < 0)
-		return kf_err(err, r, KF_REASON_IO, "make %s: %m", where);
-	fd = fs_open_dir(g->fd, dir);
-	if (fd < 0)
-		return kf_err(err, fd, KF_REASON_IO, "open %s: %m", where);
-	r = bootslot_has(b, fd, &file_names);
-	if (r < 0)
-		return kf_err(err, r, KF_REASON_IO, "read what is in %s: %m", where);
-	if (r > 0)
-		return 0;
-	r = drop_entry(g, dir, err);
-	return r < 0 ? r : bootslot_put(b, fd, &file_names, where, err);
 }
 
 /* The block in custom.cfg and the environment block that it reads: made once. */
@@ -209,6 +168,7 @@ static int grub_stage(const struct agent *a, const struct slot *s, int initrd_fd
 	_grubdir_ struct grubdir g = {.fd = -1};
 	char dir[SLOT_DIR], rel[SLOT_DIR + sizeof(ENTRY)];
 	_buf_ struct buf entry = BUF_INIT;
+	struct bootslot_place place;
 	struct digest digest;
 	int r;
 
@@ -231,10 +191,12 @@ static int grub_stage(const struct agent *a, const struct slot *s, int initrd_fd
 			      "it may have no backslash and no ', and \"...\" only "
 			      "around a whole value",
 			      s->id);
-	r = put_files(&g, dir, &files, err);
+	snprintf(rel, sizeof(rel), "%s/" ENTRY, dir);
+	place = (struct bootslot_place){g.fd, g.path, dir, rel, &file_names};
+	tidy(&g, dir);
+	r = bootslot_stage(&files, &place, err);
 	if (r < 0)
 		return r;
-	snprintf(rel, sizeof(rel), "%s/" ENTRY, dir);
 	digest_bytes(buf_data(&entry), buf_len(&entry), &digest);
 	if (bootfile_has(g.fd, rel, &digest) <= 0)
 		r = put_text(&g, rel, &entry, 0644, err);
@@ -244,11 +206,9 @@ static int grub_stage(const struct agent *a, const struct slot *s, int initrd_fd
 static bool has_file(const struct grubdir *g, const char *dir, const char *name)
 {
 	char rel[SLOT_DIR + 16];
-	struct stat st;
 
 	snprintf(rel, sizeof(rel), "%s/%s", dir, name);
-	return fstatat(g->fd, rel, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISREG(st.st_mode) && st.st_size > 0;
+	return bootfile_there(g->fd, rel);
 }
 
 /* Everything that the slot needs to start is there, from grub.cfg on. */

@@ -5,9 +5,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "agent/boot/bootfile.h"
+#include "agent/boot/bootslot.h"
 #include "agent/boot/sd/bls.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
@@ -16,6 +16,8 @@
 #define ENTRIES "loader/entries"
 #define OURS	"kferry"
 #define REL_MAX 64 /* of a path made of the above, a slot and a file's name */
+
+static const struct bootslot_names file_names = {"linux", "initrd"};
 
 int sdentry_name(const char *slot, char dst[static SDENTRY_NAME])
 {
@@ -48,37 +50,17 @@ static int names_of(const char *slot, struct names *n, struct kf_error *err)
 	return 0;
 }
 
-/* The image, open and found to be what the manifest says and what firmware can start. */
-static int open_image(const struct slot *s, struct digest *ret_digest,
-		      struct kf_error *err)
+static int check_image(const struct slot *s, int fd, struct kf_error *err)
 {
-	ssize_t i = manifest_find(&s->manifest, s->manifest.image);
-	_close_ int fd = -1;
 	char magic[2];
-	int r;
 
-	if (i < 0)
-		return kf_err(err, -EINVAL, KF_REASON_MANIFEST,
-			      "the manifest of %s lacks its own image", s->id);
-	fd = fs_open_beneath(s->fd, s->manifest.image, O_RDONLY, 0);
-	if (fd < 0)
-		return kf_err(err, fd, KF_REASON_IO, "open %s of slot %s: %m",
-			      s->manifest.image, s->id);
-	r = bootfile_digest(fd, ret_digest);
-	if (r < 0)
-		return kf_err(err, r, KF_REASON_IO, "read %s of slot %s: %m",
-			      s->manifest.image, s->id);
-	if (!digest_equal(ret_digest, &s->manifest.files[i].digest))
-		return kf_err(err, -EBADMSG, KF_REASON_DIGEST,
-			      "%s of slot %s is not what its manifest promises",
-			      s->manifest.image, s->id);
 	if (pread(fd, magic, 2, 0) != 2 || memcmp(magic, "MZ", 2) != 0)
 		return kf_err(err, -ENOEXEC, KF_REASON_BOOT_CHAIN,
 			      "%s is not an EFI program, which is all that systemd-boot "
 			      "starts: build the kernel with CONFIG_EFI_STUB=y and send "
 			      "bzImage, Image or vmlinuz.efi",
 			      s->manifest.image);
-	return TAKE_FD(fd);
+	return 0;
 }
 
 static int remove_entry(const struct bootdir *d, const char *entry, struct kf_error *err)
@@ -87,71 +69,6 @@ static int remove_entry(const struct bootdir *d, const char *entry, struct kf_er
 
 	return r < 0 ? kf_err(err, r, KF_REASON_IO, "remove %s/%s: %m", d->path, entry)
 		     : 0;
-}
-
-/* Bring one file of the slot up to date; fd -1: it shall not be there. */
-static int put_file(const struct bootdir *d, int dir, const struct names *n,
-		    const char *name, int fd, const struct digest *want,
-		    struct kf_error *err)
-{
-	int r;
-
-	if (fd >= 0) {
-		r = bootfile_has(dir, name, want);
-		if (r < 0)
-			return kf_err(err, r, KF_REASON_IO, "read %s/%s/%s: %m", d->path,
-				      n->dir, name);
-		if (r > 0)
-			return 0;
-	} else if (!fs_exists(dir, name)) {
-		return 0;
-	}
-	r = remove_entry(d, n->entry, err);
-	if (r < 0)
-		return r;
-	if (fd < 0)
-		return unlinkat(dir, name, 0) < 0
-			       ? kf_err(err, -errno, KF_REASON_IO, "remove %s/%s/%s: %m",
-					d->path, n->dir, name)
-			       : 0;
-	r = bootfile_put(dir, name, fd, want, err);
-	if (r < 0)
-		return err ? kf_err_wrap(err, "%s/%s", d->path, n->dir) : r;
-	return 0;
-}
-
-static int put_files(const struct bootdir *d, const struct slot *s, const struct names *n,
-		     int initrd_fd, struct kf_error *err)
-{
-	struct digest image_digest, initrd_digest;
-	_close_ int image = -1, dir = -1;
-	int r;
-
-	image = open_image(s, &image_digest, err);
-	if (image < 0)
-		return image;
-	if (initrd_fd >= 0) {
-		r = bootfile_digest(initrd_fd, &initrd_digest);
-		if (r < 0)
-			return kf_err(err, r, KF_REASON_IO,
-				      "read the initramfs of slot %s: %m", s->id);
-	}
-	bootfile_tidy(d->fd, ENTRIES);
-	bootfile_tidy(d->fd, n->dir);
-	r = fs_mkdirs(d->fd, n->dir);
-	if (r == 0)
-		r = fs_sync_dir(d->fd, OURS);
-	if (r == 0)
-		r = fs_sync_dir(d->fd, ".");
-	if (r < 0)
-		return kf_err(err, r, KF_REASON_IO, "make %s/%s: %m", d->path, n->dir);
-	dir = fs_open_dir(d->fd, n->dir);
-	if (dir < 0)
-		return kf_err(err, dir, KF_REASON_IO, "open %s/%s: %m", d->path, n->dir);
-	r = put_file(d, dir, n, "linux", image, &image_digest, err);
-	if (r < 0)
-		return r;
-	return put_file(d, dir, n, "initrd", initrd_fd, &initrd_digest, err);
 }
 
 static int make_entry(const struct slot *s, const struct names *n, bool initrd,
@@ -177,9 +94,11 @@ static int make_entry(const struct slot *s, const struct names *n, bool initrd,
 int sdentry_stage(const struct bootdir *d, const struct slot *s, int initrd_fd,
 		  struct kf_error *err)
 {
+	_bootslot_ struct bootslot files = {.image = -1};
 	_buf_ struct buf entry = BUF_INIT;
 	struct digest digest;
 	struct names n;
+	const struct bootslot_place place = {d->fd, d->path, n.dir, n.entry, &file_names};
 	int r;
 
 	r = names_of(s->id, &n, err);
@@ -191,21 +110,20 @@ int sdentry_stage(const struct bootdir *d, const struct slot *s, int initrd_fd,
 			      "the boot entry of %s cannot be written: its command line "
 			      "is empty or has line breaks",
 			      s->id);
-	r = put_files(d, s, &n, initrd_fd, err);
+	r = bootslot_open(s, initrd_fd, &files, err);
+	if (r == 0)
+		r = check_image(s, files.image, err);
+	if (r < 0)
+		return r;
+	bootfile_tidy(d->fd, ENTRIES);
+	bootfile_tidy(d->fd, n.dir);
+	r = bootslot_stage(&files, &place, err);
 	if (r < 0)
 		return r;
 	digest_bytes(buf_data(&entry), buf_len(&entry), &digest);
-	r = bootfile_has(d->fd, n.entry, &digest);
-	if (r > 0)
+	if (bootfile_has(d->fd, n.entry, &digest) > 0)
 		return 0;
-	r = fs_replace(d->fd, n.entry, buf_data(&entry), buf_len(&entry), 0644);
-	if (r == 0)
-		r = fs_sync_fs(d->fd);
-	if (r == 0) {
-		r = bootfile_has(d->fd, n.entry, &digest);
-		if (r == 0)
-			r = -EIO;
-	}
+	r = bootfile_write(d->fd, n.entry, buf_data(&entry), buf_len(&entry), 0644);
 	if (r < 0)
 		return kf_err(err, r, r == -ENOSPC ? KF_REASON_SPACE : KF_REASON_IO,
 			      "write %s/%s: %m", d->path, n.entry);
@@ -224,12 +142,8 @@ static int read_entry(const struct bootdir *d, const char *rel, struct bls_entry
 /* A file that an entry names: "/kferry/k-.../linux". */
 static bool has_file(const struct bootdir *d, const char *path)
 {
-	struct stat st;
-
 	path += strspn(path, "/");
-	return text_is_path(path, strlen(path)) &&
-	       fstatat(d->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISREG(st.st_mode) && st.st_size > 0;
+	return text_is_path(path, strlen(path)) && bootfile_there(d->fd, path);
 }
 
 int sdentry_check(const struct bootdir *d, const char *slot, struct kf_error *err)
