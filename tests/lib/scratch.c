@@ -185,6 +185,23 @@ void scratch_free(struct scratch *s)
 	assert_int_equal(fs_remove_tree(AT_FDCWD, s->root), 0);
 }
 
+int scratch_set_up(void **state)
+{
+	struct scratch *s = malloc(sizeof(*s));
+
+	assert_non_null(s);
+	scratch_new(s);
+	*state = s;
+	return 0;
+}
+
+int scratch_tear_down(void **state)
+{
+	scratch_free(*state);
+	free(*state);
+	return 0;
+}
+
 void scratch_boot(struct scratch *s, const struct kernel *k)
 {
 	_free_ char *once = full(s, "firmware/once");
@@ -285,6 +302,20 @@ void kernel_finish(struct kernel *k)
 		fail_msg("manifest_emit: %s", err.msg);
 	digest_bytes(buf_data(&k->manifest), buf_len(&k->manifest), &k->digest);
 	manifest_slot_id(&k->digest, k->id);
+}
+
+void kernel_make(struct kernel *k, char seed)
+{
+	kernel_init(k, "6.9.0-test", seed);
+	kernel_finish(k);
+}
+
+const char *kernel_path(const struct kernel *k, const char *dir, const char *file)
+{
+	static char path[256];
+
+	snprintf(path, sizeof(path), SCRATCH_VAR "%s/%s/%s", dir, k->id, file);
+	return path;
 }
 
 void kernel_fini(struct kernel *k)

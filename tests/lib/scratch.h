@@ -20,6 +20,7 @@
 #include "agent/agent.h"
 #include "agent/deploy/deploy.h"
 
+#define SCRATCH_VAR  "var/lib/kferry/"
 #define KERNEL_FILES 8
 #define FOREIGN_ID   "abababababababababababababababababababab"
 
@@ -48,6 +49,9 @@ struct scratch {
 	struct deploy_progress progress;
 };
 
+/* cmocka's set-up and tear-down of a test whose state is a board with its agent. */
+int scratch_set_up(void **state);
+int scratch_tear_down(void **state);
 void scratch_new(struct scratch *s);
 /* The same board before its agent ran: no state directory yet. */
 void scratch_new_off(struct scratch *s);
@@ -77,6 +81,11 @@ void kernel_init(struct kernel *k, const char *release, char seed);
 /* What this machine is, in the manifest's words: what the kernels are for. */
 const char *scratch_arch(void);
 void kernel_finish(struct kernel *k);
+/* Both, with the release 6.9.0-test. */
+void kernel_make(struct kernel *k, char seed);
+/* A file of k's in one of the agent's directories ("slots", "staging"); good until the
+ * next call. */
+const char *kernel_path(const struct kernel *k, const char *dir, const char *file);
 void kernel_fini(struct kernel *k);
 
 /* What is sent: the files of k that the bitmap wants (NULL: all). */

@@ -17,23 +17,6 @@
 
 #define VAR "var/lib/kferry/"
 
-static int set_up(void **state)
-{
-	struct scratch *s = malloc(sizeof(*s));
-
-	assert_non_null(s);
-	scratch_new(s);
-	*state = s;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	scratch_free(*state);
-	free(*state);
-	return 0;
-}
-
 static void install(struct scratch *s, char seed, char id[SLOT_ID_SIZE])
 {
 	struct kernel k;
@@ -328,7 +311,7 @@ static void test_conf(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, scratch_set_up, scratch_tear_down)
 		T(test_open),
 		T(test_remove),
 		T(test_remove_fails),
