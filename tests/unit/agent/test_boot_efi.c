@@ -6,9 +6,9 @@
 #include "agent/boot/efi/efivar.h"
 #include "agent/boot/efi/loadopt.h"
 #include "proto/reason.h"
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 
-#define VARS	      "sys/firmware/efi/efivars/"
+#define VARS	      TEST_EFIVARS
 #define ESP	      "boot/efi/"
 #define SLOT	      ESP "EFI/kferry/" TEST_SLOT
 #define UDEV	      "run/udev/data/b8:1"
@@ -28,17 +28,6 @@
 static const struct boot_chain *const c = &boot_efi;
 static const uint8_t guid[16] = {0x44, 0x33, 0x22, 0x11, 0x66, 0x55, 0x88, 0x77,
 				 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff, 0x00};
-
-static void put_var(struct board *b, const char *name, const void *data, size_t n)
-{
-	_free_ char *rel = NULL;
-	_buf_ struct buf v = BUF_INIT;
-
-	assert_true(asprintf(&rel, VARS "%s", name) > 0);
-	assert_int_equal(buf_append(&v, "\7\0\0\0", 4), 0);
-	assert_int_equal(buf_append(&v, data, n), 0);
-	put_bytes(b, rel, buf_data(&v), buf_len(&v));
-}
 
 /* want NULL: it shall not be there. */
 static void assert_var(struct board *b, const char *name, const void *want, size_t n)
@@ -93,7 +82,7 @@ static void put_entry(struct board *b, const char *name, const char *file,
 	o.data = data.data;
 	o.n_data = buf_len(&data);
 	assert_int_equal(loadopt_encode(&o, &v), 0);
-	put_var(b, name, buf_data(&v), buf_len(&v));
+	put_efivar(b, name, EFIVAR_NV_BS_RT, buf_data(&v), buf_len(&v));
 }
 
 static void efi_board(struct board *b)
@@ -109,17 +98,8 @@ static void efi_board(struct board *b)
 	put_text(b, "sys/firmware/efi/fw_platform_size", "64\n");
 	put_text(b, ESP "EFI/debian/grubx64.efi", "MZ");
 	put_entry(b, FOREIGN_ENTRY, "\\EFI\\debian\\grubx64.efi", "");
-	put_var(b, ORDER, "\0\0\5\0", 4);
+	put_efivar(b, ORDER, EFIVAR_NV_BS_RT, "\0\0\5\0", 4);
 	snprintf(b->a.boot.machine, sizeof(b->a.boot.machine), "x86_64");
-}
-
-static void refused(struct board *b, int code, const char *text)
-{
-	struct kf_error err = {0};
-	char note[256];
-
-	assert_int_equal(c->probe(&b->a, note, &err), code);
-	assert_non_null(strstr(err.msg, text));
 }
 
 static void probes_a_good_board(void **state)
@@ -139,7 +119,7 @@ static void probes_a_good_board(void **state)
 	assert_int_equal(c->size(&b.a, &size, &where), 0);
 	assert_true(size >= space);
 	assert_string_equal(where, "/boot/efi");
-	put_var(&b, EFIVAR_GLOBAL("SecureBoot"), "\1", 1);
+	put_efivar(&b, EFIVAR_GLOBAL("SecureBoot"), EFIVAR_NV_BS_RT, "\1", 1);
 	assert_int_equal(c->probe(&b.a, note, &err), 0);
 	assert_non_null(strstr(note, "signed kernels only"));
 	board_fini(&b);
@@ -152,41 +132,35 @@ static void refuses_boards_without(void **state)
 	(void)state;
 	efi_board(&b);
 	put_text(&b, "sys/firmware/efi/fw_platform_size", "32\n");
-	refused(&b, -ENOTSUP, "has 32 bits");
+	chain_refuses(c, &b, -ENOTSUP, "has 32 bits");
 	put_text(&b, "proc/self/mountinfo",
 		 "30 25 8:1 / /boot/efi ro - vfat /dev/sda1 rw\n");
-	refused(&b, -EROFS, "remount,rw /boot/efi");
+	chain_refuses(c, &b, -EROFS, "remount,rw /boot/efi");
 	put_text(&b, "proc/self/mountinfo",
 		 "30 25 8:1 / /boot/efi rw - vfat /dev/sda1 rw\n");
 	put_text(&b, "dev/kmsg",
 		 "6,1,2,-;FAT-fs (sda1): Volume was not properly unmounted. Some\n");
-	refused(&b, -EUCLEAN, "fsck.vfat");
+	chain_refuses(c, &b, -EUCLEAN, "fsck.vfat");
 	put_text(&b, "dev/kmsg", "");
 	put_text(&b, UDEV, "E:ID_FS_TYPE=vfat\n");
-	refused(&b, -ENOTSUP, "is udev running");
+	chain_refuses(c, &b, -ENOTSUP, "is udev running");
 	put_text(&b, "sys/dev/block/uevent", "MAJOR=8\nDEVNAME=sda\n");
 	put_text(&b, "dev/sda", "too short");
-	refused(&b, -EBADMSG, "partition table");
+	chain_refuses(c, &b, -EBADMSG, "partition table");
 	put_text(&b, UDEV,
 		 "E:ID_PART_ENTRY_UUID=" PART_UUID "\n"
 		 "E:ID_PART_ENTRY_TYPE=bc13c2ff-59e6-4262-a352-b275fd6f7172\n");
-	refused(&b, -ENOENT, "no EFI system partition");
+	chain_refuses(c, &b, -ENOENT, "no EFI system partition");
 	put_text(&b, "sys/dev/block/8:1/md/level", "raid1\n");
-	refused(&b, -ENOTSUP, "MD RAID");
+	chain_refuses(c, &b, -ENOTSUP, "MD RAID");
 	put_text(&b, "proc/self/mountinfo", "25 1 8:2 / / rw - ext4 /dev/sda2 rw\n");
-	refused(&b, -ENOENT, "no EFI system partition");
+	chain_refuses(c, &b, -ENOENT, "no EFI system partition");
 	put_text(&b, "proc/mounts",
 		 "efivarfs /sys/firmware/efi/efivars efivarfs ro 0 0\n");
-	refused(&b, -EROFS, "EFI variables are read-only");
+	chain_refuses(c, &b, -EROFS, "EFI variables are read-only");
 	assert_int_equal(fs_remove_tree(b.fd, "sys/firmware/efi"), 0);
-	refused(&b, -ENOTSUP, "not started by UEFI");
+	chain_refuses(c, &b, -ENOTSUP, "not started by UEFI");
 	board_fini(&b);
-}
-
-static int initrd_of(struct board *b, const char *text)
-{
-	put_text(b, "initrd.src", text);
-	return fs_open_beneath(b->fd, "initrd.src", O_RDONLY, 0);
 }
 
 static void arms_once_and_disarms(void **state)
@@ -240,26 +214,26 @@ static void leaves_others_alone(void **state)
 	efi_board(&b);
 	slot_make(&b, &s, "MZ kernel");
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), 0);
-	put_var(&b, NEXT, "\0\0", 2);
+	put_efivar(&b, NEXT, EFIVAR_NV_BS_RT, "\0\0", 2);
 	assert_int_equal(c->arm(&b.a, s.id, &err), -EBUSY);
 	assert_non_null(strstr(err.msg, "Boot0000 by somebody else"));
 	assert_int_equal(c->disarm(&b.a, &err), 0);
 	assert_var(&b, NEXT, "\0\0", 2);
 	assert_int_equal(fs_remove_tree(b.fd, VARS NEXT), 0);
 	/* A number that BootOrder names already would be no one-shot. */
-	put_var(&b, ORDER, "\0\0\1\0\2\0", 6);
+	put_efivar(&b, ORDER, EFIVAR_NV_BS_RT, "\0\0\1\0\2\0", 6);
 	assert_int_equal(c->arm(&b.a, s.id, &err), 0);
 	assert_var(&b, NEXT, "\3\0", 2);
 	/* The firmware has added the entry, and changed it. */
-	put_var(&b, ORDER, "\0\0\3\0", 4);
+	put_efivar(&b, ORDER, EFIVAR_NV_BS_RT, "\0\0\3\0", 4);
 	assert_int_equal(c->read_back(&b.a, s.id, &err), -ENODATA);
 	assert_non_null(strstr(err.msg, "into BootOrder"));
-	put_var(&b, ORDER, "\0\0", 2);
+	put_efivar(&b, ORDER, EFIVAR_NV_BS_RT, "\0\0", 2);
 	put_entry(&b, EFIVAR_GLOBAL("Boot0003"),
 		  "\\EFI\\kferry\\" TEST_SLOT "\\linux.efi", "other");
 	assert_int_equal(c->read_back(&b.a, s.id, &err), -ENODATA);
 	assert_non_null(strstr(err.msg, "not what was written"));
-	put_var(&b, ORDER, "\0\0\3\0", 4);
+	put_efivar(&b, ORDER, EFIVAR_NV_BS_RT, "\0\0\3\0", 4);
 	assert_int_equal(c->disarm(&b.a, &err), 0);
 	assert_var(&b, ORDER, "\0\0", 2);
 	assert_false(has_var(&b, EFIVAR_GLOBAL("Boot0003")));
@@ -324,9 +298,10 @@ static void refuses_bad_images(void **state)
 	slot_make(&b, &s, "\x1f\x8b gzip");
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), -ENOEXEC);
 	assert_non_null(strstr(err.msg, "CONFIG_EFI_STUB"));
-	put_var(&b, EFIVAR_GLOBAL("SecureBoot"), "\1", 1);
+	put_efivar(&b, EFIVAR_GLOBAL("SecureBoot"), EFIVAR_NV_BS_RT, "\1", 1);
 	/* Only GRUB asks shim. */
-	put_var(&b, "MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23", "\1", 1);
+	put_efivar(&b, "MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23",
+		   EFIVAR_NV_BS_RT, "\1", 1);
 	put_pe(&b, &s, 0);
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), -EPERM);
 	assert_non_null(strstr(err.msg, "no signature"));
@@ -366,7 +341,7 @@ static void commits_and_goes_back(void **state)
 	assert_int_equal(c->disarm(&b.a, &err), 0);
 	assert_true(has_var(&b, OURS));
 	/* What was added since stays. */
-	put_var(&b, ORDER, "\1\0\7\0\0\0\5\0", 8);
+	put_efivar(&b, ORDER, EFIVAR_NV_BS_RT, "\1\0\7\0\0\0\5\0", 8);
 	assert_int_equal(c->commit(&b.a, FOREIGN, &err), 0);
 	assert_var(&b, ORDER, "\7\0\0\0\5\0", 6);
 	assert_false(has_var(&b, OURS));
@@ -396,7 +371,7 @@ static void removes_all_of_a_slot(void **state)
 	/* Another slot is armed and stays so. */
 	put_entry(&b, EFIVAR_GLOBAL("Boot0009"), "\\EFI\\kferry\\k-00000000\\linux.efi",
 		  "ro");
-	put_var(&b, NEXT, "\11\0", 2);
+	put_efivar(&b, NEXT, EFIVAR_NV_BS_RT, "\11\0", 2);
 	assert_int_equal(c->remove(&b.a, s.id, &err), 0);
 	assert_false(fs_exists(b.fd, ESP "EFI/kferry"));
 	assert_true(fs_exists(b.fd, ESP "EFI/debian/grubx64.efi"));
@@ -434,8 +409,9 @@ static void says_what_to_delete_when_the_store_is_full(void **state)
 		board_fini(&b);
 		skip();
 	}
-	put_var(&b, ORDER, "\0\0", 2);
-	put_var(&b, "dump-type0-1-1-1-C-cfc8fc79-be2e-4ddc-97f0-9f98bfe298a0", "x", 1);
+	put_efivar(&b, ORDER, EFIVAR_NV_BS_RT, "\0\0", 2);
+	put_efivar(&b, "dump-type0-1-1-1-C-cfc8fc79-be2e-4ddc-97f0-9f98bfe298a0",
+		   EFIVAR_NV_BS_RT, "x", 1);
 	fd = fs_open_beneath(b.fd, VARS "fill", O_WRONLY | O_CREAT, 0644);
 	assert_true(fd >= 0);
 	while (write(fd, fill, sizeof(fill)) > 0)
@@ -459,7 +435,7 @@ static void finds_the_running_initrd(void **state)
 	(void)state;
 	efi_board(&b);
 	assert_int_equal(c->running_initrd(&b.a, &path), -ENOENT);
-	put_var(&b, EFIVAR_GLOBAL("BootCurrent"), "\5\0", 2);
+	put_efivar(&b, EFIVAR_GLOBAL("BootCurrent"), EFIVAR_NV_BS_RT, "\5\0", 2);
 	put_text(&b, ESP "arch/initramfs.img", "x");
 	put_entry(&b, EFIVAR_GLOBAL("Boot0005"), "\\arch\\vmlinuz",
 		  "initrd=\\ucode.img root=/dev/sda2 initrd=\\arch\\initramfs.img rw");

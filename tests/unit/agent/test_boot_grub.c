@@ -4,13 +4,12 @@
 #include "agent/boot/efi/efivar.h"
 #include "agent/boot/grub/grubenv.h"
 #include "proto/reason.h"
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 
 #define GRUB	  "boot/grub/"
 #define OURS	  GRUB "kferry/"
 #define SLOT	  OURS TEST_SLOT
 #define ENV	  OURS "env"
-#define VARS	  "sys/firmware/efi/efivars/"
 #define MINE	  "menuentry 'Mine' {\n\ttrue\n}\n"
 #define ROOT_ONLY "25 1 8:2 / / rw,relatime shared:1 - ext4 /dev/sda2 rw\n"
 
@@ -39,15 +38,6 @@ static void grub_board_fini(struct board *b)
 {
 	free(b->a.boot.cmdline);
 	board_fini(b);
-}
-
-static void refused(struct board *b, int code, const char *text)
-{
-	struct kf_error err = {0};
-	char note[256];
-
-	assert_int_equal(c->probe(&b->a, note, &err), code);
-	assert_non_null(strstr(err.msg, text));
 }
 
 static void assert_env(struct board *b, const char *name, const char *want)
@@ -121,34 +111,34 @@ static void refuses_where_grub_cannot_write(void **state)
 	grub_board(&b);
 	put_text(&b, "proc/self/mountinfo",
 		 "25 1 0:31 /@ / rw - btrfs /dev/sda2 rw,subvol=/@\n");
-	refused(&b, -ENOTSUP, "is on btrfs");
-	refused(&b, -ENOTSUP, "efi-bootnext");
+	chain_refuses(c, &b, -ENOTSUP, "is on btrfs");
+	chain_refuses(c, &b, -ENOTSUP, "efi-bootnext");
 	put_text(&b, "proc/self/mountinfo", "25 1 0:31 / / rw - zfs rpool/ROOT rw\n");
-	refused(&b, -ENOTSUP, "is on zfs");
+	chain_refuses(c, &b, -ENOTSUP, "is on zfs");
 	put_text(&b, "proc/self/mountinfo", "25 1 0:31 / / rw - overlay overlay rw\n");
-	refused(&b, -ENOTSUP, "is on overlay");
+	chain_refuses(c, &b, -ENOTSUP, "is on overlay");
 	put_text(&b, "proc/self/mountinfo",
 		 "25 1 253:0 / / rw - ext4 /dev/mapper/vg-root rw\n");
 	put_text(&b, "sys/dev/block/253:0/dm/name", "vg-root\n");
-	refused(&b, -ENOTSUP, "device mapper");
+	chain_refuses(c, &b, -ENOTSUP, "device mapper");
 	put_text(&b, "proc/self/mountinfo", "25 1 259:3 / / rw - ext4 /dev/md0p1 rw\n");
 	put_text(&b, "sys/dev/block/md/level", "raid1\n");
 	put_text(&b, "sys/dev/block/259:3/partition", "1\n");
-	refused(&b, -ENOTSUP, "MD RAID");
+	chain_refuses(c, &b, -ENOTSUP, "MD RAID");
 	put_text(&b, "proc/self/mountinfo",
 		 "25 1 8:2 / / rw - ext4 /dev/sda2 rw,data=journal\n");
 	assert_int_equal(fs_remove_tree(b.fd, "sys/dev/block/md"), 0);
-	refused(&b, -ENOTSUP, "data=journal");
+	chain_refuses(c, &b, -ENOTSUP, "data=journal");
 	put_text(&b, "proc/self/mountinfo",
 		 ROOT_ONLY "26 25 8:3 / /boot ro - ext4 /dev/sda3 rw\n");
-	refused(&b, -EROFS, "remount,rw /boot");
+	chain_refuses(c, &b, -EROFS, "remount,rw /boot");
 	put_text(&b, "proc/self/mountinfo",
 		 ROOT_ONLY "26 25 8:3 / /boot rw - vfat /dev/sda3 rw\n");
 	put_text(&b, "dev/kmsg",
 		 "6,1,2,-;FAT-fs (sda3): Volume was not properly unmounted. Some\n");
-	refused(&b, -EUCLEAN, "fsck.vfat");
+	chain_refuses(c, &b, -EUCLEAN, "fsck.vfat");
 	put_text(&b, "proc/self/mountinfo", "");
-	refused(&b, -ENOENT, "find the file system");
+	chain_refuses(c, &b, -ENOENT, "find the file system");
 	grub_board_fini(&b);
 }
 
@@ -160,35 +150,29 @@ static void refuses_configurations_it_does_not_understand(void **state)
 	(void)state;
 	grub_board(&b);
 	put_text(&b, GRUB "grubenv", "# GRUB Environment Block\nsaved_entry=0\n");
-	refused(&b, -EBADMSG, "/boot/grub/grubenv is no environment block");
+	chain_refuses(c, &b, -EBADMSG, "/boot/grub/grubenv is no environment block");
 	memset(block, '#', sizeof(block));
 	memcpy(block, "# GRUB Environment Block\n", 25);
 	put_bytes(&b, GRUB "grubenv", block, GRUBENV_SIZE);
 	put_bytes(&b, ENV, block, sizeof(block));
-	refused(&b, -EBADMSG, "2048 bytes");
+	chain_refuses(c, &b, -EBADMSG, "2048 bytes");
 	assert_int_equal(fs_remove_tree(b.fd, OURS), 0);
 	put_text(&b, GRUB "custom.cfg", "### BEGIN kferry ###\nset a=b\n");
-	refused(&b, -EBADMSG, "custom.cfg are damaged");
+	chain_refuses(c, &b, -EBADMSG, "custom.cfg are damaged");
 	put_text(&b, GRUB "custom.cfg", MINE);
 	put_text(&b, GRUB "grub.cfg", "menuentry 'Debian' {\n}\n");
-	refused(&b, -ENOTSUP, "41_custom");
+	chain_refuses(c, &b, -ENOTSUP, "41_custom");
 	put_text(&b, GRUB "grub.cfg",
 		 "source ${config_directory}/custom.cfg\nset default=1\n");
-	refused(&b, -ENOTSUP, "sets the default once more");
+	chain_refuses(c, &b, -ENOTSUP, "sets the default once more");
 	put_text(&b, "boot/grub2/grub.cfg", grub_cfg);
-	refused(&b, -EEXIST, "both");
+	chain_refuses(c, &b, -EEXIST, "both");
 	assert_int_equal(fs_remove_tree(b.fd, "boot/grub"), 0);
 	snprintf(b.a.boot.cmdline, 8, "ro");
-	refused(&b, -ENOTSUP, "GRUB did not start this board");
+	chain_refuses(c, &b, -ENOTSUP, "GRUB did not start this board");
 	assert_int_equal(fs_remove_tree(b.fd, "boot/grub2"), 0);
-	refused(&b, -ENOENT, "no GRUB");
+	chain_refuses(c, &b, -ENOENT, "no GRUB");
 	grub_board_fini(&b);
-}
-
-static int initrd_of(struct board *b, const char *text)
-{
-	put_text(b, "initrd.src", text);
-	return fs_open_beneath(b->fd, "initrd.src", O_RDONLY, 0);
 }
 
 static void stages_arms_and_disarms(void **state)
@@ -296,15 +280,6 @@ static void stages_again(void **state)
 	grub_board_fini(&b);
 }
 
-static void put_flag(struct board *b, const char *name, uint8_t value)
-{
-	_free_ char *rel = NULL;
-	const uint8_t v[5] = {6, 0, 0, 0, value};
-
-	assert_true(asprintf(&rel, VARS "%s", name) > 0);
-	put_bytes(b, rel, v, sizeof(v));
-}
-
 static void refuses_bad_images(void **state)
 {
 	uint8_t bz[0x206] = "";
@@ -318,13 +293,13 @@ static void refuses_bad_images(void **state)
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), -ENOEXEC);
 	slot_drop(&s);
 	slot_make(&b, &s, "MZ kernel");
-	put_flag(&b, EFIVAR_GLOBAL("SecureBoot"), 1);
+	put_efivar(&b, EFIVAR_GLOBAL("SecureBoot"), 6, "\1", 1);
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), -EPERM);
 	assert_non_null(strstr(err.msg, "no signature"));
-	put_flag(&b, EFIVAR_GLOBAL("SetupMode"), 1);
+	put_efivar(&b, EFIVAR_GLOBAL("SetupMode"), 6, "\1", 1);
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), 0);
-	put_flag(&b, EFIVAR_GLOBAL("SetupMode"), 0);
-	put_flag(&b, "MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23", 1);
+	put_efivar(&b, EFIVAR_GLOBAL("SetupMode"), 6, "\0", 1);
+	put_efivar(&b, "MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23", 6, "\1", 1);
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), 0);
 	put_text(&b, "var/lib/kferry/slots/" TEST_SLOT "/boot/image", "MZ altered");
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), -EBADMSG);

@@ -2,7 +2,7 @@
 /* The hook as a boot chain, with little scripts, and the choice among chains. */
 #include "agent/boot/boot.h"
 #include "proto/reason.h"
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 
 #define SCRIPT "hook.sh"
 /* Writes down how it was called. */

@@ -5,7 +5,7 @@
 #include "agent/boot/boot.h"
 #include "agent/boot/kexec/boot_kexec.h"
 #include "proto/reason.h"
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 
 #define IMAGE_SIZE 1024
 #define CMDLINE	   "root=/dev/vda2 panic=10 kferry.slot="

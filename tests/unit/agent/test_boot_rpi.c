@@ -3,7 +3,7 @@
  * mailbox.  What the firmware makes of them is documented behaviour, not tried here. */
 #include "agent/boot/boot.h"
 #include "proto/reason.h"
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 
 #define FAT   "boot/firmware/"
 #define OURS  FAT "kferry/" TEST_SLOT "/"
@@ -32,46 +32,18 @@ static void rpi_board(struct board *b)
 	put_text(b, "dev/vcio", "0\n");
 }
 
-static void add(struct board *b, struct slot *s, const char *path, const char *text)
-{
-	_free_ char *rel = NULL;
-	struct digest d;
-
-	assert_true(asprintf(&rel, "var/lib/kferry/slots/" TEST_SLOT "/%s", path) > 0);
-	put_text(b, rel, text);
-	digest_bytes(text, strlen(text), &d);
-	assert_int_equal(manifest_add(&s->manifest, path, 0644, strlen(text), &d), 0);
-}
-
 static void rpi_slot(struct board *b, struct slot *s)
 {
 	_buf_ struct buf sorted = BUF_INIT;
 	struct kf_error err = {0};
 
 	slot_make(b, s, IMAGE);
-	free(s->manifest.arch);
-	s->manifest.arch = strdup("arm64");
-	add(b, s, "dtbs/broadcom/bcm2711-rpi-4-b.dtb", "new dtb");
-	add(b, s, "dtbs/broadcom/bcm2837-rpi-3-b.dtb", "another board's");
-	add(b, s, "dtbs/other/bcm2711-x.dtb", "another vendor's");
-	add(b, s, "overlays/disable-bt.dtbo", "overlay");
+	slot_set_arch(s, "arm64");
+	slot_add(b, s, "dtbs/broadcom/bcm2711-rpi-4-b.dtb", "new dtb");
+	slot_add(b, s, "dtbs/broadcom/bcm2837-rpi-3-b.dtb", "another board's");
+	slot_add(b, s, "dtbs/other/bcm2711-x.dtb", "another vendor's");
+	slot_add(b, s, "overlays/disable-bt.dtbo", "overlay");
 	assert_int_equal(manifest_emit(&s->manifest, &sorted, &err), 0);
-}
-
-static void refused(struct board *b, int code, const char *text)
-{
-	struct kf_error err = {0};
-	char note[256];
-
-	assert_int_equal(c->probe(&b->a, note, &err), code);
-	if (!strstr(err.msg, text))
-		fail_msg("\"%s\" is not in \"%s\"", text, err.msg);
-}
-
-static int initrd_of(struct board *b, const char *text)
-{
-	put_text(b, "initrd.src", text);
-	return fs_open_beneath(b->fd, "initrd.src", O_RDONLY, 0);
 }
 
 static void probes_a_good_board(void **state)
@@ -115,14 +87,14 @@ static void refuses_boards_that_cannot_tryboot(void **state)
 	(void)state;
 	rpi_board(&b);
 	put_bytes(&b, DT "chosen/bootloader/build-timestamp", OLD_LOADER, 4);
-	refused(&b, -ENOTSUP, "is of 2022-04-26");
+	chain_refuses(c, &b, -ENOTSUP, "is of 2022-04-26");
 	assert_int_equal(fs_remove_tree(b.fd, DT "chosen"), 0);
-	refused(&b, -ENOTSUP, "rpi-eeprom-update");
+	chain_refuses(c, &b, -ENOTSUP, "rpi-eeprom-update");
 	put_bytes(&b, DT "chosen/bootloader/build-timestamp", NEW_LOADER, 4);
 	put_bytes(&b, DT "compatible", "raspberrypi,3-model-b\0brcm,bcm2837", 35);
-	refused(&b, -ENOTSUP, "raspberrypi,3-model-b is not");
+	chain_refuses(c, &b, -ENOTSUP, "raspberrypi,3-model-b is not");
 	assert_int_equal(fs_remove_tree(b.fd, DT "compatible"), 0);
-	refused(&b, -ENOTSUP, "not a Raspberry Pi");
+	chain_refuses(c, &b, -ENOTSUP, "not a Raspberry Pi");
 	board_fini(&b);
 }
 
@@ -135,11 +107,11 @@ static void refuses_kernels_that_cannot_arm(void **state)
 	(void)state;
 	rpi_board(&b);
 	assert_int_equal(fs_remove_tree(b.fd, "dev/vcio"), 0);
-	refused(&b, -ENOTSUP, "CONFIG_BCM_VCIO");
+	chain_refuses(c, &b, -ENOTSUP, "CONFIG_BCM_VCIO");
 	/* A mainline kernel has the driver, but not its reboot notifier. */
 	put_text(&b, "proc/kallsyms", "0000 t rpi_firmware_shutdown\n");
 	assert_int_equal(fs_mkdirs(b.fd, "run/systemd/system"), 0);
-	refused(&b, -ENOTSUP, "CONFIG_BCM_VCIO");
+	chain_refuses(c, &b, -ENOTSUP, "CONFIG_BCM_VCIO");
 	put_text(&b, "proc/kallsyms",
 		 "0000 t rpi_firmware_shutdown\n0000 t rpi_firmware_notify_reboot\n");
 	assert_int_equal(c->probe(&b.a, note, &err), 0);
@@ -156,16 +128,16 @@ static void a_file_for_the_mailbox_is_the_models_only(void **state)
 	(void)state;
 	rpi_board(&b);
 	b.a.scratch = false;
-	refused(&b, -ENOTSUP, "it has no /dev/vcio");
+	chain_refuses(c, &b, -ENOTSUP, "it has no /dev/vcio");
 	put_bytes(&b, DT "compatible", "kferry,rpi-models\0linux,dummy-virt", 35);
-	refused(&b, -ENOTSUP, "is not a Raspberry Pi");
+	chain_refuses(c, &b, -ENOTSUP, "is not a Raspberry Pi");
 	put_bytes(&b, DT "compatible", "kferry,rpi-model\0linux,dummy-virt", 34);
 	assert_int_equal(c->probe(&b.a, note, &err), 0);
 	/* A real one, whatever else its device tree says. */
 	put_bytes(&b, DT "compatible", "raspberrypi,4-model-b\0kferry,rpi-model", 39);
-	refused(&b, -ENOTSUP, "it has no /dev/vcio");
+	chain_refuses(c, &b, -ENOTSUP, "it has no /dev/vcio");
 	put_bytes(&b, DT "compatible", "kferry,rpi-model\0raspberrypi,3-model-b", 39);
-	refused(&b, -ENOTSUP, "it has no /dev/vcio");
+	chain_refuses(c, &b, -ENOTSUP, "it has no /dev/vcio");
 	board_fini(&b);
 }
 
@@ -177,13 +149,13 @@ static void refuses_fats_that_are_not_fit(void **state)
 	rpi_board(&b);
 	put_text(&b, "dev/kmsg",
 		 "6,1,2,-;FAT-fs (mmcblk0p1): Volume was not properly unmounted. Some\n");
-	refused(&b, -EUCLEAN, "fsck.vfat");
+	chain_refuses(c, &b, -EUCLEAN, "fsck.vfat");
 	put_text(&b, "dev/kmsg",
 		 "6,1,2,-;FAT-fs (sda1): Volume was not properly unmounted. Some\n");
 	put_text(&b, "proc/mounts", "/dev/mmcblk0p1 /boot/firmware vfat ro 0 0\n");
-	refused(&b, -EROFS, "remount,rw /boot/firmware");
+	chain_refuses(c, &b, -EROFS, "remount,rw /boot/firmware");
 	put_text(&b, "proc/mounts", "/dev/mmcblk0p2 / ext4 rw 0 0\n");
-	refused(&b, -ENOENT, "mount the partition");
+	chain_refuses(c, &b, -ENOENT, "mount the partition");
 	board_fini(&b);
 }
 
@@ -194,24 +166,24 @@ static void refuses_who_else_uses_tryboot(void **state)
 	(void)state;
 	rpi_board(&b);
 	put_text(&b, FAT "autoboot.txt", "[all]\ntryboot_a_b=1\nboot_partition=2\n");
-	refused(&b, -ENOTSUP, "tryboot_a_b");
+	chain_refuses(c, &b, -ENOTSUP, "tryboot_a_b");
 	assert_int_equal(fs_remove_tree(b.fd, FAT "autoboot.txt"), 0);
 	put_text(&b, FAT "tryboot.txt", "kernel=other\n");
-	refused(&b, -ENOTSUP, "somebody else's");
+	chain_refuses(c, &b, -ENOTSUP, "somebody else's");
 	assert_int_equal(fs_remove_tree(b.fd, FAT "tryboot.txt"), 0);
 	put_text(&b, FAT "config.txt", "boot_ramdisk=1\n");
-	refused(&b, -ENOTSUP, "boot.img");
+	chain_refuses(c, &b, -ENOTSUP, "boot.img");
 	put_text(&b, FAT "config.txt", "os_prefix=current/\n[tryboot]\nos_prefix=new/\n");
 	put_text(&b, FAT "current/state", "good");
-	refused(&b, -ENOTSUP, "flash-kernel-piboot");
+	chain_refuses(c, &b, -ENOTSUP, "flash-kernel-piboot");
 	put_bytes(&b, DT "system/linux,revision", "\x00\xc0\x31\x11", 4);
 	put_text(&b, FAT "config.txt", "eeprom_write_protect=1\n");
-	refused(&b, -ENOTSUP, "eeprom_write_protect");
+	chain_refuses(c, &b, -ENOTSUP, "eeprom_write_protect");
 	put_text(&b, FAT "config.txt", "# kferry: begin\nkernel=x\n");
-	refused(&b, -EBADMSG, "damaged");
+	chain_refuses(c, &b, -EBADMSG, "damaged");
 	assert_int_equal(renameat(b.fd, FAT "config.txt", b.fd, FAT "config.txt.good"),
 			 0);
-	refused(&b, -ENOENT, "copy config.txt.good");
+	chain_refuses(c, &b, -ENOENT, "copy config.txt.good");
 	board_fini(&b);
 }
 
@@ -309,11 +281,10 @@ static void refuses_slots_that_the_firmware_cannot_start(void **state)
 	slot_make(&b, &s, "MZ\0\0zimg a zboot kernel");
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), -EINVAL);
 	assert_int_equal(err.reason, KF_REASON_ARCH);
-	free(s.manifest.arch);
-	s.manifest.arch = strdup("arm64");
+	slot_set_arch(&s, "arm64");
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), -ENOENT);
 	assert_non_null(strstr(err.msg, "build.dtbs"));
-	add(&b, &s, "dtbs/bcm2711-rpi-4-b.dtb", "dtb");
+	slot_add(&b, &s, "dtbs/bcm2711-rpi-4-b.dtb", "dtb");
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), -ENOEXEC);
 	assert_non_null(strstr(err.msg, "ZBOOT"));
 	assert_false(fs_exists(b.fd, FAT "kferry"));
@@ -513,38 +484,25 @@ static void starts_the_watchdog_before_the_kernel(void **state)
 	board_fini(&b);
 }
 
-static void initrd_is(struct board *b, const char *want)
-{
-	_free_ char *path = NULL;
-	int r = c->running_initrd(&b->a, &path);
-
-	if (!want) {
-		assert_int_equal(r, -ENOENT);
-		return;
-	}
-	assert_int_equal(r, 0);
-	assert_string_equal(path, want);
-}
-
 static void finds_the_running_initrd(void **state)
 {
 	struct board b;
 
 	(void)state;
 	rpi_board(&b);
-	initrd_is(&b, "/boot/firmware/initramfs8");
+	chain_initrd_is(c, &b, "/boot/firmware/initramfs8");
 	put_text(&b, FAT "initrd.img-6.1", "x");
 	put_text(&b, FAT "config.txt", "initramfs initrd.img-6.1\n");
-	initrd_is(&b, "/boot/firmware/initrd.img-6.1");
+	chain_initrd_is(c, &b, "/boot/firmware/initrd.img-6.1");
 	put_text(&b, FAT "config.txt", "[gpio3=1]\ninitramfs initrd.img-6.1\n");
-	initrd_is(&b, NULL);
+	chain_initrd_is(c, &b, NULL);
 	put_text(&b, FAT "config.txt", "initramfs ../../etc/shadow\n");
-	initrd_is(&b, NULL);
+	chain_initrd_is(c, &b, NULL);
 	put_text(&b, FAT "config.txt", "kernel=x\n");
-	initrd_is(&b, NULL);
+	chain_initrd_is(c, &b, NULL);
 	put_text(&b, OURS "initramfs8", "x");
 	snprintf(b.a.boot.slot, sizeof(b.a.boot.slot), TEST_SLOT);
-	initrd_is(&b, "/boot/firmware/kferry/" TEST_SLOT "/initramfs8");
+	chain_initrd_is(c, &b, "/boot/firmware/kferry/" TEST_SLOT "/initramfs8");
 	board_fini(&b);
 }
 

@@ -7,9 +7,9 @@
 #include "agent/boot/boot.h"
 #include "agent/boot/efi/efivar.h"
 #include "proto/reason.h"
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 
-#define VARS	  "sys/firmware/efi/efivars/"
+#define VARS	  TEST_EFIVARS
 #define ESP	  "boot/efi/"
 #define OUR_ENTRY ESP "loader/entries/-kferry-" TEST_SLOT ".conf"
 #define OUR_FILES ESP "kferry/" TEST_SLOT
@@ -23,13 +23,10 @@ static const struct boot_chain *const c = &boot_systemd;
 
 static void put_var(struct board *b, const char *name, const char *value)
 {
-	_free_ char *rel = NULL;
 	_buf_ struct buf v = BUF_INIT;
 
-	assert_true(asprintf(&rel, VARS "%s", name) > 0);
-	assert_int_equal(buf_append(&v, "\6\0\0\0", 4), 0);
 	assert_int_equal(efivar_utf16_encode(value, &v), 0);
-	put_bytes(b, rel, buf_data(&v), buf_len(&v));
+	put_efivar(b, name, 6, buf_data(&v), buf_len(&v));
 }
 
 /* NULL when it is not set. */
@@ -59,9 +56,9 @@ static void assert_var(struct board *b, const char *name, const char *want)
 
 static void put_features(struct board *b, uint8_t low)
 {
-	const uint8_t v[12] = {6, 0, 0, 0, low};
+	const uint8_t v[8] = {low};
 
-	put_bytes(b, VARS EFIVAR_LOADER("LoaderFeatures"), v, sizeof(v));
+	put_efivar(b, EFIVAR_LOADER("LoaderFeatures"), 6, v, sizeof(v));
 }
 
 static void sd_board(struct board *b)
@@ -75,15 +72,6 @@ static void sd_board(struct board *b)
 	put_text(b, ESP "m/linux", "MZ old");
 	put_text(b, ESP "m/initrd", "old initrd");
 	put_text(b, ESP "loader/loader.conf", "timeout 0\n#default *\n");
-}
-
-static void refused(struct board *b, int code, const char *text)
-{
-	struct kf_error err = {0};
-	char note[256];
-
-	assert_int_equal(c->probe(&b->a, note, &err), code);
-	assert_non_null(strstr(err.msg, text));
 }
 
 static void probes_a_good_board(void **state)
@@ -110,16 +98,16 @@ static void refuses_other_loaders(void **state)
 	(void)state;
 	sd_board(&b);
 	put_var(&b, EFIVAR_LOADER("LoaderInfo"), "steamcl 20260101");
-	refused(&b, -ENOTSUP, "SteamOS");
+	chain_refuses(c, &b, -ENOTSUP, "SteamOS");
 	put_var(&b, EFIVAR_LOADER("LoaderInfo"), "systemd-stub 252");
-	refused(&b, -ENOTSUP, "not systemd-boot");
+	chain_refuses(c, &b, -ENOTSUP, "not systemd-boot");
 	put_var(&b, EFIVAR_LOADER("LoaderInfo"), "systemd-boot 239");
 	put_features(&b, 0x77); /* all but the one-shot */
-	refused(&b, -ENOTSUP, "cannot start an entry once");
+	chain_refuses(c, &b, -ENOTSUP, "cannot start an entry once");
 	assert_int_equal(fs_remove_tree(b.fd, VARS EFIVAR_LOADER("LoaderFeatures")), 0);
-	refused(&b, -ENOTSUP, "cannot start an entry once");
+	chain_refuses(c, &b, -ENOTSUP, "cannot start an entry once");
 	assert_int_equal(fs_remove_tree(b.fd, VARS EFIVAR_LOADER("LoaderInfo")), 0);
-	refused(&b, -ENOTSUP, "did not start this board");
+	chain_refuses(c, &b, -ENOTSUP, "did not start this board");
 	board_fini(&b);
 }
 
@@ -131,24 +119,24 @@ static void refuses_what_cannot_be_written(void **state)
 	sd_board(&b);
 	put_text(&b, "proc/mounts",
 		 "/dev/vda2 / ext4 rw 0 0\n/dev/vda1 /boot/efi vfat ro,relatime 0 0\n");
-	refused(&b, -EROFS, "remount,rw /boot/efi");
+	chain_refuses(c, &b, -EROFS, "remount,rw /boot/efi");
 	put_text(&b, "proc/mounts", MOUNTS_RW);
 	put_text(&b, "proc/self/mountinfo",
 		 "30 25 8:1 / /boot/efi rw - vfat /dev/vda1 rw\n");
 	put_text(&b, "dev/kmsg",
 		 "6,1,2,-;FAT-fs (vda1): Volume was not properly unmounted. Some\n");
-	refused(&b, -EUCLEAN, "fsck.vfat");
+	chain_refuses(c, &b, -EUCLEAN, "fsck.vfat");
 	put_text(&b, "dev/kmsg", "");
 	put_text(&b, "proc/mounts",
 		 "efivarfs /sys/firmware/efi/efivars efivarfs ro 0 0\n"
 		 "/dev/vda1 /boot/efi vfat rw 0 0\n");
-	refused(&b, -EROFS, "EFI variables are read-only");
+	chain_refuses(c, &b, -EROFS, "EFI variables are read-only");
 	put_text(&b, "proc/mounts", "/dev/vda2 / ext4 rw 0 0\n");
-	refused(&b, -ENOENT, "mount the ESP");
+	chain_refuses(c, &b, -ENOENT, "mount the ESP");
 	assert_int_equal(fs_remove_tree(b.fd, "sys/firmware/efi/efivars"), 0);
-	refused(&b, -ENOTSUP, "mount -t efivarfs");
+	chain_refuses(c, &b, -ENOTSUP, "mount -t efivarfs");
 	assert_int_equal(fs_remove_tree(b.fd, "sys/firmware/efi"), 0);
-	refused(&b, -ENOTSUP, "not started by UEFI");
+	chain_refuses(c, &b, -ENOTSUP, "not started by UEFI");
 	board_fini(&b);
 }
 
@@ -159,18 +147,18 @@ static void refuses_defaults_that_would_choose_ours(void **state)
 	(void)state;
 	sd_board(&b);
 	put_text(&b, ESP "loader/loader.conf", "default  *\n");
-	refused(&b, -ENOTSUP, "\"*\"");
+	chain_refuses(c, &b, -ENOTSUP, "\"*\"");
 	put_text(&b, ESP "loader/loader.conf", "default \"?KFERRY*\"\n");
-	refused(&b, -ENOTSUP, "loader.conf");
+	chain_refuses(c, &b, -ENOTSUP, "loader.conf");
 	put_text(&b, ESP "loader/loader.conf", "default m-*\n");
 	put_var(&b, EFIVAR_LOADER("LoaderEntryDefault"), "*-k-*");
-	refused(&b, -ENOTSUP, "LoaderEntryDefault");
+	chain_refuses(c, &b, -ENOTSUP, "LoaderEntryDefault");
 	put_var(&b, EFIVAR_LOADER("LoaderEntryDefault"), "@saved");
 	/* An entry that has no tries left comes behind ours. */
 	assert_int_equal(renameat(b.fd, ESP "loader/entries/m-6.1.0.conf", b.fd,
 				  ESP "loader/entries/m-6.1.0+0-3.conf"),
 			 0);
-	refused(&b, -ENOTSUP, "no other boot entry");
+	chain_refuses(c, &b, -ENOTSUP, "no other boot entry");
 	board_fini(&b);
 }
 
@@ -229,12 +217,6 @@ static void says_what_to_delete_when_the_store_is_full(void **state)
 	assert_int_equal(umount2(vars, MNT_DETACH), 0);
 	slot_drop(&s);
 	board_fini(&b);
-}
-
-static int initrd_of(struct board *b, const char *text)
-{
-	put_text(b, "initrd.src", text);
-	return fs_open_beneath(b->fd, "initrd.src", O_RDONLY, 0);
 }
 
 static void stages_arms_and_disarms(void **state)
@@ -425,17 +407,17 @@ static void takes_xbootldr_before_the_esp(void **state)
 	put_text(&b, "proc/mounts",
 		 "/dev/vda1 /efi vfat rw 0 0\n/dev/vda3 /boot vfat rw 0 0\n");
 	/* Its only entries are on a partition that is not mounted any more. */
-	refused(&b, -ENOTSUP, "no other boot entry");
+	chain_refuses(c, &b, -ENOTSUP, "no other boot entry");
 	put_text(&b, "boot/EFI/Linux/x.efi", "MZ");
 	assert_int_equal(c->probe(&b.a, note, &err), 0);
 	assert_non_null(strstr(note, "in /boot/loader/entries"));
 	put_text(&b, "efi/loader/loader.conf", "default -*\n");
-	refused(&b, -ENOTSUP, "/efi/loader/loader.conf");
+	chain_refuses(c, &b, -ENOTSUP, "/efi/loader/loader.conf");
 	b.a.conf.boot_dir = (char *)"/boot/efi";
 	put_text(&b, "proc/mounts", "/dev/vda1 / ext4 ro 0 0\n");
-	refused(&b, -EROFS, "/boot/efi");
+	chain_refuses(c, &b, -EROFS, "/boot/efi");
 	b.a.conf.boot_dir = (char *)"/nowhere";
-	refused(&b, -ENOENT, "boot_dir /nowhere");
+	chain_refuses(c, &b, -ENOENT, "boot_dir /nowhere");
 	board_fini(&b);
 }
 

@@ -5,7 +5,7 @@
 #include "agent/boot/uboot/bootscr.h"
 #include "proto/base/clock.h"
 #include "proto/reason.h"
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 #include "tests/unit/agent/uboot_env.h"
 
 #define FAT    "boot/efi/"
@@ -37,34 +37,13 @@ static void uboot_board(struct board *b)
 
 static void uboot_slot(struct board *b, struct slot *s)
 {
-	static const char *const dtb = "dtbs/allwinner/board.dtb";
 	_buf_ struct buf sorted = BUF_INIT;
 	struct kf_error err = {0};
-	struct digest d;
 
 	slot_make(b, s, IMAGE);
-	free(s->manifest.arch);
-	s->manifest.arch = strdup("arm64");
-	put_text(b, "var/lib/kferry/slots/" TEST_SLOT "/dtbs/allwinner/board.dtb", "dtb");
-	digest_bytes("dtb", 3, &d);
-	assert_int_equal(manifest_add(&s->manifest, dtb, 0644, 3, &d), 0);
+	slot_set_arch(s, "arm64");
+	slot_add(b, s, "dtbs/allwinner/board.dtb", "dtb");
 	assert_int_equal(manifest_emit(&s->manifest, &sorted, &err), 0);
-}
-
-static void refused(struct board *b, int code, const char *text)
-{
-	struct kf_error err = {0};
-	char note[256];
-
-	assert_int_equal(c->probe(&b->a, note, &err), code);
-	if (!strstr(err.msg, text))
-		fail_msg("\"%s\" is not in \"%s\"", text, err.msg);
-}
-
-static int initrd_of(struct board *b, const char *text)
-{
-	put_text(b, "initrd.src", text);
-	return fs_open_beneath(b->fd, "initrd.src", O_RDONLY, 0);
 }
 
 static void probes(void **state)
@@ -81,23 +60,23 @@ static void probes(void **state)
 	assert_int_equal(c->space(&b.a, &space, &err), 0);
 	assert_true(space > 0);
 	put_text(&b, FAT "boot.scr", "somebody's script");
-	refused(&b, -ENOTSUP, "own way to boot");
+	chain_refuses(c, &b, -ENOTSUP, "own way to boot");
 	assert_int_equal(fs_remove_tree(b.fd, FAT "boot.scr"), 0);
 	put_text(&b, FAT "extlinux/extlinux.conf", OWN);
-	refused(&b, -ENOTSUP, "before the script");
+	chain_refuses(c, &b, -ENOTSUP, "before the script");
 	assert_int_equal(fs_mkdirs(b.fd, FAT "boot"), 0);
 	assert_int_equal(renameat(b.fd, FAT "extlinux", b.fd, FAT "boot/extlinux"), 0);
 	assert_int_equal(fs_remove_tree(b.fd, "boot/extlinux"), 0);
 	assert_int_equal(c->probe(&b.a, note, &err), 0);
 	assert_int_equal(fs_remove_tree(b.fd, FAT "boot"), 0);
-	refused(&b, -ENOTSUP, "no extlinux.conf to fall back to");
+	chain_refuses(c, &b, -ENOTSUP, "no extlinux.conf to fall back to");
 	assert_int_equal(fs_mkdirs(b.fd, "sys/firmware/efi"), 0);
-	refused(&b, -ENOTSUP, "UEFI");
+	chain_refuses(c, &b, -ENOTSUP, "UEFI");
 	assert_int_equal(fs_remove_tree(b.fd, "sys/firmware/efi"), 0);
 	put_text(&b, "proc/mounts", "/dev/mmcblk0p2 / ext4 rw 0 0\n");
-	refused(&b, -ENOENT, "no vfat");
+	chain_refuses(c, &b, -ENOENT, "no vfat");
 	assert_int_equal(fs_remove_tree(b.fd, "proc/device-tree"), 0);
-	refused(&b, -ENOTSUP, "no device tree");
+	chain_refuses(c, &b, -ENOTSUP, "no device tree");
 	board_fini(&b);
 }
 
@@ -109,9 +88,9 @@ static void refuses_fats_that_are_not_fit(void **state)
 	uboot_board(&b);
 	put_text(&b, "dev/kmsg",
 		 "6,1,2,-;FAT-fs (mmcblk0p1): Volume was not properly unmounted.\n");
-	refused(&b, -EUCLEAN, "fsck.vfat");
+	chain_refuses(c, &b, -EUCLEAN, "fsck.vfat");
 	put_text(&b, "proc/mounts", "/dev/mmcblk0p1 /boot/efi vfat ro 0 0\n");
-	refused(&b, -EROFS, "remount,rw /boot/efi");
+	chain_refuses(c, &b, -EROFS, "remount,rw /boot/efi");
 	board_fini(&b);
 }
 
@@ -203,7 +182,7 @@ static void lets_u_boot_count(void **state)
 	uboot_slot(&b, &s);
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), 0);
 	uboot_env_put(b.fd, b.path, bad, sizeof(bad));
-	refused(&b, -ENOTSUP, "no altbootcmd");
+	chain_refuses(c, &b, -ENOTSUP, "no altbootcmd");
 	assert_int_equal(c->arm(&b.a, s.id, &err), -ENOTSUP);
 	assert_false(fs_exists(b.fd, FAT "kferry/once"));
 	uboot_env_put(b.fd, b.path, vars, sizeof(vars));
@@ -262,8 +241,7 @@ static void refuses_bad_slots(void **state)
 	slot_make(&b, &s, "\x1f\x8b a packed kernel");
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), -EINVAL);
 	assert_int_equal(err.reason, KF_REASON_ARCH);
-	free(s.manifest.arch);
-	s.manifest.arch = strdup("arm64");
+	slot_set_arch(&s, "arm64");
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), -ENOEXEC);
 	assert_false(fs_exists(b.fd, FAT "kferry"));
 	slot_drop(&s);
@@ -308,36 +286,26 @@ static void commits_goes_back_and_removes(void **state)
 	board_fini(&b);
 }
 
-static void initrd_is(struct board *b, const char *want)
-{
-	_free_ char *path = NULL;
-	int r = c->running_initrd(&b->a, &path);
-
-	assert_int_equal(r, want ? 0 : -ENOENT);
-	if (want)
-		assert_string_equal(path, want);
-}
-
 static void finds_the_running_initrd(void **state)
 {
 	struct board b;
 
 	(void)state;
 	uboot_board(&b);
-	initrd_is(&b, "/boot/initrd.img-6.1.0-old");
+	chain_initrd_is(c, &b, "/boot/initrd.img-6.1.0-old");
 	snprintf(b.a.boot.release, sizeof(b.a.boot.release), "6.1.0-other");
-	initrd_is(&b, "/boot/initrd.img-6.1.0-new");
+	chain_initrd_is(c, &b, "/boot/initrd.img-6.1.0-new");
 	/* A separate /boot: paths begin there. */
 	put_text(&b, "boot/extlinux/extlinux.conf", "label a\ninitrd /initrd.img-x\n");
-	initrd_is(&b, NULL);
+	chain_initrd_is(c, &b, NULL);
 	put_text(&b, "boot/initrd.img-x", "x");
-	initrd_is(&b, "/boot/initrd.img-x");
+	chain_initrd_is(c, &b, "/boot/initrd.img-x");
 	put_text(&b, "boot/extlinux/extlinux.conf", "label a\ninitrd ../etc/shadow\n");
-	initrd_is(&b, NULL);
+	chain_initrd_is(c, &b, NULL);
 	snprintf(b.a.boot.slot, sizeof(b.a.boot.slot), TEST_SLOT);
-	initrd_is(&b, NULL);
+	chain_initrd_is(c, &b, NULL);
 	put_text(&b, OURS "initrd", "x");
-	initrd_is(&b, "/boot/efi/kferry/" TEST_SLOT "/initrd");
+	chain_initrd_is(c, &b, "/boot/efi/kferry/" TEST_SLOT "/initrd");
 	board_fini(&b);
 }
 

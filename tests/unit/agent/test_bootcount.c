@@ -5,7 +5,7 @@
 
 #include "proto/base/proc.h"
 #include "proto/reason.h"
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 
 #define ENV_SIZE 16384
 

@@ -2,7 +2,7 @@
 /* The script kferry-deadline, on a scratch board: it reboots an unconfirmed trial, and
  * nothing else. */
 #include "proto/base/proc.h"
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 
 #define SCRIPT	"agent/units/kferry-deadline"
 #define BOOT_ID "11111111-2222-3333-4444-555555555555"

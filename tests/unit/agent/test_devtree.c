@@ -2,7 +2,7 @@
 /* What a board is compatible with. */
 #include "agent/boot/devtree.h"
 
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 
 #define FILE_NAME "proc/device-tree/compatible"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* EFI variables as files, and the strings in them. */
 #include "agent/boot/efi/efivar.h"
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 
 #define NAME EFIVAR_LOADER("LoaderEntryOneShot")
 

@@ -4,7 +4,7 @@
 
 #include <sys/resource.h>
 
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 
 #define MOUNTS                                                                           \
 	"/dev/sdy1 /gone vfat rw 0 0\n/dev/sdz1 /file vfat rw 0 0\n"                     \

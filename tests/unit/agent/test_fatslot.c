@@ -4,7 +4,7 @@
 
 #include <sys/mount.h>
 
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 
 static ino_t inode(struct board *b, const char *rel)
 {

@@ -6,7 +6,7 @@
 #include "agent/boot/grub/grubcfg.h"
 
 #include "proto/base/proc.h"
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 
 #define CHECKER "/usr/bin/grub-script-check"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* GRUB's environment block: what grub-editenv writes, and that its size never changes. */
 #include "agent/boot/grub/grubenv.h"
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 
 #define FIRST "# GRUB Environment Block\n"
 

@@ -3,8 +3,8 @@
 #include "agent/initramfs/cpio_scan.h"
 #include "agent/initramfs/initramfs.h"
 #include "proto/reason.h"
+#include "tests/lib/board.h"
 #include "tests/unit/agent/cpio_make.h"
-#include "tests/unit/agent/scratch.h"
 
 #define SLOT	"var/lib/kferry/slots/" TEST_SLOT "/"
 #define MODULES SLOT "modules/6.18.0-rc3/"

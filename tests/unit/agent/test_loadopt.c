@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Load options, against bytes that OVMF has started a kernel from. */
 #include "agent/boot/efi/loadopt.h"
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 
 /* clang-format off */
 static const uint8_t option[] = {

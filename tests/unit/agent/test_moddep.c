@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* modules.dep: names, built-in ones, and what depends on what. */
 #include "agent/initramfs/moddep.h"
-#include "tests/unit/agent/scratch.h"
+#include "tests/lib/board.h"
 
 static const char dep[] =
 	"kernel/fs/ext4/ext4.ko.zst: kernel/lib/crc16.ko.zst kernel/fs/jbd2/jbd2.ko.zst\n"

@@ -13,8 +13,8 @@
 #include "agent/outside/helper.h"
 #include "proto/base/clock.h"
 #include "proto/reason.h"
+#include "tests/lib/board.h"
 #include "tests/lib/emulated.h"
-#include "tests/unit/agent/scratch.h"
 
 #define SOON_MS 60000
 
