@@ -113,15 +113,11 @@ static int each_name(int fd, const char *dir, void (*fn)(struct agent *, const c
 {
 	_closedir_ DIR *d = NULL;
 	struct dirent *e;
-	int dir_fd = fs_open_beneath(fd, dir, O_RDONLY | O_DIRECTORY, 0);
+	int r;
 
-	if (dir_fd < 0)
-		return dir_fd;
-	d = fdopendir(dir_fd);
-	if (!d) {
-		close(dir_fd);
-		return -ENOMEM;
-	}
+	r = fs_dir_stream(fs_open_beneath(fd, dir, O_RDONLY | O_DIRECTORY, 0), &d);
+	if (r < 0)
+		return r;
 	while ((e = readdir(d)))
 		fn(a, e->d_name);
 	return 0;

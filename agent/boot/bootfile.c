@@ -186,13 +186,8 @@ void bootfile_tidy(int dirfd, const char *dir)
 	struct dirent *e;
 	int fd = fs_open_beneath(dirfd, dir, O_RDONLY | O_DIRECTORY, 0);
 
-	if (fd < 0)
+	if (fs_dir_stream(fd, &d) < 0)
 		return;
-	d = fdopendir(fd);
-	if (!d) {
-		close(fd);
-		return;
-	}
 	while ((e = readdir(d)))
 		if (strncmp(e->d_name, FS_TMP_PREFIX, strlen(FS_TMP_PREFIX)) == 0 &&
 		    unlinkat(fd, e->d_name, 0) < 0)

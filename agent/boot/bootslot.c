@@ -118,16 +118,11 @@ bool bootslot_any(int dirfd, const char *dir)
 {
 	_closedir_ DIR *d = NULL;
 	struct dirent *e;
-	int fd;
+	int r;
 
-	fd = fs_open_dir(dirfd, dir);
-	if (fd < 0)
-		return false;
-	d = fdopendir(fd);
-	if (!d) {
-		close(fd);
-		return true;
-	}
+	r = fs_dir_stream(fs_open_dir(dirfd, dir), &d);
+	if (r < 0)
+		return r == -ENOMEM; /* there may be */
 	while ((e = readdir(d)))
 		if (text_is_slot(e->d_name))
 			return true;

@@ -33,15 +33,11 @@ static int list(int fd, const char *dir, struct names *l)
 {
 	_closedir_ DIR *d = NULL;
 	struct dirent *e;
-	int dir_fd = fs_open_beneath(fd, dir, O_RDONLY | O_DIRECTORY, 0);
+	int r;
 
-	if (dir_fd < 0)
-		return dir_fd;
-	d = fdopendir(dir_fd);
-	if (!d) {
-		close(dir_fd);
-		return -ENOMEM;
-	}
+	r = fs_dir_stream(fs_open_beneath(fd, dir, O_RDONLY | O_DIRECTORY, 0), &d);
+	if (r < 0)
+		return r;
 	while (l->n < NAMES_MAX && (e = readdir(d))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;

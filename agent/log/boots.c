@@ -142,16 +142,13 @@ static int list_numbers(int boots_fd, uint64_t **ret, size_t *ret_n)
 	_closedir_ DIR *d = NULL;
 	struct dirent *e;
 	size_t n = 0;
-	int fd;
+	int r;
 
-	fd = fs_open_beneath(boots_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return fd;
-	d = fdopendir(fd);
-	if (!d) {
-		close(fd);
-		return -ENOMEM;
-	}
+	r = fs_dir_stream(
+		fs_open_beneath(boots_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0),
+		&d);
+	if (r < 0)
+		return r;
 	if (!list)
 		return -ENOMEM;
 	while ((e = readdir(d)) && n < LIST_MAX)

@@ -49,12 +49,7 @@ static DIR *open_names(int dir_fd, const char *rel)
 	int fd = fs_open_beneath(dir_fd, rel, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	DIR *d;
 
-	if (fd < 0)
-		return NULL;
-	d = fdopendir(fd);
-	if (!d)
-		close(fd);
-	return d;
+	return fs_dir_stream(fd, &d) < 0 ? NULL : d;
 }
 
 /* The next entry whose name may be kept; NULL at the end. */

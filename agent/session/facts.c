@@ -88,17 +88,10 @@ static bool exists(struct facts *f, const char *path)
 static DIR *open_dir(struct facts *f, const char *path)
 {
 	_free_ char *full = agent_path(f->a, path);
-	_close_ int fd = -1;
 	DIR *d;
 
-	if (!full)
+	if (!full || fs_dir_stream(fs_open_dir(AT_FDCWD, full), &d) < 0)
 		return NULL;
-	fd = fs_open_dir(AT_FDCWD, full);
-	if (fd < 0)
-		return NULL;
-	d = fdopendir(fd);
-	if (d)
-		TAKE_FD(fd);
 	return d;
 }
 

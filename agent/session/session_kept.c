@@ -327,20 +327,16 @@ static int list_pstore(struct disk *d)
 {
 	_closedir_ DIR *dir = NULL;
 	struct dirent *e;
-	int fd;
+	int fd, r;
 
 	d->names = calloc(LIMIT_COLLECT_FILES + 1, sizeof(*d->names));
 	if (!d->names)
 		return -ENOMEM;
 	d->n_names = 1;
 	fd = fs_open_beneath(d->dir_fd, "pstore", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
+	r = fs_dir_stream(fd, &dir);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
 	while ((e = readdir(dir)) && d->n_names <= LIMIT_COLLECT_FILES)
 		if (text_is_name(e->d_name))
 			memcpy(d->names[d->n_names++], e->d_name, strlen(e->d_name) + 1);

@@ -51,18 +51,11 @@ static int link_all(const char *cover, const char *own)
 	_close_ int to = fs_open_dir(AT_FDCWD, cover);
 	_closedir_ DIR *d = NULL;
 	struct dirent *e;
-	int rc = 0, from;
+	int rc;
 
 	if (to < 0)
 		return to;
-	from = fs_open_dir(AT_FDCWD, own);
-	if (from < 0)
-		return from;
-	d = fdopendir(from);
-	if (!d) {
-		close(from);
-		return -ENOMEM;
-	}
+	rc = fs_dir_stream(fs_open_dir(AT_FDCWD, own), &d);
 	while (rc == 0 && (e = readdir(d)))
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			rc = link_one(to, own, e->d_name);

@@ -15,6 +15,7 @@
 #ifndef KF_FS_H
 #define KF_FS_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +29,9 @@
 int fs_open_beneath(int dirfd, const char *rel, int flags, mode_t mode) _must_check_;
 /* Open (a trusted path) as a directory: O_PATH is not set, so the fd can be fsynced. */
 int fs_open_dir(int dirfd, const char *path) _must_check_;
+/* What reads the directory fd is.  Takes fd, also when it fails; a negative one is an
+ * errno, and returned. */
+int fs_dir_stream(int fd, DIR **ret) _must_check_;
 /* Create the directories of rel below dirfd (all components), mode 0755; existing ones
  * are fine. */
 int fs_mkdirs(int dirfd, const char *rel) _must_check_;

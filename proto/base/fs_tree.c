@@ -73,11 +73,13 @@ static int compare(const void *a, const void *b)
 	return c - d;
 }
 
-/* Takes fd. */
-static int open_stream(int fd, DIR **ret)
+int fs_dir_stream(int fd, DIR **ret)
 {
-	DIR *d = fdopendir(fd);
+	DIR *d;
 
+	if (fd < 0)
+		return fd;
+	d = fdopendir(fd);
 	if (!d) {
 		int r = -errno;
 
@@ -126,7 +128,7 @@ static int walk_dir(struct walk *w, int fd, int depth)
 	_closedir_ DIR *d = NULL;
 	int r;
 
-	r = open_stream(fd, &d);
+	r = fs_dir_stream(fd, &d);
 	if (r < 0)
 		return r;
 	r = list(d, &l);
@@ -267,7 +269,7 @@ static int remove_at(int at, const char *name, dev_t dev, int depth)
 		close(fd);
 		return depth >= DEPTH_MAX ? -ELOOP : -EBUSY;
 	}
-	r = open_stream(fd, &d);
+	r = fs_dir_stream(fd, &d);
 	if (r < 0)
 		return r;
 	for (int i = 0; i < REMOVE_TRIES; i++) {

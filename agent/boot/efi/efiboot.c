@@ -66,16 +66,11 @@ static int find_ours(struct efiboot *b)
 {
 	_closedir_ DIR *dir = NULL;
 	struct dirent *e;
-	int fd, r;
+	int r;
 
-	fd = fs_open_dir(b->vars, ".");
-	if (fd < 0)
-		return fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
+	r = fs_dir_stream(fs_open_dir(b->vars, "."), &dir);
+	if (r < 0)
+		return r;
 	while (b->n_ours < EFIBOOT_OURS && (e = readdir(dir))) {
 		int number = entry_number(e->d_name);
 
@@ -284,13 +279,10 @@ unsigned efiboot_dumps(int vars)
 	_closedir_ DIR *dir = NULL;
 	struct dirent *e;
 	unsigned n = 0;
-	int fd;
 
-	fd = fs_open_dir(vars, ".");
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir && fd >= 0)
-		close(fd);
-	while (dir && (e = readdir(dir)))
+	if (fs_dir_stream(fs_open_dir(vars, "."), &dir) < 0)
+		return 0;
+	while ((e = readdir(dir)))
 		n += strncmp(e->d_name, "dump-type", 9) == 0;
 	return n;
 }

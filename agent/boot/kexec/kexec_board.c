@@ -156,25 +156,17 @@ static int check_devices(const struct agent *a, const char *path,
 	_closedir_ DIR *d = NULL;
 	char name[NAME_SIZE];
 	struct dirent *e;
-	int fd;
+	int r;
 
 	if (!full)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "out of memory");
-	fd = fs_open_dir(AT_FDCWD, full);
-	if (fd == -ENOENT)
-		return 0;
-	if (fd < 0)
-		return unknown(err, fd, path);
-	d = fdopendir(fd);
-	if (!d) {
-		close(fd);
-		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "out of memory");
-	}
+	r = fs_dir_stream(fs_open_dir(AT_FDCWD, full), &d);
+	if (r < 0)
+		return r == -ENOENT ? 0 : unknown(err, r, path);
 	while ((errno = 0, e = readdir(d))) {
-		int r = e->d_name[0] == '.' ? 0 : wanted(fd, e->d_name);
-
+		r = e->d_name[0] == '.' ? 0 : wanted(dirfd(d), e->d_name);
 		if (r > 0)
-			r = link_name(fd, e->d_name, driver, name);
+			r = link_name(dirfd(d), e->d_name, driver, name);
 		if (r < 0)
 			return unknown(err, r, e->d_name);
 		if (r == 0 || is_harmless(name))

@@ -208,16 +208,11 @@ static int find_file(const struct bootdir *d, const char *id, char **ret_rel)
 	_closedir_ DIR *dir = NULL;
 	struct dirent *e;
 	char *rel;
-	int fd;
+	int r;
 
-	fd = fs_open_dir(d->fd, ENTRIES);
-	if (fd < 0)
-		return fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
+	r = fs_dir_stream(fs_open_dir(d->fd, ENTRIES), &dir);
+	if (r < 0)
+		return r;
 	while ((e = readdir(dir))) {
 		char found[NAME_MAX + 1];
 

@@ -158,24 +158,22 @@ static int check_default_var(int vars, const char *entry, struct kf_error *err)
  * tries left; unified kernels count. */
 static bool has_other_entry(const struct bootdir *d)
 {
-	_closedir_ DIR *dir = NULL;
+	_closedir_ DIR *entries = NULL, *unified = NULL;
 	struct dirent *e;
 	bool found = false;
-	int fd;
+	int r;
 
-	fd = fs_open_dir(d->fd, "loader/entries");
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	while (dir && !found && (e = readdir(dir))) {
+	r = fs_dir_stream(fs_open_dir(d->fd, "loader/entries"), &entries);
+	while (r == 0 && !found && (e = readdir(entries))) {
 		char id[NAME_MAX + 1];
 		int tries;
 
 		found = bls_file_id(e->d_name, id, &tries) == 0 && tries != 0 &&
 			!sdentry_is_ours(id);
 	}
-	cleanup_closedir(&dir);
-	fd = fs_open_dir(d->fd, "EFI/Linux");
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	while (dir && !found && (e = readdir(dir)))
+	if (fs_dir_stream(fs_open_dir(d->fd, "EFI/Linux"), &unified) < 0)
+		return found;
+	while (!found && (e = readdir(unified)))
 		found = fnmatch("*.efi", e->d_name, FNM_CASEFOLD) == 0;
 	return found;
 }
