@@ -1,51 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Trees: order of a walk, sizes, and a removal that touches nothing else. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/unit/base/scratch.h"
 
-#include <cmocka.h>
-
-#include <fcntl.h>
 #include <sched.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-#include "proto/base/fs.h"
-
-#define T (*(const int *)*state) /* the scratch directory */
-
-static char scratch[64];
-static int scratch_fd = -1;
-
-static int setup(void **state)
-{
-	snprintf(scratch, sizeof(scratch), "/tmp/kf-fs-XXXXXX");
-	if (!mkdtemp(scratch))
-		return -1;
-	scratch_fd = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	*state = &scratch_fd;
-	return scratch_fd < 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	close(scratch_fd);
-	return fs_remove_tree(AT_FDCWD, scratch);
-}
-
-static void put(int dir, const char *path, const char *text)
-{
-	int fd = openat(dir, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	assert_true(fd >= 0);
-	assert_int_equal(fs_write_all(fd, text, strlen(text)), 0);
-	close(fd);
-}
 
 static int note(void *arg, int dirfd, const char *name, const char *path,
 		const struct stat *st)
@@ -232,6 +192,23 @@ static void remove_does_not_enter_mounts(void **state)
 
 #define FS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void streams_take_the_descriptor(void **state)
+{
+	DIR *d = NULL;
+	int fd;
+
+	put(T, "f", "x");
+	assert_int_equal(fs_dir_stream(-EACCES, &d), -EACCES);
+	fd = fs_open_beneath(T, "f", O_RDONLY, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(fs_dir_stream(fd, &d), -ENOTDIR);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_null(d);
+	assert_int_equal(fs_dir_stream(fs_open_dir(T, "."), &d), 0);
+	assert_non_null(readdir(d));
+	closedir(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +221,7 @@ int main(void)
 		FS_TEST(remove_of_a_big_directory),
 		FS_TEST(too_deep_is_an_error_not_a_crash),
 		FS_TEST(remove_does_not_enter_mounts),
+		FS_TEST(streams_take_the_descriptor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
