@@ -173,8 +173,9 @@ static int hold(int dir, const char *name)
 
 int fs_rename_flushed(int dir, int fd, const char *from, const char *to)
 {
-	_close_ int old = hold(dir, to);
+	_close_ int old = -1;
 
+	old = hold(dir, to);
 	if (renameat(dir, from, dir, to) < 0)
 		return -errno;
 	/* On vfat the rename reaches the disk with the file, elsewhere with the
