@@ -10,6 +10,12 @@
 
 static int put(struct buf *b, const struct cmdword *w)
 {
+	size_t quotes = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		quotes += w->s[i] == '"';
+	if (quotes % 2 != 0)
+		return -EBADMSG;
 	return buf_printf(b, "%s%.*s", buf_len(b) ? " " : "", (int)w->n, w->s);
 }
 
@@ -109,6 +115,11 @@ int cmdline_make(const struct agent *a, const struct cmdline_ask *ask, char **re
 			err, rc, KF_REASON_INVALID,
 			"words for init (after \"--\") cannot be added to a command "
 			"line; give the whole line instead");
+	if (rc == -EBADMSG)
+		return kf_err(err, -EINVAL, KF_REASON_INVALID,
+			      "a \" in the command line is not closed: the kernel would "
+			      "take all that follows for one word, what ends a bad trial "
+			      "and the slot's mark too");
 	if (rc == 0) {
 		base_text = strdup(buf_str(&base));
 		text = buf_str(&line) ? strdup(buf_str(&line)) : NULL;

@@ -21,7 +21,8 @@ struct cmdline_ask {
 	const char *slot;
 };
 
-/* *ret_base and *ret are the caller's.  KF_REASON_INVALID when it gets too long. */
+/* *ret_base and *ret are the caller's.  KF_REASON_INVALID when it gets too long, or a
+ * quote stays open. */
 int cmdline_make(const struct agent *a, const struct cmdline_ask *ask, char **ret_base,
 		 char **ret, struct kf_error *err) _must_check_;
 

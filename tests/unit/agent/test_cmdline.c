@@ -82,7 +82,8 @@ static void test_words_for_init(void **state)
 
 static void test_refused(void **state)
 {
-	static const char *const extras[] = {"-- single", "tab\x01x", "\xc3\xa4"};
+	static const char *const extras[] = {"-- single", "tab\x01x", "\xc3\xa4",
+					     "a=\"b c"};
 	struct agent a = {.conf.trial_cmdline = (char *)"", .boot.cmdline = (char *)"r"};
 	_free_ char *base = NULL, *line = NULL;
 
@@ -95,6 +96,24 @@ static void test_refused(void **state)
 		assert_int_equal(err.reason, KF_REASON_INVALID);
 		assert_null(line);
 	}
+}
+
+/* The kernel would take our words for a part of that one. */
+static void test_open_quote(void **state)
+{
+	struct agent a = {.conf.trial_cmdline = (char *)"panic=10",
+			  .boot.cmdline = (char *)"root=/dev/a b=\"c"};
+	struct cmdline_ask ask = {.extra = "d=e\"", .slot = ID};
+	_free_ char *base = NULL, *line = NULL;
+	struct kf_error err = {0};
+
+	(void)state;
+	assert_int_equal(cmdline_make(&a, &ask, &base, &line, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "not closed"));
+	ask.base = "root=/dev/a";
+	ask.extra = "b=\"c d\"";
+	assert_int_equal(cmdline_make(&a, &ask, &base, &line, &err), 0);
+	assert_string_equal(line, "root=/dev/a panic=10 b=\"c d\" kferry.slot=" ID);
 }
 
 static void test_same_image(void **state)
@@ -130,6 +149,7 @@ int main(void)
 		cmocka_unit_test(test_extra),
 		cmocka_unit_test(test_words_for_init),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_open_quote),
 		cmocka_unit_test(test_same_image),
 	};
 
