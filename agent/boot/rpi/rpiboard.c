@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "agent/boot/rpi/rpicfg.h"
+#include "agent/boot/rpi/rpiinclude.h"
 #include "agent/outside/outside.h"
 #include "proto/base/fs.h"
 #include "proto/base/proc.h"
@@ -200,14 +201,11 @@ static int refuse(struct kf_error *err, const char *fmt, ...)
 	return -ENOTSUP;
 }
 
-/* Does a setting of config.txt, whatever its filters, have this value? */
+/* Does a setting of config.txt, under any filters, have this value? */
 static bool any_is(const struct rpiboard *b, const char *key, const char *want)
 {
-	_free_ char *value = NULL;
-
-	return rpicfg_any(buf_data(&b->config), buf_len(&b->config), RPICFG_SETTING, key,
-			  &value) > 0 &&
-	       strcmp(value, want) == 0;
+	return rpicfg_has(buf_data(&b->config), buf_len(&b->config), RPICFG_SETTING, key,
+			  want);
 }
 
 void rpiboard_loader_date(const struct rpiboard *b, char dst[static 16])
@@ -282,8 +280,8 @@ static int check_others(const struct rpiboard *b, struct kf_error *err)
 	char dir[16];
 
 	if (fs_read_file(b->fat.fd, "autoboot.txt", DT_MAX, &autoboot) == 0 &&
-	    rpicfg_any(buf_data(&autoboot), buf_len(&autoboot), RPICFG_SETTING,
-		       "tryboot_a_b", NULL) > 0)
+	    rpicfg_has(buf_data(&autoboot), buf_len(&autoboot), RPICFG_SETTING,
+		       "tryboot_a_b", NULL))
 		return refuse(err,
 			      "autoboot.txt has tryboot_a_b: this board tryboots between "
 			      "partitions, and tryboot.txt is not read");
@@ -333,7 +331,7 @@ static int check_config(const struct rpiboard *b, struct kf_error *err)
 			      "not end, or NUL bytes): correct it, or copy "
 			      "config.txt.good over it",
 			      b->fat.path);
-	return 0;
+	return rpiinclude_check(&b->fat, &b->config, err);
 }
 
 int rpiboard_check(const struct agent *a, const struct rpiboard *b, struct kf_error *err)

@@ -88,29 +88,18 @@ bool rpicfg_next(const char **at, const char *end, struct rpicfg_line *ret)
 	return true;
 }
 
-int rpicfg_any(const void *data, size_t n, enum rpicfg_kind kind, const char *key,
-	       char **ret_value)
+bool rpicfg_has(const void *data, size_t n, enum rpicfg_kind kind, const char *key,
+		const char *value)
 {
 	const char *at = n > 0 ? data : "", *end = at + n;
-	_free_ char *value = NULL;
 	struct rpicfg_line l;
-	bool found = false;
 
-	while (rpicfg_next(&at, end, &l)) {
-		if (l.kind != kind ||
-		    (kind == RPICFG_SETTING && !is_word(l.key, l.key_len, key)))
-			continue;
-		found = true;
-		if (!ret_value)
-			continue;
-		free(value);
-		value = strndup(l.value, l.value_len);
-		if (!value)
-			return -ENOMEM;
-	}
-	if (found && ret_value)
-		*ret_value = TAKE_PTR(value);
-	return found;
+	while (rpicfg_next(&at, end, &l))
+		if (l.kind == kind &&
+		    (kind != RPICFG_SETTING || is_word(l.key, l.key_len, key)) &&
+		    (!value || is_word(l.value, l.value_len, value)))
+			return true;
+	return false;
 }
 
 /* Is the line exactly this text, but for blanks at its end? */
@@ -239,7 +228,7 @@ static int add_block(const struct buf *plain, const struct rpicfg_start *s,
 		r = buf_printf(out, "initramfs %s followkernel\n", s->initramfs);
 	/* A slot's overlays are in the default place below its own prefix. */
 	if (r == 0 &&
-	    rpicfg_any(buf_data(plain), n, RPICFG_SETTING, "overlay_prefix", NULL) > 0)
+	    rpicfg_has(buf_data(plain), n, RPICFG_SETTING, "overlay_prefix", NULL))
 		r = buf_printf(out, "overlay_prefix=overlays/\n");
 	if (r == 0 && s->watchdog_s)
 		r = buf_printf(out, "kernel_watchdog_timeout=%u\n", s->watchdog_s);

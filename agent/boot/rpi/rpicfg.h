@@ -39,11 +39,10 @@ struct rpicfg_line {
 
 /* The line at *at, which then is behind it; false at the end. */
 bool rpicfg_next(const char **at, const char *end, struct rpicfg_line *ret);
-/* Does any line of this kind (and key, where it is a setting) exist, whatever its
- * filters?  Of the last one *ret_value (may be NULL) is a copy, the caller's.  1, 0, or
- * -ENOMEM. */
-int rpicfg_any(const void *data, size_t n, enum rpicfg_kind kind, const char *key,
-	       char **ret_value) _must_check_;
+/* Does any line of this kind (and key, where it is a setting; and value, unless that is
+ * NULL) exist, whatever its filters? */
+bool rpicfg_has(const void *data, size_t n, enum rpicfg_kind kind, const char *key,
+		const char *value);
 
 /* What starts: names are below os_prefix. */
 struct rpicfg_start {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/boot/fatslot.h"
+#include "agent/boot/rpi/rpiinclude.h"
 #include "agent/cmdword.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
@@ -163,22 +164,39 @@ int rpislot_stage(const struct rpiboard *b, const struct slot *s, int initrd_fd,
 				err);
 }
 
-/* config.txt may name a device tree of its own. */
+/* A name with '/' in front is not looked for below the prefix. */
+static int check_named_dtb(const struct rpiboard *b, const char *slot,
+			   const struct rpicfg_line *l, struct kf_error *err)
+{
+	_free_ char *name = strndup(l->value, l->value_len);
+
+	if (!name)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY,
+			      "read device_tree of config.txt: %m");
+	if (!*name || (*name != '/' && fatslot_has(&b->fat, slot, name)))
+		return 0;
+	return kf_err(err, -ENOENT, KF_REASON_BOOT_CHAIN,
+		      "config.txt has device_tree=%s, which is not among the files of "
+		      "slot %s: take that line out, or send that device tree",
+		      name, slot);
+}
+
+/* config.txt may name device trees of its own, under filters that are not all to be
+ * judged from here: each of them has to be there, and the board's. */
 static int check_dtb(const struct rpiboard *b, const char *slot, struct kf_error *err)
 {
-	_free_ char *named = NULL;
+	static const char key[] = "device_tree";
+	const char *at = buf_len(&b->config) ? (const char *)buf_data(&b->config) : "";
+	const char *end = at + buf_len(&b->config);
+	struct rpicfg_line l;
+	int r = 0;
 
-	if (rpicfg_any(buf_data(&b->config), buf_len(&b->config), RPICFG_SETTING,
-		       "device_tree", &named) > 0 &&
-	    *named) {
-		if (fatslot_has(&b->fat, slot, named))
-			return 0;
-		return kf_err(err, -ENOENT, KF_REASON_BOOT_CHAIN,
-			      "config.txt has device_tree=%s, which is not among the "
-			      "files of slot %s: take that line out, or send that device "
-			      "tree",
-			      named, slot);
-	}
+	while (r == 0 && rpicfg_next(&at, end, &l))
+		if (l.kind == RPICFG_SETTING && l.key_len == strlen(key) &&
+		    memcmp(l.key, key, l.key_len) == 0)
+			r = check_named_dtb(b, slot, &l, err);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(b->dtb) && b->dtb[i]; i++)
 		if (fatslot_has(&b->fat, slot, b->dtb[i]))
 			return 0;
@@ -186,48 +204,6 @@ static int check_dtb(const struct rpiboard *b, const char *slot, struct kf_error
 		      "%s/kferry/%s lacks %s, so the firmware would pass over it: deploy "
 		      "the slot again",
 		      b->fat.path, slot, b->dtb[0]);
-}
-
-/* No later line can undo an initramfs that an included file names. */
-static int check_includes(const struct rpiboard *b, struct kf_error *err)
-{
-	const char *at = buf_len(&b->config) ? (const char *)buf_data(&b->config) : "";
-	const char *end = at + buf_len(&b->config);
-	struct rpicfg_line l;
-
-	while (rpicfg_next(&at, end, &l)) {
-		_free_ char *name = NULL;
-		_buf_ struct buf text = BUF_INIT;
-		int r;
-
-		if (l.kind != RPICFG_INCLUDE)
-			continue;
-		name = strndup(l.value, l.value_len);
-		if (!name)
-			return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "read: %m");
-		r = fs_open_beneath(b->fat.fd, name, O_RDONLY, 0);
-		if (r == -ENOENT)
-			continue;
-		if (r >= 0) {
-			close(r);
-			r = fs_read_file(b->fat.fd, name, RPICFG_MAX, &text);
-		}
-		if (r < 0)
-			return kf_err(err, r, KF_REASON_BOOT_CHAIN,
-				      "read %s, which config.txt includes: %m", name);
-		if (rpicfg_any(buf_data(&text), buf_len(&text), RPICFG_INITRAMFS, NULL,
-			       NULL) ||
-		    rpicfg_any(buf_data(&text), buf_len(&text), RPICFG_SETTING,
-			       "ramfsfile", NULL) ||
-		    rpicfg_any(buf_data(&text), buf_len(&text), RPICFG_INCLUDE, NULL,
-			       NULL))
-			return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
-				      "%s, which config.txt includes, names an initramfs "
-				      "or includes another file: move these lines into "
-				      "config.txt",
-				      name);
-	}
-	return 0;
 }
 
 int rpislot_check(const struct rpiboard *b, const char *slot, struct rpicfg_start *ret,
@@ -243,7 +219,7 @@ int rpislot_check(const struct rpiboard *b, const char *slot, struct rpicfg_star
 			      b->fat.path, slot, slot);
 	r = check_dtb(b, slot, err);
 	if (r == 0)
-		r = check_includes(b, err);
+		r = rpiinclude_check(&b->fat, &b->config, err);
 	if (r < 0)
 		return r;
 	*ret = (struct rpicfg_start){

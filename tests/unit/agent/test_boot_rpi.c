@@ -259,6 +259,16 @@ static void refuses_a_prefix_that_is_not_viable(void **state)
 	assert_non_null(strstr(err.msg, "more.txt"));
 	put_text(&b, FAT "more.txt", "dtparam=i2c\n");
 	assert_int_equal(c->arm(&b.a, s.id, &err), 0);
+	/* Which of two holds is the filters' to say; '/' leaves the prefix out. */
+	put_text(&b, FAT "config.txt",
+		 "device_tree=mine.dtb\n[pi5]\ndevice_tree=bcm2711-rpi-4-b.dtb\n");
+	assert_int_equal(c->arm(&b.a, s.id, &err), -ENOENT);
+	assert_non_null(strstr(err.msg, "mine.dtb"));
+	put_text(&b, FAT "config.txt", "device_tree=/bcm2711-rpi-4-b.dtb\n");
+	assert_int_equal(c->arm(&b.a, s.id, &err), -ENOENT);
+	put_text(&b, FAT "config.txt", "device_tree=bcm2711-rpi-4-b.dtb\n");
+	assert_int_equal(c->arm(&b.a, s.id, &err), 0);
+	put_text(&b, FAT "config.txt", CONFIG);
 	assert_int_equal(fs_remove_tree(b.fd, OURS "bcm2711-rpi-4-b.dtb"), 0);
 	assert_int_equal(c->arm(&b.a, s.id, &err), -ENOENT);
 	assert_non_null(strstr(err.msg, "pass over"));
@@ -267,6 +277,62 @@ static void refuses_a_prefix_that_is_not_viable(void **state)
 	assert_int_equal(c->arm(&b.a, s.id, &err), -ENOENT);
 	assert_non_null(strstr(err.msg, "not complete"));
 	slot_drop(&s);
+	board_fini(&b);
+}
+
+static void refuses_includes_that_decide_what_starts(void **state)
+{
+	static const char *const lines[] = {
+		"device_tree=mine.dtb\n",  "ramfsaddr=0x2000000\n",    "ramfsfile=x\n",
+		"overlay_prefix=mine/\n",  "os_prefix=new/\n",	       "boot_ramdisk=1\n",
+		"[none]\ninitramfs x 1\n", "eeprom_write_protect=1\n",
+	};
+	struct kf_error err = {0};
+	struct board b;
+	struct slot s;
+
+	(void)state;
+	rpi_board(&b);
+	rpi_slot(&b, &s);
+	assert_int_equal(c->stage(&b.a, &s, -1, &err), 0);
+	put_text(&b, FAT "config.txt", "[pi4]\ninclude more.txt\n");
+	put_text(&b, FAT "more.txt", "dtparam=i2c\ninclude deep.txt\ninclude gone.txt\n");
+	put_text(&b, FAT "deep.txt", "kernel=kernel8.img\ncmdline=x\n");
+	assert_int_equal(c->arm(&b.a, s.id, &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		put_text(&b, FAT "deep.txt", lines[i]);
+		chain_refuses(c, &b, -ENOTSUP, "deep.txt, which config.txt includes");
+		assert_int_equal(c->arm(&b.a, s.id, &err), -ENOTSUP);
+		assert_int_equal(c->commit(&b.a, s.id, &err), -ENOTSUP);
+	}
+	/* One that includes itself has an end, and so has one that does so twice. */
+	put_text(&b, FAT "deep.txt", "include deep.txt\n");
+	chain_refuses(c, &b, -ENOTSUP, "too many files");
+	put_text(&b, FAT "deep.txt", "include deep.txt\ninclude deep.txt\n");
+	chain_refuses(c, &b, -ENOTSUP, "too many files");
+	put_text(&b, FAT "more.txt",
+		 "include gone1\ninclude gone2\ninclude ../dev/vcio\n");
+	chain_refuses(c, &b, -EXDEV, "../dev/vcio");
+	slot_drop(&s);
+	board_fini(&b);
+}
+
+static void looks_at_every_occurrence(void **state)
+{
+	struct board b;
+
+	(void)state;
+	rpi_board(&b);
+	put_text(&b, FAT "config.txt", "boot_ramdisk=1\n[cm4]\nboot_ramdisk=0\n");
+	chain_refuses(c, &b, -ENOTSUP, "boot.img");
+	put_text(&b, FAT "config.txt",
+		 "os_prefix=current/\n[tryboot]\nos_prefix=new/\n[cm4]\nos_prefix=x/\n");
+	put_text(&b, FAT "current/state", "good");
+	chain_refuses(c, &b, -ENOTSUP, "flash-kernel-piboot");
+	put_bytes(&b, DT "system/linux,revision", "\x00\xc0\x31\x11", 4);
+	put_text(&b, FAT "config.txt",
+		 "eeprom_write_protect=1\n[cm4]\neeprom_write_protect=0\n");
+	chain_refuses(c, &b, -ENOTSUP, "eeprom_write_protect");
 	board_fini(&b);
 }
 
@@ -518,6 +584,8 @@ int main(void)
 		cmocka_unit_test(refuses_who_else_uses_tryboot),
 		cmocka_unit_test(stages_arms_and_disarms),
 		cmocka_unit_test(refuses_a_prefix_that_is_not_viable),
+		cmocka_unit_test(refuses_includes_that_decide_what_starts),
+		cmocka_unit_test(looks_at_every_occurrence),
 		cmocka_unit_test(refuses_slots_that_the_firmware_cannot_start),
 		cmocka_unit_test(damage_is_repaired_entry_last),
 		cmocka_unit_test(commits_and_goes_back),
