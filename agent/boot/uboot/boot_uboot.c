@@ -25,6 +25,7 @@
 #include "proto/text.h"
 
 #define SCRIPT	 "boot.scr"
+#define BEFORE	 "boot.scr.uimg" /* boot_scripts, SCRIPT_FNAME1 of bootmeth_script.c */
 #define ENTRY	 "extlinux.conf"
 #define OWN_CONF "extlinux/extlinux.conf"
 #define DTBS	 "dtbs/"
@@ -82,7 +83,8 @@ static int script_is_ours(const struct fatdir *fat)
 	return !buf_len(&b) || bootscr_is_ours(buf_data(&b), buf_len(&b)) ? 1 : -EEXIST;
 }
 
-/* U-Boot reads /extlinux/extlinux.conf of a partition before its /boot.scr. */
+/* U-Boot reads /extlinux/extlinux.conf of a partition, and then /boot.scr.uimg, before
+ * its /boot.scr. */
 static int check_order(const struct fatdir *fat, struct kf_error *err)
 {
 	int r;
@@ -95,6 +97,12 @@ static int check_order(const struct fatdir *fat, struct kf_error *err)
 			"that the board still boots (docs/boards/uboot-extlinux.md), "
 			"and try again",
 			fat->path, fat->path);
+	if (fs_exists(fat->fd, BEFORE))
+		return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
+			      "U-Boot would run %s/" BEFORE " before the script that "
+			      "boots once: if the board boots without it, move it away "
+			      "and try again; else use the chain hook",
+			      fat->path);
 	r = script_is_ours(fat);
 	if (r == -EEXIST)
 		return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,

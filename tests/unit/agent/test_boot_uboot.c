@@ -62,6 +62,9 @@ static void probes(void **state)
 	put_text(&b, FAT "boot.scr", "somebody's script");
 	chain_refuses(c, &b, -ENOTSUP, "own way to boot");
 	assert_int_equal(fs_remove_tree(b.fd, FAT "boot.scr"), 0);
+	put_text(&b, FAT "boot.scr.uimg", "a script that U-Boot tries first");
+	chain_refuses(c, &b, -ENOTSUP, "/boot/efi/boot.scr.uimg before the script");
+	assert_int_equal(fs_remove_tree(b.fd, FAT "boot.scr.uimg"), 0);
 	put_text(&b, FAT "extlinux/extlinux.conf", OWN);
 	chain_refuses(c, &b, -ENOTSUP, "before the script");
 	assert_int_equal(fs_mkdirs(b.fd, FAT "boot"), 0);
@@ -147,6 +150,10 @@ static void stages_arms_and_disarms(void **state)
 	put_text(&b, FAT "extlinux/extlinux.conf", OWN);
 	assert_int_equal(c->read_back(&b.a, s.id, &err), -ENOTSUP);
 	assert_int_equal(fs_remove_tree(b.fd, FAT "extlinux"), 0);
+	put_text(&b, FAT "boot.scr.uimg", "");
+	assert_int_equal(c->read_back(&b.a, s.id, &err), -ENOTSUP);
+	assert_int_equal(c->arm(&b.a, s.id, &err), -ENOTSUP);
+	assert_int_equal(fs_remove_tree(b.fd, FAT "boot.scr.uimg"), 0);
 	assert_int_equal(c->disarm(&b.a, &err), 0);
 	assert_false(fs_exists(b.fd, FAT "kferry/once"));
 	assert_int_equal(c->read_back(&b.a, s.id, &err), -ENODATA);
