@@ -8,6 +8,7 @@
 #include "agent/boot/efi/efivar.h"
 #include "proto/reason.h"
 #include "tests/lib/board.h"
+#include "tests/lib/mounted.h"
 
 #define VARS	  TEST_EFIVARS
 #define ESP	  "boot/efi/"
@@ -199,7 +200,7 @@ static void says_what_to_delete_when_the_store_is_full(void **state)
 	slot_make(&b, &s, "MZ kernel");
 	assert_int_equal(c->stage(&b.a, &s, -1, &err), 0);
 	assert_true(asprintf(&vars, "%s/" VARS, b.path) > 0);
-	if (mount("none", vars, "tmpfs", 0, "size=32k") < 0) {
+	if (!test_mount("none", vars, "tmpfs", 0, "size=32k")) {
 		slot_drop(&s);
 		board_fini(&b);
 		skip();

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A file system that fills up or turns read-only in the middle of a deploy (P8): refused
- * with its reason, and the old state is there and works.  Needs to mount a small tmpfs;
- * skipped where that is not allowed.
+ * with its reason, and the old state is there and works.  Needs to mount a small tmpfs,
+ * so it is for root: as root it fails where that does not work, and is skipped where it
+ * is not allowed (tests/lib/mounted.h).
  */
 #include "tests/lib/scratch.h"
 
@@ -13,6 +14,7 @@
 
 #include "proto/base/fs.h"
 #include "proto/reason.h"
+#include "tests/lib/mounted.h"
 
 #define STATE "/var/lib/kferry"
 
@@ -30,7 +32,7 @@ static int set_up(void **state)
 	scratch_new_off(&b->s);
 	snprintf(b->mount, sizeof(b->mount), "%s" STATE, b->s.root);
 	assert_int_equal(fs_mkdirs(AT_FDCWD, b->mount), 0);
-	mounted = mount("none", b->mount, "tmpfs", 0, "size=1m") == 0;
+	mounted = test_mount("none", b->mount, "tmpfs", 0, "size=1m");
 	scratch_on(&b->s);
 	if (!mounted)
 		b->mount[0] = '\0';

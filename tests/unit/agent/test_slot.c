@@ -14,6 +14,7 @@
 #include "agent/trial/trial.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
+#include "tests/lib/mounted.h"
 
 #define VAR "var/lib/kferry/"
 
@@ -200,12 +201,15 @@ static void test_show_modules(void **state)
  * allowed to. */
 static bool read_only_modules(struct scratch *s, const char *at)
 {
-	if (unshare(CLONE_NEWNS) < 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (unshare(CLONE_NEWNS) < 0) {
+		assert_int_equal(errno, EPERM);
+		return false;
+	}
+	if (!test_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return false;
 	scratch_write(s, "lib/modules/6.1.0-own/modules.dep", "x", 1);
-	return mount(at, at, NULL, MS_BIND, NULL) == 0 &&
-	       mount(NULL, at, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) == 0;
+	return test_mount(at, at, NULL, MS_BIND, NULL) &&
+	       test_mount(NULL, at, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
 }
 
 static void test_show_modules_on_a_read_only_root(void **state)

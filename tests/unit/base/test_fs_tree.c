@@ -162,10 +162,10 @@ static int mounted_inside(void)
 
 	if (unshare(CLONE_NEWNS) < 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return 77;
+		return errno == EPERM || errno == EACCES ? 77 : 2;
 	snprintf(path, sizeof(path), "%s/r/m", scratch);
 	if (mount(path, path, NULL, MS_BIND, NULL) < 0)
-		return 77;
+		return errno == EPERM || errno == EACCES ? 77 : 3;
 	t = fs_open_dir(AT_FDCWD, scratch); /* the old one shows the old mounts */
 	if (fs_remove_tree(t, "r") != -EBUSY || !fs_exists(t, "r/m/file"))
 		return 1;
