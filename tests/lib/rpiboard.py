@@ -173,7 +173,8 @@ class RpiModel(qemu.Qemu):
             if data is not None:
                 (self.dir / name).write_bytes(data)
                 more += [f"-{name}", self.dir / name]
-        words = FIRMWARE_WORDS + start.cmdline
+        # The firmware knows which UART is the first.
+        words = FIRMWARE_WORDS + start.cmdline.replace("console=serial0", "console=ttyAMA0")
         if start.watchdog:
             words += f" watchdog.open_timeout={start.watchdog}"
         more += ["-append", words, "-drive", f"if=none,id=d1,format=raw,file={self.register}",
