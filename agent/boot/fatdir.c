@@ -13,11 +13,9 @@
 #include <sys/statvfs.h>
 
 #include "agent/boot/mountinfo.h"
+#include "agent/log/kernsaid.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
-
-#define KMSG_STEP (64u * 1024)
-#define KMSG_MAX  (1u << 14) /* records; more than any ring buffer holds */
 
 int fatdir_has(int fd, const char *name)
 {
@@ -142,31 +140,15 @@ void fatdir_fini(struct fatdir *d)
 /* Did the kernel, in this boot, find the device's file system dirty? */
 static bool was_dirty(const struct agent *a, const char *device)
 {
-	_free_ char *path = agent_path(a, "/dev/kmsg"), *text = NULL;
-	_free_ char *step = malloc(KMSG_STEP);
+	_free_ char *text = NULL;
 	const char *name = strrchr(device, '/');
-	_close_ int fd = -1;
-	int n;
 
-	n = asprintf(&text, "FAT-fs (%s): Volume was not properly unmounted",
-		     name ? name + 1 : device);
-	if (!path || !step || n < 0) {
-		if (n < 0)
-			text = NULL;
+	if (asprintf(&text, "FAT-fs (%s): Volume was not properly unmounted",
+		     name ? name + 1 : device) < 0) {
+		text = NULL;
 		return false;
 	}
-	fd = fs_open_beneath(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
-	for (unsigned i = 0; fd >= 0 && i < KMSG_MAX; i++) {
-		ssize_t got = read(fd, step, KMSG_STEP);
-
-		if (got < 0 && (errno == EPIPE || errno == EINTR))
-			continue;
-		if (got <= 0)
-			break;
-		if (memmem(step, (size_t)got, text, (size_t)n))
-			return true;
-	}
-	return false;
+	return kernsaid(a, text);
 }
 
 static int refuse_dirty(const char *path, const char *device, struct kf_error *err)

@@ -4,6 +4,8 @@
 
 #include <sys/resource.h>
 
+#include "agent/log/boots.h"
+#include "agent/log/kernfile.h"
 #include "tests/lib/board.h"
 
 #define MOUNTS                                                                           \
@@ -87,11 +89,79 @@ static void too_many_open_files_are_not_an_absent_fat(void **state)
 	board_fini(&b);
 }
 
+#define DIRTY                                                                            \
+	"4,310,900000,-;FAT-fs (sda1): Volume was not properly unmounted. Some data "    \
+	"may be corrupt. Please run fsck.\n"
+
+/* The agent has kept the log up to this text, with so many bytes before it; the ring
+ * begins later. */
+static void keep_log(struct board *b, const char *text, size_t before)
+{
+	static const char said[] = "6,1,1,-;what else is said";
+	struct kf_error err = {0};
+	struct kernfile *f = NULL;
+	_close_ int dir = -1;
+	char line[200];
+
+	assert_int_equal(boots_open(&b->a, &dir, &err), 0);
+	assert_int_equal(kernfile_open(dir, &f), 0);
+	while (before > 0) {
+		size_t n = before < 2 * sizeof(line) ? before : sizeof(line);
+
+		n = n > sizeof(line) ? n / 2 : n;
+		memset(line, '.', n);
+		memcpy(line, said, sizeof(said) - 1);
+		line[n - 1] = '\n';
+		assert_int_equal(kernfile_append(f, line, n), 0);
+		before -= n;
+	}
+	assert_int_equal(kernfile_append(f, text, strlen(text)), 0);
+	kernfile_close(f);
+	put_text(b, "dev/kmsg", "6,90000,1900000,-;the ring begins here\n");
+}
+
+static void remembers_dirt_that_left_the_ring(void **state)
+{
+	/* The pieces that are read have 64 KiB: one ends inside the text. */
+	static const size_t fillers[] = {0, 1000, 65536 - 40, 65536 - 16, 200000};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(fillers); i++) {
+		_fatdir_ struct fatdir d = {.fd = -1};
+		struct kf_error err = {0};
+		struct board b;
+
+		fat_board(&b);
+		assert_int_equal(pthread_mutex_init(&b.a.state_lock, NULL), 0);
+		snprintf(b.a.boot.boot_id, sizeof(b.a.boot.boot_id), "this-boot");
+		assert_int_equal(fatdir_find(&b.a, is_any, &d), 0);
+		assert_int_equal(fatdir_check(&b.a, &d, &err), 0);
+		keep_log(&b, DIRTY, fillers[i]);
+		assert_int_equal(fatdir_check(&b.a, &d, &err), -EUCLEAN);
+		assert_non_null(strstr(err.msg, "/one (/dev/sda1)"));
+		/* Another's, or of another boot. */
+		free(d.device);
+		d.device = strdup("/dev/sdb1");
+		assert_int_equal(fatdir_check(&b.a, &d, &err), 0);
+		free(d.device);
+		d.device = strdup("/dev/sda1");
+		/* The whole of a boot that has not said so. */
+		put_text(&b, "dev/kmsg", "6,0,0,-;Linux version 6.9.0\n");
+		assert_int_equal(fatdir_check(&b.a, &d, &err), 0);
+		put_text(&b, "dev/kmsg", "");
+		snprintf(b.a.boot.boot_id, sizeof(b.a.boot.boot_id), "the-next-boot");
+		assert_int_equal(fatdir_check(&b.a, &d, &err), 0);
+		pthread_mutex_destroy(&b.a.state_lock);
+		board_fini(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(passes_over_what_is_no_directory),
 		cmocka_unit_test(takes_no_other_for_one_that_fails),
+		cmocka_unit_test(remembers_dirt_that_left_the_ring),
 		cmocka_unit_test(too_many_open_files_are_not_an_absent_fat),
 	};
 
