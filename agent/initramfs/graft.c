@@ -10,9 +10,9 @@
 
 #include "agent/initramfs/cpio_scan.h"
 #include "agent/initramfs/decomp.h"
-#include "agent/initramfs/kconfig.h"
 #include "agent/initramfs/modcpio.h"
 #include "agent/initramfs/moddep.h"
+#include "agent/slot/kconfig.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"

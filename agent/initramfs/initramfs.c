@@ -11,7 +11,7 @@
 #include "agent/initramfs/base.h"
 #include "agent/initramfs/distro.h"
 #include "agent/initramfs/graft.h"
-#include "agent/initramfs/kconfig.h"
+#include "agent/slot/kconfig.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"

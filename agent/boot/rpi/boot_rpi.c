@@ -15,7 +15,7 @@
 #include "agent/boot/fatslot.h"
 #include "agent/boot/rpi/rpiboard.h"
 #include "agent/boot/rpi/rpislot.h"
-#include "agent/initramfs/kconfig.h"
+#include "agent/slot/kconfig.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 #include "proto/text.h"

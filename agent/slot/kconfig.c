@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One option of a kernel's configuration. */
-#include "agent/initramfs/kconfig.h"
+#include "agent/slot/kconfig.h"
 
 #include <string.h>
 
