@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "proto/base/le.h"
 #include "proto/limits.h"
 
 /* Bytes that a driver may feed ahead of taking frames out. */
@@ -47,8 +48,7 @@ void frame_header(uint8_t dst[static FRAME_HEADER], enum frame_type type, uint8_
 static int parse_header(const uint8_t *p, struct header *ret)
 {
 	struct header h = {
-		.len = (size_t)p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 |
-		       (size_t)p[3] << 24,
+		.len = le32(p),
 		.type = p[4],
 		.flags = p[5],
 	};

@@ -6,6 +6,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "proto/base/le.h"
+
 #define MBR_SIZE       512
 #define MBR_DISK_ID    440
 #define MBR_ENTRIES    446
@@ -37,15 +39,6 @@
 static const uint8_t esp_type[16] = {0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11,
 				     0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b};
 
-static uint64_t get_le(const uint8_t *p, size_t n)
-{
-	uint64_t v = 0;
-
-	while (n-- > 0)
-		v = v << 8 | p[n];
-	return v;
-}
-
 static int read_at(int fd, void *dst, size_t n, uint64_t at)
 {
 	ssize_t got = pread(fd, dst, n, (off_t)at);
@@ -65,17 +58,17 @@ static int check_header(uint8_t h[static GPT_HEADER])
 	uint8_t zeroed[GPT_HEADER];
 
 	/* A longer header than the standard's would have to be read whole. */
-	if (memcmp(h, "EFI PART", 8) != 0 || get_le(h + GPT_SIZE_AT, 4) != GPT_HEADER)
+	if (memcmp(h, "EFI PART", 8) != 0 || le_get(h + GPT_SIZE_AT, 4) != GPT_HEADER)
 		return -EBADMSG;
 	memcpy(zeroed, h, GPT_HEADER);
 	memset(zeroed + GPT_CRC_AT, 0, 4);
-	return checksum(zeroed, GPT_HEADER) == get_le(h + GPT_CRC_AT, 4) ? 0 : -EBADMSG;
+	return checksum(zeroed, GPT_HEADER) == le_get(h + GPT_CRC_AT, 4) ? 0 : -EBADMSG;
 }
 
 static int take_entry(const uint8_t *entry, struct partition *p)
 {
-	uint64_t first = get_le(entry + ENTRY_FIRST_AT, 8);
-	uint64_t last = get_le(entry + ENTRY_LAST_AT, 8);
+	uint64_t first = le_get(entry + ENTRY_FIRST_AT, 8);
+	uint64_t last = le_get(entry + ENTRY_LAST_AT, 8);
 
 	if (first != p->start || last < first || last - first + 1 != p->size)
 		return -EBADMSG;
@@ -98,12 +91,12 @@ static int identify_gpt(int disk, uint64_t block, struct partition *p)
 		r = check_header(h);
 	if (r < 0)
 		return r;
-	count = (size_t)get_le(h + GPT_COUNT_AT, 4);
-	entry = (size_t)get_le(h + GPT_ENTRY_AT, 4);
+	count = (size_t)le_get(h + GPT_COUNT_AT, 4);
+	entry = (size_t)le_get(h + GPT_ENTRY_AT, 4);
 	if (p->number == 0 || p->number > count)
 		return -ENODATA;
 	if (entry < ENTRY_MIN || entry > TABLE_MAX || count > TABLE_MAX / entry ||
-	    __builtin_mul_overflow(get_le(h + GPT_TABLE_AT, 8), block, &at) ||
+	    __builtin_mul_overflow(le_get(h + GPT_TABLE_AT, 8), block, &at) ||
 	    at > INT64_MAX)
 		return -EBADMSG;
 	table = malloc(count * entry);
@@ -112,7 +105,7 @@ static int identify_gpt(int disk, uint64_t block, struct partition *p)
 	r = read_at(disk, table, count * entry, at);
 	if (r < 0)
 		return r;
-	if (checksum(table, count * entry) != get_le(h + GPT_TABLE_CRC, 4))
+	if (checksum(table, count * entry) != le_get(h + GPT_TABLE_CRC, 4))
 		return -EBADMSG;
 	return take_entry(table + (p->number - 1) * entry, p);
 }
@@ -123,8 +116,8 @@ static int check_primary(const uint8_t *entry, const struct partition *p)
 {
 	if (entry[TYPE_AT] == 0)
 		return -ENODATA;
-	return get_le(entry + START_AT, 4) == p->start &&
-			       get_le(entry + SIZE_AT, 4) == p->size
+	return le_get(entry + START_AT, 4) == p->start &&
+			       le_get(entry + SIZE_AT, 4) == p->size
 		       ? 0
 		       : -EBADMSG;
 }
@@ -137,7 +130,7 @@ int parttable_identify(int disk, uint64_t block, struct partition *p)
 	r = read_at(disk, mbr, sizeof(mbr), 0);
 	if (r < 0)
 		return r;
-	if (get_le(mbr + MBR_MAGIC, 2) != 0xaa55)
+	if (le_get(mbr + MBR_MAGIC, 2) != 0xaa55)
 		return -ENODATA;
 	for (size_t i = 0; i < MBR_PRIMARY; i++)
 		if (mbr[MBR_ENTRIES + i * MBR_ENTRY + TYPE_AT] == TYPE_PROTECTED)
@@ -150,7 +143,7 @@ int parttable_identify(int disk, uint64_t block, struct partition *p)
 			return r;
 		type = entry[TYPE_AT];
 	}
-	if (get_le(mbr + MBR_DISK_ID, 4) == 0)
+	if (le_get(mbr + MBR_DISK_ID, 4) == 0)
 		return -ENODATA;
 	p->gpt = false;
 	memset(p->id, 0, sizeof(p->id));

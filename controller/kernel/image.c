@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "proto/base/fs.h"
+#include "proto/base/le.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
@@ -29,16 +30,6 @@ struct bytes {
 	const uint8_t *p;
 	size_t n;
 };
-
-static uint32_t le16(const uint8_t *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8;
-}
-
-static uint32_t le32(const uint8_t *p)
-{
-	return le16(p) | le16(p + 2) << 16;
-}
 
 static bool at(struct bytes b, size_t where, const char *magic, size_t n)
 {

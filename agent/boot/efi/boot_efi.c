@@ -22,6 +22,7 @@
 #include "agent/boot/efi/secureboot.h"
 #include "agent/boot/fatdir.h"
 #include "proto/base/fs.h"
+#include "proto/base/le.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"
 #include "proto/text.h"
@@ -523,7 +524,7 @@ static int efi_running_initrd(const struct agent *a, char **ret_path)
 	    efivar_read(e.vars, EFIVAR_GLOBAL("BootCurrent"), NULL, &b) < 0 ||
 	    buf_len(&b) != 2)
 		return -ENOENT;
-	efiboot_var((uint16_t)(buf_data(&b)[0] | buf_data(&b)[1] << 8), name);
+	efiboot_var(le16(buf_data(&b)), name);
 	buf_reset(&b);
 	if (efivar_read(e.vars, name, NULL, &b) < 0 ||
 	    loadopt_decode(buf_data(&b), buf_len(&b), &o) < 0 || !o.has_partition ||

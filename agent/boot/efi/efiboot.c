@@ -9,6 +9,7 @@
 #include "agent/boot/efi/efivar.h"
 #include "agent/boot/efi/loadopt.h"
 #include "proto/base/fs.h"
+#include "proto/base/le.h"
 #include "proto/text.h"
 
 #define VAR_ORDER EFIVAR_GLOBAL("BootOrder")
@@ -99,7 +100,7 @@ static int read_numbers(int vars, const char *name, uint16_t *dst, size_t max,
 	if (buf_len(&b) % 2 != 0 || n > max)
 		return -EBADMSG;
 	for (size_t i = 0; i < n; i++)
-		dst[i] = (uint16_t)(buf_data(&b)[2 * i] | buf_data(&b)[2 * i + 1] << 8);
+		dst[i] = le16(buf_data(&b) + 2 * i);
 	*ret_n = n;
 	return 0;
 }

@@ -17,14 +17,9 @@
 #include <sys/vfs.h>
 
 #include "proto/base/fs.h"
+#include "proto/base/le.h"
 
 #define ATTRS_SIZE 4u
-
-static uint32_t get_le32(const uint8_t *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-	       (uint32_t)p[3] << 24;
-}
 
 static bool on_efivarfs(int fd)
 {
@@ -69,7 +64,7 @@ int efivar_read(int dirfd, const char *name, uint32_t *ret_attrs, struct buf *re
 		return -ENOENT;
 	if (buf_len(&b) < ATTRS_SIZE)
 		return -EBADMSG;
-	attrs = get_le32(buf_data(&b));
+	attrs = le32(buf_data(&b));
 	r = buf_append(ret, buf_data(&b) + ATTRS_SIZE, buf_len(&b) - ATTRS_SIZE);
 	if (r < 0)
 		return r;
@@ -244,7 +239,7 @@ int efivar_utf16_decode(const void *data, size_t n, char **ret)
 	if (!s)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i += 2) {
-		uint32_t c = (uint32_t)p[i] | (uint32_t)p[i + 1] << 8;
+		uint32_t c = le16(p + i);
 
 		if (c == 0)
 			break;
@@ -256,7 +251,7 @@ int efivar_utf16_decode(const void *data, size_t n, char **ret)
 			if (n - i < 4)
 				return -EILSEQ;
 			i += 2;
-			low = (uint32_t)p[i] | (uint32_t)p[i + 1] << 8;
+			low = le16(p + i);
 			if (low < 0xdc00 || low > 0xdfff)
 				return -EILSEQ;
 			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/boot/efi/efivar.h"
+#include "proto/base/le.h"
 
 #define HEAD_SIZE	6 /* attributes and the length of the paths */
 #define NODE_HEAD	4 /* type, subtype, length */
@@ -25,15 +26,6 @@ void loadopt_fini(struct loadopt *o)
 	free(o->file);
 	free(o->data);
 	memset(o, 0, sizeof(*o));
-}
-
-static uint64_t get_le(const uint8_t *p, size_t n)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < n; i++)
-		v |= (uint64_t)p[i] << 8 * i;
-	return v;
 }
 
 static int put_le(struct buf *out, uint64_t v, size_t n)
@@ -61,9 +53,9 @@ static void decode_partition(const uint8_t *p, struct loadopt *o)
 	if ((format != FORMAT_GPT || kind != SIGNATURE_GUID) &&
 	    (format != FORMAT_MBR || kind != SIGNATURE_MBR))
 		return;
-	o->partition.number = (uint32_t)get_le(p + 4, 4);
-	o->partition.start = get_le(p + 8, 8);
-	o->partition.size = get_le(p + 16, 8);
+	o->partition.number = (uint32_t)le_get(p + 4, 4);
+	o->partition.start = le_get(p + 8, 8);
+	o->partition.size = le_get(p + 16, 8);
 	o->partition.gpt = format == FORMAT_GPT;
 	memcpy(o->partition.id, p + 24, SIGNATURE_BYTES);
 	o->has_partition = true;
@@ -89,7 +81,7 @@ static int join_file(struct loadopt *o, const uint8_t *p, size_t n)
 static int decode_path(const uint8_t *p, size_t n, struct loadopt *o)
 {
 	while (n > 0) {
-		size_t len = n < NODE_HEAD ? 0 : (size_t)get_le(p + 2, 2);
+		size_t len = n < NODE_HEAD ? 0 : (size_t)le_get(p + 2, 2);
 		int r = 0;
 
 		if (len < NODE_HEAD || len > n)
@@ -117,8 +109,8 @@ int loadopt_decode(const void *data, size_t n, struct loadopt *ret)
 
 	if (n < HEAD_SIZE || n > LOADOPT_MAX)
 		return -EBADMSG;
-	o.attributes = (uint32_t)get_le(p, 4);
-	path = (size_t)get_le(p + 4, 2);
+	o.attributes = (uint32_t)le_get(p, 4);
+	path = (size_t)le_get(p + 4, 2);
 	p += HEAD_SIZE;
 	n -= HEAD_SIZE;
 	text = utf16_size(p, n);

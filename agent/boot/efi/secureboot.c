@@ -8,6 +8,7 @@
 #include "agent/boot/efi/efidir.h"
 #include "agent/boot/efi/efivar.h"
 #include "proto/base/fs.h"
+#include "proto/base/le.h"
 #include "proto/reason.h"
 
 /* shim's vendor; MokSBStateRT is there and 1 after `mokutil --disable-validation`. */
@@ -23,15 +24,6 @@
 #define DIR_SIZE      8
 #define OPTIONAL_READ (DIRS_AT_PLUS + (DIR_SECURITY + 1) * DIR_SIZE)
 
-static uint32_t get_le(const uint8_t *p, size_t n)
-{
-	uint32_t v = 0;
-
-	for (size_t i = 0; i < n; i++)
-		v |= (uint32_t)p[i] << 8 * i;
-	return v;
-}
-
 int secureboot_is_signed(int fd)
 {
 	uint8_t dos[PE_OFFSET_AT + 4], h[COFF_SIZE + OPTIONAL_READ];
@@ -43,20 +35,20 @@ int secureboot_is_signed(int fd)
 		return -errno;
 	if ((size_t)n < sizeof(dos) || memcmp(dos, "MZ", 2) != 0)
 		return -ENOEXEC;
-	at = get_le(dos + PE_OFFSET_AT, 4);
+	at = le32(dos + PE_OFFSET_AT);
 	n = pread(fd, h, sizeof(h), at);
 	if (n < 0)
 		return -errno;
 	if ((size_t)n < sizeof(h) || memcmp(h, "PE\0\0", 4) != 0)
 		return -ENOEXEC;
-	magic = get_le(h + COFF_SIZE, 2);
+	magic = le16(h + COFF_SIZE);
 	if (magic != PE32 && magic != PE32_PLUS)
 		return -ENOEXEC;
 	dirs = magic == PE32 ? DIRS_AT_PE32 : DIRS_AT_PLUS;
-	count = get_le(h + COFF_SIZE + dirs - 4, 4);
+	count = le32(h + COFF_SIZE + dirs - 4);
 	if (count <= DIR_SECURITY)
 		return 0;
-	return get_le(h + COFF_SIZE + dirs + DIR_SECURITY * DIR_SIZE + 4, 4) > 0;
+	return le32(h + COFF_SIZE + dirs + DIR_SECURITY * DIR_SIZE + 4) > 0;
 }
 
 static bool flag(int vars, const char *name)

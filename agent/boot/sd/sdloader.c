@@ -16,6 +16,7 @@
 #include "agent/boot/sd/bls.h"
 #include "agent/boot/sd/sdentry.h"
 #include "proto/base/fs.h"
+#include "proto/base/le.h"
 #include "proto/reason.h"
 
 /* EFI_LOADER_FEATURE_ENTRY_ONESHOT in systemd's src/fundamental/efivars-fundamental.h */
@@ -43,15 +44,14 @@ static int check_info(const char *info, struct kf_error *err)
 static int check_features(int vars, struct kf_error *err)
 {
 	_buf_ struct buf b = BUF_INIT;
-	uint64_t features = 0;
+	uint64_t features;
 	int r;
 
 	r = efivar_read(vars, EFIVAR_LOADER("LoaderFeatures"), NULL, &b);
 	if (r < 0 && r != -ENOENT)
 		return kf_err(err, r, KF_REASON_BOOT_CHAIN,
 			      "read the EFI variable LoaderFeatures: %m");
-	for (size_t i = 0; i < 8 && i < buf_len(&b); i++)
-		features |= (uint64_t)buf_data(&b)[i] << 8 * i;
+	features = le_get(buf_data(&b), buf_len(&b) < 8 ? buf_len(&b) : 8);
 	if (!(features & FEATURE_ONESHOT))
 		return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
 			      "this systemd-boot cannot start an entry once "
