@@ -8,7 +8,6 @@
 #include "agent/boot/fatdir.h"
 
 #include <fcntl.h>
-#include <mntent.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
@@ -48,82 +47,65 @@ static int set(const struct agent *a, const char *path, struct fatdir *ret)
 	return 0;
 }
 
-static int take(const struct agent *a, const struct mntent *m, fatdir_is is,
-		struct fatdir *ret)
+struct search {
+	const struct agent *a;
+	fatdir_is is;
+	struct fatdir *found;
+};
+
+/* 1: it is the one. */
+static int take(const struct mountinfo *m, void *arg)
 {
+	struct search *s = arg;
 	_fatdir_ struct fatdir d = {.fd = -1};
 	int r;
 
-	r = set(a, m->mnt_dir, &d);
+	if (!is_fat(m->type))
+		return 0;
+	r = set(s->a, m->point, &d);
 	/* One that is out of reach, or is a single file, does not hide the others. */
 	if (r == -ENOENT || r == -EACCES || r == -ENOTDIR || r == -ELOOP)
 		return 0;
-	if (r < 0)
-		return r;
-	r = is ? is(d.fd) : 1;
+	if (r == 0)
+		r = s->is ? s->is(d.fd) : 1;
 	if (r <= 0)
 		return r;
-	d.device = strdup(m->mnt_fsname);
+	d.device = strdup(m->source);
 	if (!d.device)
 		return -ENOMEM;
-	d.read_only = d.read_only || hasmntopt(m, "ro");
-	fatdir_fini(ret);
-	*ret = d;
+	d.read_only = d.read_only || m->read_only;
+	*s->found = d;
 	d = (struct fatdir){.fd = -1};
 	return 1;
 }
 
-/* The first that fits; with want (a place) whatever is mounted there last. */
-static int search(const struct agent *a, FILE *mounts, const char *want, fatdir_is is,
-		  struct fatdir *ret)
+/* Whatever is mounted there. */
+static int take_configured(const struct agent *a, fatdir_is is, struct fatdir *d)
 {
-	char line[4096];
-	struct mntent m;
-	int r = 0;
+	_mountinfo_ struct mountinfo m = {0};
+	int r = set(a, a->conf.boot_dir, d);
 
-	while (getmntent_r(mounts, &m, line, sizeof(line))) {
-		if (want ? strcmp(m.mnt_dir, want) != 0 : !is_fat(m.mnt_type))
-			continue;
-		r = take(a, &m, is, ret);
-		if (r < 0 || (r > 0 && !want))
-			return r;
+	if (r < 0)
+		return r;
+	r = mountinfo_at(a, d->path, &m);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0) {
+		d->device = TAKE_PTR(m.source);
+		d->read_only = d->read_only || m.read_only;
 	}
-	return 0;
+	return is ? is(d->fd) : 1;
 }
 
 int fatdir_find(const struct agent *a, fatdir_is is, struct fatdir *ret)
 {
 	_fatdir_ struct fatdir d = {.fd = -1};
-	_free_ char *path = agent_path(a, "/proc/mounts"), *want = NULL;
-	_fclose_ FILE *mounts = NULL;
-	int r, fd;
+	struct search s = {a, is, &d};
+	int r;
 
-	if (!path)
-		return -ENOMEM;
-	fd = fs_open_beneath(AT_FDCWD, path, O_RDONLY, 0);
-	if (fd < 0)
-		return fd;
-	mounts = fdopen(fd, "re");
-	if (!mounts) {
-		close(fd);
-		return -ENOMEM;
-	}
-	if (a->conf.boot_dir) {
-		r = set(a, a->conf.boot_dir, &d);
-		want = r == 0 ? strdup(d.path) : NULL; /* a mount found replaces d */
-		if (r == 0)
-			r = want ? search(a, mounts, want, NULL, &d) : -ENOMEM;
-		if (r >= 0 && is)
-			r = is(d.fd);
-		if (r == 0 && is)
-			r = -ENOENT;
-	} else {
-		r = search(a, mounts, NULL, is, &d);
-	}
-	if (r < 0)
-		return r;
-	if (d.fd < 0)
-		return -ENOENT;
+	r = a->conf.boot_dir ? take_configured(a, is, &d) : mountinfo_each(a, take, &s);
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
 	*ret = d;
 	d = (struct fatdir){.fd = -1};
 	return 0;

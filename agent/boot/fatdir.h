@@ -14,7 +14,7 @@
 
 struct fatdir {
 	char *path;   /* below a->root, absolute, without trailing slash */
-	char *device; /* "/dev/mmcblk0p1"; NULL: not in /proc/mounts */
+	char *device; /* "/dev/mmcblk0p1"; NULL: not in the table of mounts */
 	int fd;
 	bool read_only;
 };
@@ -26,7 +26,7 @@ typedef int (*fatdir_is)(int fd);
 /* 1 or 0: it has a file of this name, or none; or a negative errno. */
 int fatdir_has(int fd, const char *name) _must_check_;
 
-/* conf.boot_dir, else the first vfat of /proc/mounts for which is() holds.  -ENOENT:
+/* conf.boot_dir, else the first vfat of the mounts for which is() holds.  -ENOENT:
  * there is none; mounts that are not to be seen from here, or are no directories, are
  * passed over.  Another errno: one cannot be looked at, and no other is taken in its
  * place.  No error text: the caller knows what was looked for. */

@@ -90,35 +90,29 @@ static bool holds(const char *point, const char *path)
 	return strncmp(point, path, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
-static int take(const struct line *l, struct mountinfo *ret)
+/* The pointers are into the line.  false: it has no device. */
+static bool view(const struct line *l, struct mountinfo *ret)
 {
-	_mountinfo_ struct mountinfo m = {
-		.point = strdup(l->first[POINT]),
-		.type = strdup(l->last[TYPE]),
-		.source = strdup(l->last[SOURCE]),
-		.options = strdup(l->last[SUPER]),
+	char *end;
+
+	*ret = (struct mountinfo){
+		.point = l->first[POINT],
+		.type = l->last[TYPE],
+		.source = l->last[SOURCE],
+		.options = l->last[SUPER],
 		.read_only = mountinfo_has_option(l->first[OPTIONS], "ro") ||
 			     mountinfo_has_option(l->last[SUPER], "ro"),
 	};
-	char *end;
-
-	if (!m.point || !m.type || !m.source || !m.options)
-		return -ENOMEM;
-	m.major = (unsigned)strtoul(l->first[DEVICE], &end, 10);
+	ret->major = (unsigned)strtoul(l->first[DEVICE], &end, 10);
 	if (*end != ':')
-		return -EBADMSG;
-	m.minor = (unsigned)strtoul(end + 1, &end, 10);
-	if (*end != '\0')
-		return -EBADMSG;
-	*ret = m;
-	memset(&m, 0, sizeof(m));
-	return 0;
+		return false;
+	ret->minor = (unsigned)strtoul(end + 1, &end, 10);
+	return *end == '\0';
 }
 
-int mountinfo_find(const struct agent *a, const char *path, struct mountinfo *ret)
+int mountinfo_each(const struct agent *a, mountinfo_visit visit, void *arg)
 {
 	_buf_ struct buf b = BUF_INIT;
-	struct line best = {{0}, {0}};
 	char *text, *save = NULL;
 	int r;
 
@@ -128,14 +122,78 @@ int mountinfo_find(const struct agent *a, const char *path, struct mountinfo *re
 	text = (char *)buf_str(&b);
 	if (!text)
 		return -ENOMEM;
-	/* The deepest place counts, and there the last that was mounted. */
-	for (char *p = strtok_r(text, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
+	for (char *p = strtok_r(text, "\n", &save); r == 0 && p;
+	     p = strtok_r(NULL, "\n", &save)) {
+		struct mountinfo m;
 		struct line l;
 
-		if (parse_line(p, &l) && holds(l.first[POINT], path) &&
-		    (!best.first[POINT] ||
-		     strlen(l.first[POINT]) >= strlen(best.first[POINT])))
-			best = l;
+		if (parse_line(p, &l) && view(&l, &m))
+			r = visit(&m, arg);
 	}
-	return best.first[POINT] ? take(&best, ret) : -ENOENT;
+	return r;
+}
+
+/* What is looked for, and the best that was found of it so far. */
+struct wanted {
+	const char *path;
+	bool exactly;
+	struct mountinfo best;
+};
+
+static int copy(const struct mountinfo *m, struct mountinfo *ret)
+{
+	_mountinfo_ struct mountinfo c = {
+		.point = strdup(m->point),
+		.type = strdup(m->type),
+		.source = strdup(m->source),
+		.options = strdup(m->options),
+		.major = m->major,
+		.minor = m->minor,
+		.read_only = m->read_only,
+	};
+
+	if (!c.point || !c.type || !c.source || !c.options)
+		return -ENOMEM;
+	mountinfo_fini(ret);
+	*ret = c;
+	memset(&c, 0, sizeof(c));
+	return 0;
+}
+
+/* The deepest place counts, and there the last that was mounted. */
+static int take_better(const struct mountinfo *m, void *arg)
+{
+	struct wanted *w = arg;
+
+	if (w->exactly ? strcmp(m->point, w->path) != 0 : !holds(m->point, w->path))
+		return 0;
+	if (w->best.point && strlen(m->point) < strlen(w->best.point))
+		return 0;
+	return copy(m, &w->best);
+}
+
+static int find(const struct agent *a, const char *path, bool exactly,
+		struct mountinfo *ret)
+{
+	struct wanted w = {.path = path, .exactly = exactly};
+	int r = mountinfo_each(a, take_better, &w);
+
+	if (r == 0 && !w.best.point)
+		r = -ENOENT;
+	if (r < 0) {
+		mountinfo_fini(&w.best);
+		return r;
+	}
+	*ret = w.best;
+	return 0;
+}
+
+int mountinfo_find(const struct agent *a, const char *path, struct mountinfo *ret)
+{
+	return find(a, path, false, ret);
+}
+
+int mountinfo_at(const struct agent *a, const char *path, struct mountinfo *ret)
+{
+	return find(a, path, true, ret);
 }

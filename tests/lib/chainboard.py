@@ -103,11 +103,9 @@ def own_files(chain):
     old, ramdisk = image(chain, "the board's own kernel "), b"the board's own initrd" * 10
     kmount = "25 1 8:2 / / rw,relatime shared:1 - ext4 /dev/vda2 rw\n"
     esp = "30 25 8:1 / /boot/efi rw,relatime - vfat /dev/vda1 rw,fmask=0077\n"
-    mounts = "/dev/vda2 / ext4 rw,relatime 0 0\n"
     f = {"sys/dev/block/8:2/partition": b"2\n"}
     if chain in ("systemd-boot", "efi-bootnext"):
-        mounts += "efivarfs /sys/firmware/efi/efivars efivarfs rw,nosuid 0 0\n" \
-                  "/dev/vda1 /boot/efi vfat rw,relatime 0 0\n"
+        kmount += "28 25 0:30 / /sys/firmware/efi/efivars rw,nosuid - efivarfs efivarfs rw\n"
         f.update({VARS + "BootOrder" + GLOBAL: var(b"\0\0\5\0"),
                   VARS + "Boot0000" + GLOBAL: var(option("\\EFI\\debian\\grubx64.efi", BASE)),
                   "sys/dev/block/8:1/partition": b"1\n", "sys/dev/block/8:1/start": b"2048\n",
@@ -132,7 +130,6 @@ def own_files(chain):
                   "boot/initrd.img-6.1.0-old": ramdisk})
         esp = ""
     elif chain == "rpi-firmware":
-        mounts += "/dev/mmcblk0p1 /boot/firmware vfat rw 0 0\n"
         esp = "30 25 8:1 / /boot/firmware rw - vfat /dev/mmcblk0p1 rw\n"
         fat = {"config.txt": CONFIG_TXT.encode(), "start4.elf": b"elf", "fixup4.dat": b"fixup",
                "kernel8.img": old, "initramfs8": ramdisk, "cmdline.txt": BASE.encode() + b"\n",
@@ -143,12 +140,11 @@ def own_files(chain):
                   "proc/device-tree/chosen/bootloader/build-timestamp": b"\x66\x1c\x70\x00",
                   "dev/vcio": b"0\n"})
     else:
-        mounts += "/dev/mmcblk0p1 /boot/efi vfat rw 0 0\n"
+        esp = "30 25 8:1 / /boot/efi rw - vfat /dev/mmcblk0p1 rw\n"
         f.update({"proc/device-tree/chosen/u-boot,version": b"2023.01\0",
                   "boot/extlinux/extlinux.conf": OWN_EXTLINUX.encode(),
                   "boot/vmlinuz-6.1.0-old": old, "boot/initrd.img-6.1.0-old": ramdisk,
                   "boot/efi/ubootefi.var": b"uefi"})
-    f["proc/mounts"] = mounts.encode()
     f["proc/self/mountinfo"] = (kmount + esp).encode()
     return f
 

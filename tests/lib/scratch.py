@@ -247,7 +247,6 @@ class Board:
         self._proc("proc/sys/kernel/tainted", "0")
         self._proc("proc/sys/kernel/random/boot_id", str(uuid.uuid4()))
         self._proc("proc/modules", "")
-        self._proc("proc/mounts", "")
         self._proc("sys/kernel/notes", notes(build_id))
         self._proc("dev/kmsg", f"6,0,100,-;{banner}\n6,1,200,-;Command line: {cmdline}\n")
         outcome = self.on_boot(slot) if self.on_boot else None

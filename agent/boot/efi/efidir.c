@@ -7,7 +7,7 @@
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 
-#include "agent/boot/sd/bootdir.h"
+#include "agent/boot/mountinfo.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 
@@ -27,7 +27,7 @@ int efidir_open(const struct agent *a, int *ret, struct kf_error *err)
 	_close_ int fd = -1;
 	struct statvfs st;
 	struct statfs sf;
-	bool ro = false;
+	_mountinfo_ struct mountinfo m = {0};
 
 	if (!efi || !vars)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "open " VARS_DIR ": %m");
@@ -42,9 +42,8 @@ int efidir_open(const struct agent *a, int *ret, struct kf_error *err)
 		return kf_err(err, -ENOTSUP, KF_REASON_BOOT_CHAIN,
 			      "the EFI variables are not there: mount -t efivarfs "
 			      "efivarfs " VARS_DIR);
-	if (bootdir_mount(a, VARS_DIR, NULL, &ro) < 0)
-		ro = false;
-	if (ro || (fstatvfs(fd, &st) == 0 && (st.f_flag & ST_RDONLY)))
+	if ((mountinfo_at(a, VARS_DIR, &m) == 0 && m.read_only) ||
+	    (fstatvfs(fd, &st) == 0 && (st.f_flag & ST_RDONLY)))
 		return kf_err(err, -EROFS, KF_REASON_READ_ONLY,
 			      "the EFI variables are read-only: mount -o remount,rw "
 			      "" VARS_DIR);

@@ -5,126 +5,11 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "agent/boot/mountinfo.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 
-#define MOUNTS_MAX (4u * 1024 * 1024) /* bytes of /proc/mounts */
-
 static const char *const places[] = {"/boot", "/efi", "/boot/efi"};
-
-/* A field of /proc/mounts has blanks, tabs, newlines and backslashes as \ooo. */
-static bool field_is(const char *s, size_t n, const char *want)
-{
-	size_t i = 0;
-
-	while (i < n && *want) {
-		char c = s[i++];
-
-		if (c == '\\' && n - i >= 3) {
-			c = (char)((s[i] - '0') << 6 | (s[i + 1] - '0') << 3 |
-				   (s[i + 2] - '0'));
-			i += 3;
-		}
-		if (c != *want++)
-			return false;
-	}
-	return i == n && *want == '\0';
-}
-
-static bool has_option(const char *s, size_t n, const char *want)
-{
-	size_t len = strlen(want);
-
-	for (size_t i = 0; i < n;) {
-		const char *comma = memchr(s + i, ',', n - i);
-		size_t end = comma ? (size_t)(comma - s) : n;
-
-		if (end - i == len && memcmp(s + i, want, len) == 0)
-			return true;
-		i = end + 1;
-	}
-	return false;
-}
-
-struct mount {
-	const char *type, *options;
-	size_t type_len, options_len;
-};
-
-static bool parse_line(const char *line, size_t n, const char *path, struct mount *ret)
-{
-	const char *at[4];
-	size_t len[4];
-
-	for (size_t i = 0; i < 4; i++) {
-		const char *blank = memchr(line, ' ', n);
-
-		if (!blank)
-			return false;
-		at[i] = line;
-		len[i] = (size_t)(blank - line);
-		n -= len[i] + 1;
-		line = blank + 1;
-	}
-	if (!field_is(at[1], len[1], path))
-		return false;
-	*ret = (struct mount){at[2], at[3], len[2], len[3]};
-	return true;
-}
-
-int bootdir_mount(const struct agent *a, const char *path, char **ret_type,
-		  bool *ret_read_only)
-{
-	_free_ char *type = NULL;
-	_buf_ struct buf b = BUF_INIT;
-	struct mount m = {0};
-	bool found = false;
-	const char *p, *end;
-	int r;
-
-	r = agent_read_file(a, "/proc/mounts", MOUNTS_MAX, &b);
-	if (r < 0)
-		return r;
-	p = (const char *)buf_data(&b);
-	end = p + buf_len(&b);
-	/* The last one that is mounted at a place hides those before it. */
-	while (p < end) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p));
-		size_t n = (size_t)((nl ? nl : end) - p);
-
-		if (parse_line(p, n, path, &m))
-			found = true;
-		p += n + 1;
-	}
-	if (!found)
-		return -ENOENT;
-	type = strndup(m.type, m.type_len);
-	if (!type)
-		return -ENOMEM;
-	if (ret_read_only)
-		*ret_read_only = has_option(m.options, m.options_len, "ro");
-	if (ret_type)
-		*ret_type = TAKE_PTR(type);
-	return 0;
-}
-
-/* Is the file system that holds path read-only: that of the nearest mount above it. */
-static bool holder_read_only(const struct agent *a, const char *path)
-{
-	_free_ char *s = strdup(path);
-	bool ro = false;
-
-	while (s && *s) {
-		char *slash = strrchr(s, '/');
-
-		if (bootdir_mount(a, s, NULL, &ro) == 0)
-			return ro;
-		if (!slash)
-			break;
-		*slash = '\0';
-	}
-	return bootdir_mount(a, "/", NULL, &ro) == 0 && ro;
-}
 
 static int add(struct bootdirs *d, const struct agent *a, const char *path,
 	       bool read_only)
@@ -148,16 +33,18 @@ static int add(struct bootdirs *d, const struct agent *a, const char *path,
 
 static bool is_vfat(const struct agent *a, const char *place, bool *ret_read_only)
 {
-	_free_ char *full = agent_path(a, place), *type = NULL;
+	_free_ char *full = agent_path(a, place);
+	_mountinfo_ struct mountinfo m = {0};
 	_close_ int fd = -1;
 
 	if (!full)
 		return false;
 	/* Opening it makes an automount happen. */
 	fd = fs_open_dir(AT_FDCWD, full);
-	if (fd < 0 || bootdir_mount(a, place, &type, ret_read_only) < 0)
+	if (fd < 0 || mountinfo_at(a, place, &m) < 0)
 		return false;
-	return strcmp(type, "vfat") == 0 || strcmp(type, "msdos") == 0;
+	*ret_read_only = m.read_only;
+	return strcmp(m.type, "vfat") == 0 || strcmp(m.type, "msdos") == 0;
 }
 
 /* The others stay: their loader.conf and entries count as well. */
@@ -178,11 +65,13 @@ static bool move_first_with_entries(struct bootdirs *d)
 int bootdirs_find(const struct agent *a, struct bootdirs *ret, struct kf_error *err)
 {
 	_bootdirs_ struct bootdirs d = {.n = 0};
+	_mountinfo_ struct mountinfo holder = {0};
 	const char *conf = a->conf.boot_dir;
 	int r;
 
 	if (conf) {
-		r = add(&d, a, conf, holder_read_only(a, conf));
+		r = add(&d, a, conf,
+			mountinfo_find(a, conf, &holder) == 0 && holder.read_only);
 		if (r < 0)
 			return kf_err(err, r, KF_REASON_CONFIG,
 				      "open boot_dir %s of agent.conf: %m", conf);

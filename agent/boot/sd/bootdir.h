@@ -2,7 +2,7 @@
 /*
  * Where systemd-boot reads its entries: the mounted ESP and XBOOTLDR partitions.
  *
- * Candidates are /boot, /efi and /boot/efi, where /proc/mounts has a vfat there; looking
+ * Candidates are /boot, /efi and /boot/efi, where a vfat is mounted there; looking
  * at them starts an automount.  $BOOT is conf.boot_dir, or the first of them with
  * loader/entries: an XBOOTLDR partition is mounted at /boot and thus goes before the ESP.
  */
@@ -32,9 +32,5 @@ int bootdirs_find(const struct agent *a, struct bootdirs *ret,
 		  struct kf_error *err) _must_check_;
 void bootdirs_fini(struct bootdirs *d);
 #define _bootdirs_ _cleanup_(bootdirs_fini)
-
-/* What is mounted exactly at path; -ENOENT.  Either out-parameter may be NULL. */
-int bootdir_mount(const struct agent *a, const char *path, char **ret_type,
-		  bool *ret_read_only) _must_check_;
 
 #endif

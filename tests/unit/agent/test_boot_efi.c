@@ -90,8 +90,6 @@ static void efi_board(struct board *b)
 {
 	board_init(b);
 	put_text(b, "proc/self/mountinfo", MOUNTS);
-	put_text(b, "proc/mounts",
-		 "efivarfs /sys/firmware/efi/efivars efivarfs rw 0 0\n");
 	put_text(b, "sys/dev/block/8:1/partition", "1\n");
 	put_text(b, "sys/dev/block/8:1/start", "2048\n");
 	put_text(b, "sys/dev/block/8:1/size", "131072\n");
@@ -156,8 +154,8 @@ static void refuses_boards_without(void **state)
 	chain_refuses(c, &b, -ENOTSUP, "MD RAID");
 	put_text(&b, "proc/self/mountinfo", "25 1 8:2 / / rw - ext4 /dev/sda2 rw\n");
 	chain_refuses(c, &b, -ENOENT, "no EFI system partition");
-	put_text(&b, "proc/mounts",
-		 "efivarfs /sys/firmware/efi/efivars efivarfs ro 0 0\n");
+	put_text(&b, "proc/self/mountinfo",
+		 "28 25 0:30 / /sys/firmware/efi/efivars ro - efivarfs efivarfs rw\n");
 	chain_refuses(c, &b, -EROFS, "EFI variables are read-only");
 	assert_int_equal(fs_remove_tree(b.fd, "sys/firmware/efi"), 0);
 	chain_refuses(c, &b, -ENOTSUP, "not started by UEFI");

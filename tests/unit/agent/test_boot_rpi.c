@@ -11,7 +11,9 @@
 #define IMAGE "0123456789012345678901234567890123456789012345678901234\nARM\x64 kernel"
 #define CONFIG                                                                           \
 	"dtparam=audio=on\nauto_initramfs=1\n[pi4]\narm_boost=1\n[all]\nenable_uart=1\n"
-#define MOUNTS "/dev/mmcblk0p2 / ext4 rw 0 0\n/dev/mmcblk0p1 /boot/firmware vfat rw 0 0\n"
+#define MOUNTS                                                                           \
+	"25 1 179:2 / / rw - ext4 /dev/mmcblk0p2 rw\n"                                   \
+	"31 25 179:1 / /boot/firmware rw - vfat /dev/mmcblk0p1 rw\n"
 /* 2024-04-15 and 2022-04-26, in seconds, big endian */
 #define NEW_LOADER "\x66\x1c\x70\x00"
 #define OLD_LOADER "\x62\x67\x3a\x80"
@@ -21,7 +23,7 @@ static const struct boot_chain *const c = &boot_rpi;
 static void rpi_board(struct board *b)
 {
 	board_init(b);
-	put_text(b, "proc/mounts", MOUNTS);
+	put_text(b, "proc/self/mountinfo", MOUNTS);
 	put_bytes(b, DT "compatible", "raspberrypi,4-model-b\0brcm,bcm2711", 35);
 	put_bytes(b, DT "chosen/bootloader/build-timestamp", NEW_LOADER, 4);
 	put_text(b, FAT "config.txt", CONFIG);
@@ -74,7 +76,8 @@ static void a_fat_that_is_no_directory_hides_no_other(void **state)
 
 	(void)state;
 	rpi_board(&b);
-	put_text(&b, "proc/mounts", "/dev/sdz1 /dev/vcio vfat rw 0 0\n" MOUNTS);
+	put_text(&b, "proc/self/mountinfo",
+		 "32 25 65:145 / /dev/vcio rw - vfat /dev/sdz1 rw\n" MOUNTS);
 	assert_int_equal(c->probe(&b.a, note, &err), 0);
 	assert_non_null(strstr(note, "files in /boot/firmware"));
 	board_fini(&b);
@@ -152,9 +155,11 @@ static void refuses_fats_that_are_not_fit(void **state)
 	chain_refuses(c, &b, -EUCLEAN, "fsck.vfat");
 	put_text(&b, "dev/kmsg",
 		 "6,1,2,-;FAT-fs (sda1): Volume was not properly unmounted. Some\n");
-	put_text(&b, "proc/mounts", "/dev/mmcblk0p1 /boot/firmware vfat ro 0 0\n");
+	put_text(&b, "proc/self/mountinfo",
+		 "33 25 179:1 / /boot/firmware ro - vfat /dev/mmcblk0p1 ro\n");
 	chain_refuses(c, &b, -EROFS, "remount,rw /boot/firmware");
-	put_text(&b, "proc/mounts", "/dev/mmcblk0p2 / ext4 rw 0 0\n");
+	put_text(&b, "proc/self/mountinfo",
+		 "25 1 179:2 / / rw - ext4 /dev/mmcblk0p2 rw\n");
 	chain_refuses(c, &b, -ENOENT, "mount the partition");
 	board_fini(&b);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* systemd-boot on a scratch board: plain files for EFI variables, a made-up
- * /proc/mounts. */
+ * the table of mounts. */
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -16,9 +16,9 @@
 #define OUR_FILES ESP "kferry/" TEST_SLOT
 #define OUR_NAME  "-kferry-" TEST_SLOT ".conf"
 #define MOUNTS_RW                                                                        \
-	"/dev/vda2 / ext4 rw,relatime 0 0\n"                                             \
-	"efivarfs /sys/firmware/efi/efivars efivarfs rw,nosuid 0 0\n"                    \
-	"/dev/vda1 /boot/efi vfat rw,relatime 0 0\n"
+	"25 1 254:2 / / rw,relatime - ext4 /dev/vda2 rw\n"                               \
+	"31 25 0:30 / /sys/firmware/efi/efivars rw,nosuid - efivarfs efivarfs rw\n"      \
+	"32 25 254:1 / /boot/efi rw,relatime - vfat /dev/vda1 rw\n"
 
 static const struct boot_chain *const c = &boot_systemd;
 
@@ -65,7 +65,7 @@ static void put_features(struct board *b, uint8_t low)
 static void sd_board(struct board *b)
 {
 	board_init(b);
-	put_text(b, "proc/mounts", MOUNTS_RW);
+	put_text(b, "proc/self/mountinfo", MOUNTS_RW);
 	put_var(b, EFIVAR_LOADER("LoaderInfo"), "systemd-boot 252.39-1");
 	put_features(b, 0x7f);
 	put_text(b, ESP "loader/entries/m-6.1.0.conf",
@@ -118,21 +118,20 @@ static void refuses_what_cannot_be_written(void **state)
 
 	(void)state;
 	sd_board(&b);
-	put_text(&b, "proc/mounts",
-		 "/dev/vda2 / ext4 rw 0 0\n/dev/vda1 /boot/efi vfat ro,relatime 0 0\n");
-	chain_refuses(c, &b, -EROFS, "remount,rw /boot/efi");
-	put_text(&b, "proc/mounts", MOUNTS_RW);
 	put_text(&b, "proc/self/mountinfo",
-		 "30 25 8:1 / /boot/efi rw - vfat /dev/vda1 rw\n");
+		 "25 1 254:2 / / rw - ext4 /dev/vda2 rw\n"
+		 "34 25 254:1 / /boot/efi ro,relatime - vfat /dev/vda1 ro\n");
+	chain_refuses(c, &b, -EROFS, "remount,rw /boot/efi");
+	put_text(&b, "proc/self/mountinfo", MOUNTS_RW);
 	put_text(&b, "dev/kmsg",
 		 "6,1,2,-;FAT-fs (vda1): Volume was not properly unmounted. Some\n");
 	chain_refuses(c, &b, -EUCLEAN, "fsck.vfat");
 	put_text(&b, "dev/kmsg", "");
-	put_text(&b, "proc/mounts",
-		 "efivarfs /sys/firmware/efi/efivars efivarfs ro 0 0\n"
-		 "/dev/vda1 /boot/efi vfat rw 0 0\n");
+	put_text(&b, "proc/self/mountinfo",
+		 "35 25 0:30 / /sys/firmware/efi/efivars ro - efivarfs efivarfs ro\n"
+		 "36 25 254:1 / /boot/efi rw - vfat /dev/vda1 rw\n");
 	chain_refuses(c, &b, -EROFS, "EFI variables are read-only");
-	put_text(&b, "proc/mounts", "/dev/vda2 / ext4 rw 0 0\n");
+	put_text(&b, "proc/self/mountinfo", "25 1 254:2 / / rw - ext4 /dev/vda2 rw\n");
 	chain_refuses(c, &b, -ENOENT, "mount the ESP");
 	assert_int_equal(fs_remove_tree(b.fd, "sys/firmware/efi/efivars"), 0);
 	chain_refuses(c, &b, -ENOTSUP, "mount -t efivarfs");
@@ -405,8 +404,9 @@ static void takes_xbootldr_before_the_esp(void **state)
 	sd_board(&b);
 	assert_int_equal(fs_mkdirs(b.fd, "boot/loader/entries"), 0);
 	assert_int_equal(fs_mkdirs(b.fd, "efi/loader"), 0);
-	put_text(&b, "proc/mounts",
-		 "/dev/vda1 /efi vfat rw 0 0\n/dev/vda3 /boot vfat rw 0 0\n");
+	put_text(&b, "proc/self/mountinfo",
+		 "38 25 254:1 / /efi rw - vfat /dev/vda1 rw\n"
+		 "39 25 254:3 / /boot rw - vfat /dev/vda3 rw\n");
 	/* Its only entries are on a partition that is not mounted any more. */
 	chain_refuses(c, &b, -ENOTSUP, "no other boot entry");
 	put_text(&b, "boot/EFI/Linux/x.efi", "MZ");
@@ -415,7 +415,7 @@ static void takes_xbootldr_before_the_esp(void **state)
 	put_text(&b, "efi/loader/loader.conf", "default -*\n");
 	chain_refuses(c, &b, -ENOTSUP, "/efi/loader/loader.conf");
 	b.a.conf.boot_dir = (char *)"/boot/efi";
-	put_text(&b, "proc/mounts", "/dev/vda1 / ext4 ro 0 0\n");
+	put_text(&b, "proc/self/mountinfo", "25 1 254:1 / / ro - ext4 /dev/vda1 ro\n");
 	chain_refuses(c, &b, -EROFS, "/boot/efi");
 	b.a.conf.boot_dir = (char *)"/nowhere";
 	chain_refuses(c, &b, -ENOENT, "boot_dir /nowhere");

@@ -8,10 +8,12 @@
 #include "tests/lib/board.h"
 #include "tests/unit/agent/uboot_env.h"
 
-#define FAT    "boot/efi/"
-#define OURS   FAT "kferry/" TEST_SLOT "/"
-#define IMAGE  "0123456789012345678901234567890123456789012345678901234\nARM\x64 kernel"
-#define MOUNTS "/dev/mmcblk0p2 / ext4 rw 0 0\n/dev/mmcblk0p1 /boot/efi vfat rw 0 0\n"
+#define FAT   "boot/efi/"
+#define OURS  FAT "kferry/" TEST_SLOT "/"
+#define IMAGE "0123456789012345678901234567890123456789012345678901234\nARM\x64 kernel"
+#define MOUNTS                                                                           \
+	"25 1 179:2 / / rw - ext4 /dev/mmcblk0p2 rw\n"                                   \
+	"31 25 179:1 / /boot/efi rw - vfat /dev/mmcblk0p1 rw\n"
 #define OWN                                                                              \
 	"default l0\nlabel l0\n\tlinux /boot/vmlinuz-6.1.0-new\n"                        \
 	"\tinitrd /boot/initrd.img-6.1.0-new\nlabel l1\n"                                \
@@ -27,7 +29,7 @@ static const struct boot_chain *const c = &boot_uboot;
 static void uboot_board(struct board *b)
 {
 	board_init(b);
-	put_text(b, "proc/mounts", MOUNTS);
+	put_text(b, "proc/self/mountinfo", MOUNTS);
 	put_text(b, "proc/device-tree/chosen/u-boot,version", "2023.01");
 	put_text(b, "boot/extlinux/extlinux.conf", OWN);
 	put_text(b, "boot/initrd.img-6.1.0-old", "old");
@@ -76,7 +78,8 @@ static void probes(void **state)
 	assert_int_equal(fs_mkdirs(b.fd, "sys/firmware/efi"), 0);
 	chain_refuses(c, &b, -ENOTSUP, "UEFI");
 	assert_int_equal(fs_remove_tree(b.fd, "sys/firmware/efi"), 0);
-	put_text(&b, "proc/mounts", "/dev/mmcblk0p2 / ext4 rw 0 0\n");
+	put_text(&b, "proc/self/mountinfo",
+		 "25 1 179:2 / / rw - ext4 /dev/mmcblk0p2 rw\n");
 	chain_refuses(c, &b, -ENOENT, "no vfat");
 	assert_int_equal(fs_remove_tree(b.fd, "proc/device-tree"), 0);
 	chain_refuses(c, &b, -ENOTSUP, "no device tree");
@@ -92,7 +95,8 @@ static void refuses_fats_that_are_not_fit(void **state)
 	put_text(&b, "dev/kmsg",
 		 "6,1,2,-;FAT-fs (mmcblk0p1): Volume was not properly unmounted.\n");
 	chain_refuses(c, &b, -EUCLEAN, "fsck.vfat");
-	put_text(&b, "proc/mounts", "/dev/mmcblk0p1 /boot/efi vfat ro 0 0\n");
+	put_text(&b, "proc/self/mountinfo",
+		 "33 25 179:1 / /boot/efi ro - vfat /dev/mmcblk0p1 ro\n");
 	chain_refuses(c, &b, -EROFS, "remount,rw /boot/efi");
 	board_fini(&b);
 }

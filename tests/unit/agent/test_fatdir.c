@@ -9,13 +9,15 @@
 #include "tests/lib/board.h"
 
 #define MOUNTS                                                                           \
-	"/dev/sdy1 /gone vfat rw 0 0\n/dev/sdz1 /file vfat rw 0 0\n"                     \
-	"/dev/sda1 /one vfat rw 0 0\n/dev/sdb1 /two vfat rw 0 0\n"
+	"30 25 65:129 / /gone rw - vfat /dev/sdy1 rw\n"                                  \
+	"31 25 65:145 / /file rw - vfat /dev/sdz1 rw\n"                                  \
+	"32 25 8:1 / /one rw - vfat /dev/sda1 rw\n"                                      \
+	"33 25 8:17 / /two rw - vfat /dev/sdb1 rw\n"
 
 static void fat_board(struct board *b)
 {
 	board_init(b);
-	put_text(b, "proc/mounts", MOUNTS);
+	put_text(b, "proc/self/mountinfo", MOUNTS);
 	put_text(b, "file", "bound from a FAT");
 	put_text(b, "one/first", "");
 	put_text(b, "two/second", "");
@@ -67,6 +69,31 @@ static void takes_no_other_for_one_that_fails(void **state)
 	board_fini(&b);
 }
 
+static void takes_what_is_mounted_at_boot_dir(void **state)
+{
+	_fatdir_ struct fatdir d = {.fd = -1}, e = {.fd = -1};
+	struct board b;
+
+	(void)state;
+	fat_board(&b);
+	put_text(&b, "proc/self/mountinfo",
+		 MOUNTS "34 25 8:1 / /my\\040boot rw - vfat /dev/sda1 rw\n"
+			"35 25 8:2 / /my\\040boot rw - vfat /dev/sda2 ro\n"
+			"36 25 8:3 / /my\\040boot/efi rw - vfat /dev/sda3 rw\n");
+	put_text(&b, "my boot/x", "");
+	b.a.conf.boot_dir = (char *)"/my boot/";
+	assert_int_equal(fatdir_find(&b.a, is_any, &d), 0);
+	assert_string_equal(d.path, "/my boot");
+	assert_string_equal(d.device, "/dev/sda2"); /* the last hides the first */
+	assert_true(d.read_only);
+	/* Nothing is: the directory itself. */
+	b.a.conf.boot_dir = (char *)"/two";
+	put_text(&b, "proc/self/mountinfo", "");
+	assert_int_equal(fatdir_find(&b.a, is_second, &e), 0);
+	assert_null(e.device);
+	board_fini(&b);
+}
+
 static void too_many_open_files_are_not_an_absent_fat(void **state)
 {
 	_fatdir_ struct fatdir d = {.fd = -1};
@@ -80,8 +107,7 @@ static void too_many_open_files_are_not_an_absent_fat(void **state)
 	next = dup(b.fd);
 	assert_true(next >= 0);
 	close(next);
-	/* Enough for /proc/mounts. */
-	now = (struct rlimit){.rlim_cur = (rlim_t)next + 1, .rlim_max = was.rlim_max};
+	now = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = was.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
 	r = fatdir_find(&b.a, is_any, &d);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
@@ -162,6 +188,7 @@ int main(void)
 		cmocka_unit_test(passes_over_what_is_no_directory),
 		cmocka_unit_test(takes_no_other_for_one_that_fails),
 		cmocka_unit_test(remembers_dirt_that_left_the_ring),
+		cmocka_unit_test(takes_what_is_mounted_at_boot_dir),
 		cmocka_unit_test(too_many_open_files_are_not_an_absent_fat),
 	};
 

@@ -185,7 +185,8 @@ static void put_on_uboot(struct board *b, const struct kernel *k)
 {
 	char path[128];
 
-	put(b, "proc/mounts", "/dev/mmcblk0p1 /boot/efi vfat rw 0 0\n");
+	put(b, "proc/self/mountinfo",
+	    "30 25 179:1 / /boot/efi rw - vfat /dev/mmcblk0p1 rw\n");
 	put(b, "proc/device-tree/chosen/u-boot,version", "2023.01");
 	put(b, "boot/extlinux/extlinux.conf", "default l0\nlabel l0\n\tlinux /x\n");
 	snprintf(path, sizeof(path), FAT "kferry/%s/image", k->id);
