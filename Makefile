@@ -58,6 +58,11 @@ CFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=$(SAN)
 endif
 endif
+ifeq ($(VARIANT),tsan)
+CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+CPPFLAGS += -DKF_TESTING
+LDFLAGS += -fsanitize=thread
+endif
 ifeq ($(VARIANT),fuzz)
 CC := clang
 CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \

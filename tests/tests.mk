@@ -6,7 +6,7 @@
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 # Built for another processor they are in build/check-ARCH/, without sanitizers, and run
 # under an emulator: tests/qemu.
-C := build/check$(CROSS:%=-%)
+C := $(if $(filter tsan,$(VARIANT)),build/tsan,build/check$(CROSS:%=-%))
 UNIT_BIN := $(UNIT_SRC:%.c=$(C)/%)
 TEST_LIB_OBJ := $(patsubst %.c,$(C)/%.o,$(wildcard tests/lib/*.c))
 TEST_LIB_CONTROLLER_OBJ := $(patsubst %.c,$(C)/%.o,$(wildcard tests/lib/controller/*.c))
@@ -20,7 +20,7 @@ OURS := $(wildcard proto/*.[ch] proto/base/*.[ch] agent/*.[ch] agent/*/*.[ch] \
 SCRIPTS := $(shell grep -lsE '^\#!(/bin/|/usr/bin/env )(ba|da)?sh' .ci/run $(wildcard tests/* \
 	tests/*/* controller/*/* agent/*/*) 2>/dev/null)
 
-ifneq ($(filter check check-%,$(VARIANT)),)
+ifneq ($(filter check check-% tsan,$(VARIANT)),)
 $(C)/tests/unit/base/%: $(C)/tests/unit/base/%.o $(COMMON_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(COMMON_LDLIBS)

@@ -61,6 +61,8 @@ const struct config_key config_keys[] = {
 		 "program that runs a command on the board, for links other than ssh"),
 	OF_BOARD("board.sudo", CONFIG_CHOICE, "auto", "auto|yes|no",
 		 "whether setup becomes root through sudo"),
+	OF_BOARD("board.labels", CONFIG_ARGV, NULL, NULL,
+		 "words that choose it with --label: rack=3 owner=lab"),
 	OF_BOARD("board.vm", CONFIG_STRING, NULL, NULL, "the virtual machine that it is"),
 
 	STRING("build.arch", NULL, "ARCH of make"),
@@ -97,6 +99,7 @@ const struct config_key config_keys[] = {
 
 	CHOICE("deploy.after_pass", "default", "default|once",
 	       "after a pass: make it the default kernel, or leave the board's own"),
+	UINT("deploy.parallel", "32", "boards served at once"),
 	UINT("deploy.keep", "3", "slots kept on the board"),
 
 	SECONDS("timeout.connect", "10s", "for a connection and the agent's greeting"),
