@@ -4,6 +4,7 @@
 # make check           installs what is missing, then runs every test (sanitizers on)
 # make check-fast      the tests that need no virtual machine
 # make check-long      make check, and what takes longer: every fault on every boot chain
+# make check-tsan      what several threads share, under ThreadSanitizer
 # make demo            a kernel from source to a verdict on a virtual board
 # make agent-static    kferryd as one static binary, for putting on boards; for those of
 #                      another processor with ARCH=arm64 or ARCH=armhf

@@ -441,9 +441,11 @@ const char *client_describe(const struct client *c)
 /* "user@host" of this side, as others see it while this one holds the board. */
 static void our_name(char *dst, size_t size)
 {
-	struct passwd *pw = getpwuid(getuid());
-	char host[65];
+	char host[65], room[1024];
+	struct passwd entry, *pw = NULL;
 
+	if (getpwuid_r(getuid(), &entry, room, sizeof(room), &pw) != 0)
+		pw = NULL;
 	if (gethostname(host, sizeof(host)) < 0)
 		host[0] = '\0';
 	host[sizeof(host) - 1] = '\0';

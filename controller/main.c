@@ -7,10 +7,11 @@
 #include <string.h>
 
 #include "controller/cmd/cmd.h"
+#include "controller/strf.h"
 
 struct globals {
 	struct ui_opts ui;
-	const char *board;
+	char *boards;	     /* of every -b, joined by commas */
 	const char *set[64]; /* -o KEY=VALUE */
 	unsigned set_count;
 	bool help, version;
@@ -18,6 +19,13 @@ struct globals {
 };
 
 enum { OPT_JSON = 256, OPT_VERSION };
+
+static void add_board(struct globals *g, const char *board)
+{
+	_free_ char *before = g->boards;
+
+	g->boards = before ? strf("%s,%s", before, board) : strdup(board);
+}
 
 static void parse_globals(int argc, char *argv[], struct globals *g)
 {
@@ -36,7 +44,7 @@ static void parse_globals(int argc, char *argv[], struct globals *g)
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "+:b:o:qvh", options, NULL)) != -1) {
 		if (c == 'b')
-			g->board = optarg;
+			add_board(g, optarg);
 		else if (c == 'o' && g->set_count < ARRAY_SIZE(g->set))
 			g->set[g->set_count++] = optarg;
 		else if (c == 'q')
@@ -160,7 +168,7 @@ int main(int argc, char *argv[])
 		argc = take_late_options(argc, argv, &g);
 	if (ui_new(&g.ui, &env.ui) < 0 || cancel_init() < 0)
 		return STATUS_ERROR;
-	env.board = g.board;
+	env.board = g.boards;
 	rc = run(&env, &g, argc, argv);
 	/* A result that could not be written was not given; a reader that has enough is
 	 * no error. */
@@ -169,6 +177,7 @@ int main(int argc, char *argv[])
 		rc = STATUS_ERROR;
 	}
 	config_free(env.cfg);
+	free(g.boards);
 	ui_free(env.ui);
 	/* A shell's loop ends at an interrupted command only if a signal ended it. */
 	if (rc && cancel_signal() == SIGINT) {

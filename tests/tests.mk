@@ -55,6 +55,17 @@ build/fuzz/tests/fuzz/controller/%: build/fuzz/tests/fuzz/controller/%.o \
 fuzz-build: $(FUZZ_BIN)
 endif
 
+# What several threads share: the modules made for it, and whole calls with many boards.
+TSAN_UNITS := $(patsubst %,build/tsan/tests/unit/controller/test_%,fleet parcel)
+.PHONY: check-tsan tsan-build
+tsan-build: build/tsan/kferry $(TSAN_UNITS)
+check-tsan:
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) VARIANT=check WERROR=1 kferryd
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) VARIANT=tsan WERROR=1 tsan-build
+	$(Q)for t in $(TSAN_UNITS); do $$t || exit 1; done
+	$(Q)KF_BUILD=$(CURDIR)/build/tsan KFERRYD=$(CURDIR)/build/check/kferryd \
+		tests/integration/test_many.py
+
 .PHONY: deps deps-check check check-fast check-long fuzz-smoke format format-check lint demo
 deps:
 	$(Q)tests/lab/deps.sh build

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controller/cmd/cmd.h"
+#include "controller/fleet/pick.h"
 #include "controller/near.h"
 #include "proto/reason.h"
 
@@ -90,22 +91,6 @@ deadline_ms cmd_connect_deadline(const struct cmd_env *env, const char *board)
 	return deadline_in(config_ms(env->cfg, board, "timeout.connect"));
 }
 
-static const char *nearest_board(const struct config *cfg, const char *name)
-{
-	unsigned least = UINT_MAX;
-	const char *near = NULL, *board;
-
-	for (size_t i = 0; (board = config_board(cfg, i)); i++) {
-		unsigned d = near_distance(name, board);
-
-		if (d < least) {
-			least = d;
-			near = board;
-		}
-	}
-	return near;
-}
-
 const char *cmd_board_arg(const struct cmd_env *env, const char *name, const char *arg)
 {
 	const char *board = arg ? arg : env->board, *near;
@@ -114,7 +99,7 @@ const char *cmd_board_arg(const struct cmd_env *env, const char *name, const cha
 		board = config_default_board(env->cfg);
 	if (board && config_has_board(env->cfg, board))
 		return board;
-	near = board ? nearest_board(env->cfg, board) : NULL;
+	near = board ? pick_nearest(env->cfg, board) : NULL;
 	if (near)
 		cmd_usage(env, name, "there is no board \"%s\"; the nearest is %s", board,
 			  near);
@@ -126,4 +111,16 @@ const char *cmd_board_arg(const struct cmd_env *env, const char *name, const cha
 			  "which board? name one, or choose one with `kferry board "
 			  "default`");
 	return NULL;
+}
+
+int cmd_pick(const struct cmd_env *env, struct pick *p, struct kf_error *err)
+{
+	const char *board = env->board ? env->board : config_default_board(env->cfg);
+	int r = 0;
+
+	if (p->n_lists == 0 && (p->n_labels == 0 || env->board) && board)
+		r = pick_add(p, board);
+	if (r < 0)
+		return kf_err(err, r, KF_REASON_NO_MEMORY, "no memory");
+	return pick_boards(p, env->cfg, err);
 }

@@ -6,6 +6,7 @@
 #include "controller/client.h"
 #include "controller/cmd/cmd.h"
 #include "controller/deploy/wait.h"
+#include "controller/fleet/each.h"
 #include "proto/reason.h"
 
 struct args {
@@ -72,22 +73,41 @@ static int wait_back(struct cmd_env *env, const struct args *a, const char *boot
 	return rc;
 }
 
+static int reboot_one(struct cmd_env *env, const char *board, void *arg)
+{
+	struct args a = *(const struct args *)arg;
+	_free_ char *boot_id = NULL;
+	struct kf_error err = {0};
+	int rc;
+
+	a.board = board;
+	rc = ask(env, &a, &boot_id, &err);
+	if (rc == 0 && a.no_wait)
+		ui_step(env->ui, "reboot", board, -1, NULL, "begun");
+	else if (rc == 0)
+		rc = wait_back(env, &a, boot_id, &err);
+	return rc < 0 ? cmd_fail(env, board, &err) : STATUS_PASS;
+}
+
 int cmd_reboot(struct cmd_env *env, int argc, char *argv[])
 {
 	static const struct option options[] = {
 		{"board", required_argument, NULL, 'b'},
+		{"label", required_argument, NULL, 'l'},
 		{"force", no_argument, NULL, 'f'},
 		{"no-wait", no_argument, NULL, 'n'},
 		{NULL, 0, NULL, 0},
 	};
-	_free_ char *boot_id = NULL;
+	_pick_ struct pick pick = {0};
 	struct kf_error err = {0};
 	struct args a = {0};
-	int c, rc;
+	int c, rc = 0;
 
-	while ((c = getopt_long(argc, argv, ":b:f", options, NULL)) != -1) {
+	while (rc == 0 && (c = getopt_long(argc, argv, ":b:l:f", options, NULL)) != -1) {
 		if (c == 'b')
-			a.board = optarg;
+			rc = pick_add(&pick, optarg);
+		else if (c == 'l')
+			rc = pick_add_label(&pick, optarg);
 		else if (c == 'f')
 			a.force = true;
 		else if (c == 'n')
@@ -95,15 +115,11 @@ int cmd_reboot(struct cmd_env *env, int argc, char *argv[])
 		else
 			return cmd_bad_option(env, "reboot", argv);
 	}
-	if (argc - optind > 1)
-		return cmd_usage(env, "reboot", "one board at a time");
-	a.board = cmd_board_arg(env, "reboot", optind < argc ? argv[optind] : a.board);
-	if (!a.board)
-		return STATUS_USAGE;
-	rc = ask(env, &a, &boot_id, &err);
-	if (rc == 0 && a.no_wait)
-		ui_step(env->ui, "reboot", a.board, -1, NULL, "begun");
-	else if (rc == 0)
-		rc = wait_back(env, &a, boot_id, &err);
-	return rc < 0 ? cmd_fail(env, a.board, &err) : STATUS_PASS;
+	for (int i = optind; rc == 0 && i < argc; i++)
+		rc = pick_add(&pick, argv[i]);
+	if (rc == 0)
+		rc = cmd_pick(env, &pick, &err);
+	if (rc < 0)
+		return cmd_usage(env, "reboot", "%s", err.msg);
+	return each_board(env, &pick, true, reboot_one, &a);
 }

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Deploying to one or several boards.  A kernel is built and packed again only for a
- * board whose profile builds another one than that of the board before.
- */
+/* The options of deploy and bd, and the boards that are meant. */
 #include "controller/cmd/deploy_args.h"
 
 #include <getopt.h>
 #include <string.h>
 
-#include "controller/kernel/require.h"
-#include "proto/reason.h"
+#include "controller/fleet/pick.h"
 #include "proto/text.h"
 
 enum {
@@ -29,26 +25,21 @@ void deploy_args_fini(struct deploy_args *a)
 	a->boards = NULL;
 }
 
-static int take_boards(struct cmd_env *env, int argc, char *argv[], struct deploy_args *a)
+/* Words and -b together; none: the one given before the command, or the default. */
+static int take_boards(struct cmd_env *env, int argc, char *argv[], struct pick *p,
+		       struct deploy_args *a)
 {
-	int n = argc - optind;
+	struct kf_error err = {0};
+	int r = 0;
 
-	a->boards = calloc((size_t)n + 1, sizeof(*a->boards));
-	if (!a->boards)
-		return STATUS_ERROR;
-	for (int i = 0; i < n || i == 0; i++) {
-		const char *name = n > 0 ? argv[optind + i] : NULL;
-		const char *board = cmd_board_arg(env, argv[0], name);
-
-		if (!board)
-			return STATUS_USAGE;
-		for (size_t j = 0; j < a->n_boards; j++) {
-			if (strcmp(a->boards[j], board) == 0)
-				return cmd_usage(env, argv[0], "%s is named twice",
-						 board);
-		}
-		a->boards[a->n_boards++] = board;
-	}
+	for (int i = optind; r == 0 && i < argc; i++)
+		r = pick_add(p, argv[i]);
+	if (r == 0)
+		r = cmd_pick(env, p, &err);
+	if (r < 0)
+		return cmd_usage(env, argv[0], "%s", err.msg);
+	a->boards = TAKE_PTR(p->names);
+	a->n_boards = p->n;
 	return 0;
 }
 
@@ -57,6 +48,7 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 {
 	static const struct option options[] = {
 		{"board", required_argument, NULL, 'b'},
+		{"label", required_argument, NULL, 'l'},
 		{"no-reboot", no_argument, NULL, OPT_NO_REBOOT},
 		{"once", no_argument, NULL, OPT_ONCE},
 		{"force", no_argument, NULL, OPT_FORCE},
@@ -67,11 +59,15 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 		{"strict", no_argument, NULL, OPT_STRICT},
 		{0},
 	};
+	_pick_ struct pick pick = {0};
 	int c;
 
-	while ((c = getopt_long(argc, argv, ":b:", options, NULL)) != -1) {
-		if (c == 'b')
-			env->board = optarg;
+	while ((c = getopt_long(argc, argv, ":b:l:", options, NULL)) != -1) {
+		if ((c == 'b' && pick_add(&pick, optarg) < 0) ||
+		    (c == 'l' && pick_add_label(&pick, optarg) < 0))
+			return STATUS_ERROR;
+		else if (c == 'b' || c == 'l')
+			continue;
 		else if (c == OPT_NO_REBOOT)
 			ret->opts.no_reboot = true;
 		else if (c == OPT_ONCE)
@@ -105,7 +101,7 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 				 "--kexec is a way to reboot: it does not "
 				 "go with --no-reboot");
 	ret->build = bd;
-	return take_boards(env, argc, argv, ret);
+	return take_boards(env, argc, argv, &pick, ret);
 }
 
 int deploy_worse(int a, int b)
@@ -121,97 +117,4 @@ int deploy_worse(int a, int b)
 			at_b = i;
 	}
 	return at_a > at_b ? a : b;
-}
-
-/* Would the tree give both boards the same kernel? */
-static bool same_kernel(const struct config *cfg, const char *a, const char *b)
-{
-	static const char *const keys[] = {
-		"build.arch",  "build.cross_compile", "build.llvm",  "build.output",
-		"build.jobs",  "build.targets",	      "build.image", "build.dtbs",
-		"build.extra", "kernel.strip"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		const char *x = config_get(cfg, a, keys[i]);
-		const char *y = config_get(cfg, b, keys[i]);
-
-		if (strcmp(x ? x : "", y ? y : "") != 0)
-			return false;
-	}
-	return true;
-}
-
-static int make_kernel(struct cmd_env *env, const struct deploy_args *a,
-		       const char *board, struct kernel **ret)
-{
-	struct build_result built;
-	struct kf_error err = {0};
-	int r = 0;
-
-	if (a->from) {
-		r = kernel_from_file(env->cfg, env->ui, a->from, ret, &err);
-	} else {
-		if (a->build)
-			r = kernel_build(env->cfg, env->ui, board, NULL, &built, &err);
-		if (r == 0)
-			r = kernel_from_tree(env->cfg, env->ui, board, ret, &err);
-	}
-	ui_progress_end(env->ui, NULL);
-	return r < 0 ? cmd_fail(env, NULL, &err) : STATUS_PASS;
-}
-
-static int deploy_one(struct cmd_env *env, const struct deploy_args *a,
-		      const struct kernel *k, const char *board, bool checked)
-{
-	struct kf_error err = {0};
-	struct run *run = NULL;
-	int status;
-
-	if (!checked && require_check_kernel(env->cfg, env->ui, board, k, &err) < 0)
-		return cmd_fail(env, board, &err);
-	if (run_new(env->cfg, board, &run, &err) < 0)
-		return cmd_fail(env, board, &err);
-	status = deploy_run(env->cfg, env->ui, board, k, &a->opts, run);
-	run_free(run);
-	return status;
-}
-
-int deploy_args_run(struct cmd_env *env, const struct deploy_args *a)
-{
-	struct kernel *k = NULL;
-	int worst = STATUS_PASS;
-	size_t passed = 0;
-
-	for (size_t i = 0; i < a->n_boards; i++) {
-		const char *board = a->boards[i];
-		int status = STATUS_PASS;
-		bool built = false;
-
-		/* What was not tried has not passed. */
-		if (atomic_load(cancel_flag())) {
-			worst = deploy_worse(worst, STATUS_ERROR);
-			break;
-		}
-		if (k && !a->from && !same_kernel(env->cfg, a->boards[i - 1], board)) {
-			kernel_free(k);
-			k = NULL;
-		}
-		if (!k) {
-			/* A build has looked at what the board needs already. */
-			built = a->build;
-			status = make_kernel(env, a, board, &k);
-		}
-		if (!k)
-			return deploy_worse(worst, status);
-		status = deploy_one(env, a, k, board, built);
-		passed += status == STATUS_PASS;
-		worst = deploy_worse(worst, status);
-	}
-	kernel_free(k);
-	if (a->n_boards > 1)
-		ui_step(env->ui, "summary", NULL, -1,
-			json_pack("{s:i, s:i}", "boards", (int)a->n_boards, "passed",
-				  (int)passed),
-			"%zu of %zu boards passed", passed, a->n_boards);
-	return worst;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What `deploy` and `bd` have in common: options, boards, one board after the other. */
+/* What `deploy` and `bd` have in common: options, and which boards. */
 #ifndef KF_DEPLOY_ARGS_H
 #define KF_DEPLOY_ARGS_H
 
@@ -20,8 +20,6 @@ void deploy_args_fini(struct deploy_args *a);
 /* 0, or the exit status of a usage error that was told.  bd takes no --from. */
 int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 		      struct deploy_args *ret) _must_check_;
-/* Build (if asked), pack and deploy to each board; the worst exit status. */
-int deploy_args_run(struct cmd_env *env, const struct deploy_args *a);
 /* A failure for the kernel outweighs a board that could not be used, and that one that
  * was busy. */
 int deploy_worse(int a, int b);

@@ -7,6 +7,7 @@
 #define KF_DEPLOY_H
 
 #include "controller/client.h"
+#include "controller/deploy/parcel.h"
 #include "controller/deploy/run.h"
 #include "controller/kernel/kernel.h"
 
@@ -16,6 +17,7 @@ struct deploy_opts {
 	bool force;	/* install and boot again although this very kernel runs */
 	bool kexec;	/* boot the trial by kexec; a pass does not confirm */
 	bool kexec_ok;	/* ... and confirm it all the same */
+	struct parcels *parcels; /* of this kernel, for several boards; NULL: one board */
 	const char *cmdline_extra; /* added to the trial's command line; may be NULL */
 };
 

@@ -48,6 +48,11 @@ bool deploy_is_lost(const struct kf_error *err);
 /* PLAN to Installed, with one more attempt when the connection is lost; says the step.
  * Both go on for timeout.connect until the agent is there again. */
 int deploy_push(struct deploy *d, struct kf_error *err) _must_check_;
+/* The wanted files, compressed, to sink: as kernel_write_tar(), but with the other boards
+ * of the call that want the same. */
+int deploy_write_shared(struct deploy *d, const uint8_t *want, int level,
+			kernel_sink_fn sink, void *arg, uint64_t *done,
+			struct kf_error *err) _must_check_;
 /* Arm (unless no_reboot); says the step. took_from: when the push had ended. */
 int deploy_arm(struct deploy *d, int64_t took_from, struct kf_error *err) _must_check_;
 

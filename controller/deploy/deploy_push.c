@@ -210,8 +210,8 @@ static int send_files(struct push *p)
 
 	if (p->files == 0)
 		return 0;
-	r = kernel_write_tar(d->k, p->want, false, level ? level : DEFAULT_LEVEL, sink, p,
-			     &p->done, p->err);
+	r = deploy_write_shared(d, p->want, level ? level : DEFAULT_LEVEL, sink, p,
+				&p->done, p->err);
 	if (r < 0)
 		return r;
 	return client_send_data(d->client, NULL, 0, FRAME_END,

@@ -158,6 +158,11 @@ const char *run_dir(const struct run *r)
 	return r->dir;
 }
 
+const char *run_text(const struct run *r, const char *key)
+{
+	return json_string_value(json_object_get(r->result, key));
+}
+
 int run_create(struct run *r, const char *name, struct kf_error *err)
 {
 	int rc, fd;

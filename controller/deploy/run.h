@@ -26,6 +26,9 @@ void run_free(struct run *r);
 const char *run_dir(const struct run *r);
 /* 0, or why result.json could not be written (the last time that it could not). */
 int run_error(const struct run *r);
+/* A field of result.json that is a text; NULL: it is none, or was not set.  Valid until
+ * it is set again. */
+const char *run_text(const struct run *r, const char *key);
 /* A file in the run's directory; name is ours or passed text_is_path().  Directories are
  * made. */
 int run_write(struct run *r, const char *name, const void *data, size_t n,

@@ -25,8 +25,15 @@ int ui_new(const struct ui_opts *opts, struct ui **ret)
 	bool colour = !(no_color && *no_color) && !(term && !strcmp(term, "dumb"));
 	struct ui *ui = calloc(1, sizeof(*ui));
 
-	if (!ui)
+	if (!ui || pthread_key_create(&ui->board, NULL)) {
+		free(ui);
 		return -ENOMEM;
+	}
+	if (pthread_key_create(&ui->prefix, NULL)) {
+		pthread_key_delete(ui->board);
+		free(ui);
+		return -ENOMEM;
+	}
 	pthread_mutex_init(&ui->lock, NULL);
 	ui->opts = *opts;
 	ui->out_tty = isatty(STDOUT_FILENO);
@@ -46,7 +53,20 @@ void ui_free(struct ui *ui)
 	fflush(stdout);
 	fflush(stderr);
 	pthread_mutex_destroy(&ui->lock);
+	pthread_key_delete(ui->board);
+	pthread_key_delete(ui->prefix);
 	free(ui);
+}
+
+void ui_board(struct ui *ui, const char *board, bool prefix)
+{
+	pthread_setspecific(ui->board, board);
+	pthread_setspecific(ui->prefix, prefix ? board : NULL);
+}
+
+const char *ui_my_board(const struct ui *ui)
+{
+	return pthread_getspecific(ui->board);
 }
 
 bool ui_is_json(const struct ui *ui)
@@ -177,12 +197,31 @@ void ui_step(struct ui *ui, const char *stage, const char *board, int64_t took_m
 	pthread_mutex_unlock(&ui->lock);
 }
 
+/* Each line behind the board's name. */
+static void put_prefixed(FILE *to, const char *prefix, const char *data, size_t n)
+{
+	while (n > 0) {
+		const char *nl = memchr(data, '\n', n);
+		size_t line = nl ? (size_t)(nl - data) + 1 : n;
+
+		fprintf(to, "%s: ", prefix);
+		fwrite(data, 1, line, to);
+		data += line;
+		n -= line;
+	}
+}
+
 static void put_out(struct ui *ui, FILE *to, const char *data, size_t n)
 {
+	const char *prefix = pthread_getspecific(ui->prefix);
+
 	pthread_mutex_lock(&ui->lock);
 	ui_live_erase(ui);
 	fflush(stderr);
-	fwrite(data, 1, n, to);
+	if (prefix)
+		put_prefixed(to, prefix, data, n);
+	else
+		fwrite(data, 1, n, to);
 	flush(ui, to);
 	ui_live_draw(ui);
 	pthread_mutex_unlock(&ui->lock);
@@ -242,7 +281,7 @@ static void put_bytes(struct ui *ui, const char *event, bool tty, FILE *to,
 
 		json_object_set_new(fields, "text", ui_json_text(data, n));
 		pthread_mutex_lock(&ui->lock);
-		ui_event(ui, event, NULL, NULL, fields);
+		ui_event(ui, event, ui_my_board(ui), NULL, fields);
 		pthread_mutex_unlock(&ui->lock);
 	} else if (!tty) {
 		put_out(ui, to, data, n);
@@ -267,7 +306,7 @@ static void put_line(struct ui *ui, const char *event, const char *head,
 {
 	pthread_mutex_lock(&ui->lock);
 	if (ui->opts.json) {
-		ui_event(ui, event, NULL, text, NULL);
+		ui_event(ui, event, ui_my_board(ui), text, NULL);
 	} else {
 		ui_live_erase(ui);
 		put(stderr, ui->err_colour, colour, head);

@@ -28,6 +28,11 @@ void ui_free(struct ui *ui);
 bool ui_is_json(const struct ui *ui);
 int ui_verbose(const struct ui *ui);
 
+/* From here on this thread works for that board (NULL: for none; the string stays the
+ * caller's, and alive): its notes, warnings, output and results carry the name with
+ * --json, and with `prefix` the lines of its output begin with it. */
+void ui_board(struct ui *ui, const char *board, bool prefix);
+
 /*
  * A finished step: "  push     rpi4  3 of 2317 files changed, 1.4 MiB sent      0.9s".
  * stage is the first column and the JSON event's "event"; board may be NULL; took_ms < 0:

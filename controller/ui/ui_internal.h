@@ -8,7 +8,7 @@
 #include "controller/ui/ui.h"
 #include "proto/base/buf.h"
 
-#define UI_LIVE_MAX 16 /* boards shown at once; more have no live line */
+#define UI_LIVE_MAX 64 /* boards shown at once; more have no live line */
 
 /* A step under way. */
 struct ui_live {
@@ -22,6 +22,7 @@ struct ui_live {
 struct ui {
 	pthread_mutex_t lock; /* everything below, and the two streams */
 	struct ui_opts opts;
+	pthread_key_t board, prefix; /* of each thread; see ui_board() */
 	int out_error;
 	bool out_tty, err_tty, out_colour, err_colour;
 	struct ui_live live[UI_LIVE_MAX];
@@ -34,6 +35,9 @@ struct ui {
 };
 
 /* All of these want the lock held. */
+
+/* The board that this thread works for; NULL: none. */
+const char *ui_my_board(const struct ui *ui);
 
 /* Take the live area off the screen. */
 void ui_live_erase(struct ui *ui);

@@ -65,8 +65,11 @@ void ui_event(struct ui *ui, const char *event, const char *board, const char *t
 
 void ui_json(struct ui *ui, json_t *event)
 {
+	const char *board = ui_my_board(ui);
 	char *dump = NULL;
 
+	if (ui->opts.json && board && !json_object_get(event, "board"))
+		json_object_set_new(event, "board", ui_json_text(board, strlen(board)));
 	if (ui->opts.json)
 		dump = json_dumps(event, JSON_COMPACT | JSON_ENSURE_ASCII);
 	if (dump) {

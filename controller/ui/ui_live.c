@@ -97,6 +97,16 @@ static void describe(const struct ui_live *l, int64_t now, char *dst, size_t roo
 			 l->text[0] ? "  " : "", l->text);
 }
 
+/* Lines that fit the screen above the cursor's: what was scrolled off is not redrawn. */
+static unsigned rows(void)
+{
+	struct winsize ws;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &ws) < 0 || ws.ws_row < 4)
+		return 23;
+	return ws.ws_row - 1u;
+}
+
 unsigned ui_columns(void)
 {
 	struct winsize ws;
@@ -124,13 +134,15 @@ static void put_cut(const char *s, unsigned max)
 void ui_live_draw(struct ui *ui)
 {
 	int64_t now = clock_now_ms();
-	unsigned width = ui_columns();
+	unsigned width = ui_columns(), most = rows(), shown = ui->live_count;
 	char line[LIVE_LINE], what[LIVE_LINE];
 	size_t room;
 
 	if (!ui->err_tty || ui->opts.quiet || ui->opts.json)
 		return;
-	for (unsigned i = 0; i < ui->live_count; i++) {
+	if (shown > most)
+		shown = most - 1;
+	for (unsigned i = 0; i < shown; i++) {
 		const struct ui_live *l = &ui->live[i];
 
 		int n = snprintf(line, sizeof(line), "  %-8s %s%s", l->stage, l->board,
@@ -145,7 +157,11 @@ void ui_live_draw(struct ui *ui)
 		put_cut(line, width - 1);
 		fputc('\n', stderr);
 	}
-	ui->drawn = ui->live_count;
+	ui->drawn = shown;
+	if (shown < ui->live_count) {
+		fprintf(stderr, "  and %u more\n", ui->live_count - shown);
+		ui->drawn++;
+	}
 	ui->drawn_at = now;
 	fflush(stderr);
 }

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "controller/cmd/deploy_args.h"
+#include "controller/fleet/deploys.h"
 
 static void the_worst_status_counts(void **state)
 {
@@ -23,14 +23,17 @@ static void boards_that_were_not_tried_have_not_passed(void **state)
 {
 	const char *boards[] = {"one", "two"};
 	struct deploy_args a = {.boards = boards, .n_boards = 2, .from = "/nonexistent"};
+	struct config_paths paths = {.user_file = "/nonexistent", .tree_dir = ""};
 	struct cmd_env env = {0};
 
 	(void)state;
+	assert_int_equal(config_load(&paths, &env.cfg, NULL), 0);
 	assert_int_equal(ui_new(&(struct ui_opts){.quiet = true}, &env.ui), 0);
 	assert_int_equal(cancel_init(), 0);
 	raise(SIGTERM);
-	assert_int_equal(deploy_args_run(&env, &a), STATUS_ERROR);
+	assert_int_equal(deploys_run(&env, &a), STATUS_ERROR);
 	ui_free(env.ui);
+	config_free(env.cfg);
 }
 
 int main(void)

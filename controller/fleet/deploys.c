@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Boards that would get the same kernel are a group.  The main thread builds and packs
+ * for one group after the other, because a tree and its directories are no matter for
+ * two; the boards have a job each, which asks the board, waits for its group's kernel,
+ * and deploys.
+ *
+ * Jobs are added in the order of the groups, so that those whose kernel is made first
+ * have the first threads, and no group waits for one behind it.
+ *
+ * The call's lock guards the groups' state; a kernel that is READY does not change until
+ * all jobs of its group have ended.  A job owns its board's outcome.
+ */
+#include "controller/fleet/deploys.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "controller/fleet/deploys_internal.h"
+#include "controller/fleet/fleet.h"
+#include "controller/kernel/require.h"
+#include "controller/strf.h"
+#include "proto/base/clock.h"
+#include "proto/reason.h"
+
+enum group_state { WAITING, READY, FAILED };
+
+struct group {
+	const char *board; /* whose configuration the kernel is made by */
+	struct deploy_opts opts;
+	struct kernel *k;
+	/* Under the lock: */
+	enum group_state state;
+	int status; /* FAILED */
+	size_t waiting, unfinished;
+};
+
+struct call {
+	struct cmd_env *env;
+	const struct deploy_args *a;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct group *groups;
+	size_t n_groups;
+	struct one *ones;
+	size_t n;
+	struct fleet *fleet;
+};
+
+struct one {
+	struct call *call;
+	struct group *group;
+	struct outcome out;
+};
+
+/* Would the tree give both boards the same kernel? */
+static bool same_kernel(const struct config *cfg, const char *a, const char *b)
+{
+	static const char *const keys[] = {
+		"build.arch",  "build.cross_compile", "build.llvm",  "build.output",
+		"build.jobs",  "build.targets",	      "build.image", "build.dtbs",
+		"build.extra", "kernel.strip"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *x = config_get(cfg, a, keys[i]);
+		const char *y = config_get(cfg, b, keys[i]);
+
+		if (strcmp(x ? x : "", y ? y : "") != 0)
+			return false;
+	}
+	return true;
+}
+
+/* --- a board's job ---------------------------------------------------------------------
+ */
+
+static void fail(struct one *o, const struct kf_error *err)
+{
+	o->out.status = cmd_fail(o->call->env, o->out.board, err);
+	snprintf(o->out.verdict, sizeof(o->out.verdict), "%s",
+		 o->out.status == STATUS_FAIL ? "FAIL" : "ERROR");
+	snprintf(o->out.text, sizeof(o->out.text), "%.*s", (int)sizeof(o->out.text) - 1,
+		 err->msg);
+}
+
+static bool ask_board(struct one *o)
+{
+	struct cmd_env *env = o->call->env;
+	struct kf_error err = {0};
+	int r;
+
+	if (!o->call->a->build)
+		return true;
+	ui_progress(env->ui, "check", o->out.board, 0, 0, NULL);
+	r = deploy_check(env->cfg, env->ui, o->out.board, &o->call->a->opts, &err);
+	ui_progress_end(env->ui, o->out.board);
+	if (r < 0)
+		fail(o, &err);
+	return r == 0;
+}
+
+/* NULL: there is none, and why was told. */
+static const struct kernel *await_kernel(struct one *o)
+{
+	struct call *c = o->call;
+	struct group *g = o->group;
+	bool ready;
+
+	pthread_mutex_lock(&c->lock);
+	g->waiting++;
+	pthread_cond_broadcast(&c->changed);
+	while (g->state == WAITING)
+		pthread_cond_wait(&c->changed, &c->lock);
+	ready = g->state == READY;
+	if (!ready)
+		o->out.status = g->status;
+	pthread_mutex_unlock(&c->lock);
+	if (ready)
+		return g->k;
+	snprintf(o->out.verdict, sizeof(o->out.verdict), "%s",
+		 o->out.status == STATUS_FAIL ? "FAIL" : "ERROR");
+	snprintf(o->out.text, sizeof(o->out.text),
+		 "not tried: there is no kernel for it");
+	return NULL;
+}
+
+static void deploy_to(struct one *o, const struct kernel *k)
+{
+	struct cmd_env *env = o->call->env;
+	const char *board = o->out.board, *verdict, *text;
+	struct kf_error err = {0};
+	struct run *run = NULL;
+	int r = 0;
+
+	/* A build has looked at what its own board needs already. */
+	if (!o->call->a->build || strcmp(board, o->group->board) != 0)
+		r = require_check_kernel(env->cfg, env->ui, board, k, &err);
+	if (r == 0)
+		r = run_new(env->cfg, board, &run, &err);
+	if (r < 0) {
+		fail(o, &err);
+		return;
+	}
+	snprintf(o->out.slot, sizeof(o->out.slot), "%s", k->slot);
+	o->out.run = strdup(run_dir(run));
+	o->out.status = deploy_run(env->cfg, env->ui, board, k, &o->group->opts, run);
+	verdict = run_text(run, "verdict");
+	text = run_text(run, "text");
+	snprintf(o->out.verdict, sizeof(o->out.verdict), "%s", verdict ? verdict : "");
+	snprintf(o->out.text, sizeof(o->out.text), "%s",
+		 text ? text : "installed and not booted");
+	run_free(run);
+}
+
+static void serve(void *arg)
+{
+	struct one *o = arg;
+	struct call *c = o->call;
+	const struct kernel *k = NULL;
+	int64_t began;
+
+	ui_board(c->env->ui, o->out.board, false);
+	if (ask_board(o))
+		k = await_kernel(o);
+	began = clock_now_ms();
+	if (k)
+		deploy_to(o, k);
+	o->out.took_ms = k ? clock_now_ms() - began : -1;
+	pthread_mutex_lock(&c->lock);
+	o->group->unfinished--;
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+	ui_board(c->env->ui, NULL, false);
+}
+
+/* --- the main thread -------------------------------------------------------------------
+ */
+
+/* May it be made: does a board wait for it? */
+static bool is_wanted(struct call *c, struct group *g)
+{
+	bool wanted;
+
+	pthread_mutex_lock(&c->lock);
+	while (g->waiting == 0 && g->unfinished > 0)
+		pthread_cond_wait(&c->changed, &c->lock);
+	wanted = g->waiting > 0;
+	pthread_mutex_unlock(&c->lock);
+	return wanted;
+}
+
+static void drop_kernel(struct call *c, struct group *g)
+{
+	pthread_mutex_lock(&c->lock);
+	while (g->unfinished > 0)
+		pthread_cond_wait(&c->changed, &c->lock);
+	pthread_mutex_unlock(&c->lock);
+	parcels_free(TAKE_PTR(g->opts.parcels));
+	kernel_free(TAKE_PTR(g->k));
+}
+
+static bool same_place(const struct config *cfg, const struct group *a,
+		       const struct group *b)
+{
+	const char *x = config_get(cfg, a->board, "build.output");
+	const char *y = config_get(cfg, b->board, "build.output");
+
+	return strcmp(x ? x : "", y ? y : "") == 0;
+}
+
+/* Where another kernel was packed from these directories, they are its until its boards
+ * have it. */
+static void await_place(struct call *c, const struct group *g)
+{
+	for (struct group *before = c->groups; before < g; before++) {
+		if (before->k && same_place(c->env->cfg, before, g))
+			drop_kernel(c, before);
+	}
+}
+
+static int make_parcels(struct call *c, struct group *g)
+{
+	_free_ char *dir = strf("%s/parcels", config_cache_dir(c->env->cfg));
+
+	/* One board shares with nobody. */
+	if (c->n < 2)
+		return 0;
+	return dir ? parcels_new(dir, &g->opts.parcels) : -ENOMEM;
+}
+
+/* The exit status. */
+static int make_kernel(struct call *c, struct group *g)
+{
+	const struct deploy_args *a = c->a;
+	struct cmd_env *env = c->env;
+	struct build_result built;
+	struct kf_error err = {0};
+	int r = 0;
+
+	if (atomic_load(cancel_flag()))
+		return STATUS_ERROR;
+	if (a->from) {
+		r = kernel_from_file(env->cfg, env->ui, a->from, &g->k, &err);
+	} else {
+		if (a->build)
+			r = kernel_build(env->cfg, env->ui, g->board, NULL, &built, &err);
+		if (r == 0)
+			r = kernel_from_tree(env->cfg, env->ui, g->board, &g->k, &err);
+	}
+	ui_progress_end(env->ui, NULL);
+	if (r == 0 && make_parcels(c, g) < 0)
+		r = kf_err(&err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	return r < 0 ? cmd_fail(env, NULL, &err) : STATUS_PASS;
+}
+
+static void make_group(struct call *c, struct group *g)
+{
+	int status = STATUS_ERROR;
+
+	if (is_wanted(c, g)) {
+		await_place(c, g);
+		status = make_kernel(c, g);
+	}
+	pthread_mutex_lock(&c->lock);
+	g->state = status == STATUS_PASS ? READY : FAILED;
+	g->status = status;
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static struct group *group_of(struct call *c, const char *board)
+{
+	struct group *g;
+
+	for (g = c->groups; g < c->groups + c->n_groups; g++) {
+		if (c->a->from || same_kernel(c->env->cfg, g->board, board))
+			return g;
+	}
+	c->n_groups++;
+	g->board = board;
+	g->opts = c->a->opts;
+	return g;
+}
+
+static int prepare(struct call *c)
+{
+	c->groups = calloc(c->a->n_boards, sizeof(*c->groups));
+	c->ones = calloc(c->a->n_boards, sizeof(*c->ones));
+	if (!c->groups || !c->ones)
+		return -ENOMEM;
+	c->n = c->a->n_boards;
+	for (size_t i = 0; i < c->n; i++) {
+		struct one *o = &c->ones[i];
+
+		o->call = c;
+		o->out.board = c->a->boards[i];
+		o->out.status = STATUS_ERROR;
+		o->group = group_of(c, o->out.board);
+		o->group->unfinished++;
+	}
+	return fleet_new((unsigned)config_uint(c->env->cfg, NULL, "deploy.parallel"),
+			 &c->fleet);
+}
+
+static void add_jobs(struct call *c)
+{
+	struct kf_error err = {0};
+
+	for (struct group *g = c->groups; g < c->groups + c->n_groups; g++) {
+		for (size_t i = 0; i < c->n; i++) {
+			struct one *o = &c->ones[i];
+			int r = o->group == g ? fleet_add(c->fleet, serve, o) : 0;
+
+			if (r == 0)
+				continue;
+			kf_err(&err, r, KF_REASON_NO_MEMORY, "start a thread: %m");
+			fail(o, &err);
+			pthread_mutex_lock(&c->lock);
+			g->unfinished--;
+			pthread_mutex_unlock(&c->lock);
+		}
+	}
+}
+
+static int finish(struct call *c)
+{
+	const struct outcome **all = calloc(c->n + 1, sizeof(const struct outcome *));
+	int worst = STATUS_PASS;
+
+	for (size_t i = 0; i < c->n; i++)
+		worst = deploy_worse(worst, c->ones[i].out.status);
+	for (size_t i = 0; all && i < c->n; i++)
+		all[i] = &c->ones[i].out;
+	if (all && c->n > 1)
+		deploys_summary(c->env->ui, all, c->n);
+	free(all);
+	for (size_t i = 0; i < c->n; i++)
+		free(c->ones[i].out.run);
+	return worst;
+}
+
+int deploys_run(struct cmd_env *env, const struct deploy_args *a)
+{
+	struct call c = {.env = env, .a = a};
+	struct kf_error err = {0};
+	int status = STATUS_ERROR;
+
+	pthread_mutex_init(&c.lock, NULL);
+	pthread_cond_init(&c.changed, NULL);
+	if (prepare(&c) < 0) {
+		kf_err(&err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+		cmd_fail(env, NULL, &err);
+	} else {
+		add_jobs(&c);
+		for (size_t i = 0; i < c.n_groups; i++)
+			make_group(&c, &c.groups[i]);
+		fleet_free(c.fleet);
+		for (size_t i = 0; i < c.n_groups; i++)
+			drop_kernel(&c, &c.groups[i]);
+		status = finish(&c);
+	}
+	pthread_cond_destroy(&c.changed);
+	pthread_mutex_destroy(&c.lock);
+	free(c.groups);
+	free(c.ones);
+	return status;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What deploys.c and deploys_summary.c share; nobody else includes it. */
+#ifndef KF_DEPLOYS_INTERNAL_H
+#define KF_DEPLOYS_INTERNAL_H
+
+#include "controller/fleet/deploys.h"
+
+/* What became of a board: written by its job, read once that has ended. */
+struct outcome {
+	const char *board;
+	int status;
+	char verdict[8]; /* "": there was none to reach */
+	char text[160];
+	char slot[SLOT_ID_SIZE];
+	char *run; /* directory, or NULL */
+	int64_t took_ms;
+};
+
+/* The table of several boards, and the event "summary". */
+void deploys_summary(struct ui *ui, const struct outcome *const all[], size_t n);
+
+#endif
