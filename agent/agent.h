@@ -70,10 +70,20 @@ struct trial_unsettled {
 	bool commit;	/* it is its chain's default, and not the state's */
 };
 
+/* What this boot took, in milliseconds; 0: not known.  Filled by boottimes_find() before
+ * there are threads, constant afterwards. */
+struct agent_times {
+	uint64_t agent_ms;    /* start of the agent, since the kernel's */
+	uint64_t init_ms;     /* start of the first program, likewise */
+	uint64_t loader_ms;   /* how long it ran, before the kernel */
+	uint64_t firmware_ms; /* likewise, before the loader */
+};
+
 struct agent {
 	char *root; /* "" or a directory without trailing slash */
 	struct agent_conf conf;
 	struct agent_boot boot;
+	struct agent_times times;
 	/* Written by jobs and by the loop: state_lock is held to read or change it; every
 	 * change is state_save()d before the lock is released. */
 	pthread_mutex_t state_lock;

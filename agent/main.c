@@ -7,6 +7,7 @@
 
 #include "agent/agent.h"
 #include "agent/conf.h"
+#include "agent/log/boottimes.h"
 #include "agent/outside/helper.h"
 #include "agent/session/server.h"
 #include "agent/session/status.h"
@@ -108,6 +109,7 @@ static int cmd_serve(const struct options *o, int argc, char **argv)
 			err.msg);
 		return exit_status(&err);
 	}
+	boottimes_find(&a);
 	r = server_run(&a, path, &err);
 	if (r < 0)
 		log_err("serve-failed reason=%s text=\"%s\"", reason_name(err.reason),

@@ -55,7 +55,11 @@ int status_build(struct agent *a, Kferry__Status **ret)
 	m->release = msg_text(a->boot.release, LIMIT_NAME);
 	m->banner = msg_text(a->boot.banner, LIMIT_STRING);
 	m->build_id = msg_text(a->boot.build_id, LIMIT_STRING);
-	m->uptime_ms = (uint64_t)clock_now_ms();
+	m->uptime_ms = (uint64_t)(clock_now_ms() - a->boot.start_ms);
+	m->agent_start_ms = a->times.agent_ms;
+	m->init_start_ms = a->times.init_ms;
+	m->loader_ms = a->times.loader_ms;
+	m->firmware_ms = a->times.firmware_ms;
 	m->running_slot = msg_text(a->boot.slot, LIMIT_NAME);
 	m->known_good = msg_text(st.known_good, LIMIT_NAME);
 	m->default_slot = msg_text(st.default_slot, LIMIT_NAME);
