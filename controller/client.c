@@ -435,6 +435,11 @@ const char *client_describe(const struct client *c)
 	return link_describe(c->link);
 }
 
+bool client_peer(const struct client *c, struct sockaddr_storage *ret)
+{
+	return link_peer(c->link, ret);
+}
+
 /* --- opening ---------------------------------------------------------------------------
  */
 

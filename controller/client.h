@@ -22,6 +22,8 @@ void client_close(struct client *c);
 const Kferry__Hello *client_hello(
 	const struct client *c); /* the agent's, for the client's life */
 const char *client_describe(const struct client *c);
+/* As link_peer(). */
+bool client_peer(const struct client *c, struct sockaddr_storage *ret);
 
 /* Send env as a request: its id is set here (env is not changed). */
 int client_request(struct client *c, const Kferry__Envelope *env, deadline_ms deadline,

@@ -5,17 +5,18 @@
 
 #include "controller/client.h"
 #include "controller/cmd/cmd.h"
-#include "controller/deploy/wait.h"
+#include "controller/deploy/timeline.h"
 #include "controller/fleet/each.h"
 #include "proto/reason.h"
+#include "proto/text.h"
 
 struct args {
 	const char *board;
 	bool force, no_wait;
 };
 
-/* Ask for it; *ret_boot_id (the caller's) is the boot that ends. */
-static int ask(struct cmd_env *env, const struct args *a, char **ret_boot_id,
+/* Ask for it; *ret is the boot that ends. */
+static int ask(struct cmd_env *env, const struct args *a, struct wait_boot *ret,
 	       struct kf_error *err)
 {
 	Kferry__RebootRequest q = KFERRY__REBOOT_REQUEST__INIT;
@@ -30,11 +31,10 @@ static int ask(struct cmd_env *env, const struct args *a, char **ret_boot_id,
 		return rc;
 	q.mode = a->force ? KFERRY__REBOOT_MODE__REBOOT_FORCE
 			  : KFERRY__REBOOT_MODE__REBOOT_NORMAL;
-	*ret_boot_id = strdup(client_hello(c)->boot_id);
+	wait_boot_init(ret, c);
 	deadline = cmd_connect_deadline(env, a->board);
-	rc = *ret_boot_id ? client_call(c, &request, KFERRY__ENVELOPE__BODY_DONE,
-					deadline, &answer, err)
-			  : kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "reboot: %m");
+	rc = client_call(c, &request, KFERRY__ENVELOPE__BODY_DONE, deadline, &answer,
+			 err);
 	/* The reboot may be faster than the answer; whether it was is seen next. */
 	if (rc < 0 && err->reason == KF_REASON_CONNECTION)
 		rc = 0;
@@ -42,33 +42,42 @@ static int ask(struct cmd_env *env, const struct args *a, char **ret_boot_id,
 	return rc;
 }
 
-static int wait_back(struct cmd_env *env, const struct args *a, const char *boot_id,
+static void say_back(struct cmd_env *env, const char *board, const struct wait_boot *boot,
+		     const Kferry__Status *s)
+{
+	char took[16], parts[TIMELINE_TEXT];
+	struct timeline times;
+
+	timeline_find(boot, s, clock_now_ms(), &times);
+	timeline_text(&times, parts);
+	text_duration(boot->back - boot->asked, took);
+	ui_step(env->ui, "reboot", board, -1,
+		json_pack("{s:s, s:s, s:s, s:I, s:o*}", "boot_id", s->boot_id, "release",
+			  s->release, "slot", s->running_slot, "took_ms",
+			  (json_int_t)(boot->back - boot->asked), "timeline",
+			  timeline_json(&times)),
+		"back after %s%s, running %s (%s)", took, parts, s->release,
+		*s->running_slot ? s->running_slot : "the board's own kernel");
+}
+
+static int wait_back(struct cmd_env *env, const char *board, struct wait_boot *boot,
 		     struct kf_error *err)
 {
 	Kferry__StatusRequest q = KFERRY__STATUS_REQUEST__INIT;
 	Kferry__Envelope request = CLIENT_ENVELOPE(STATUS_REQUEST, status_request, &q);
-	int64_t began = clock_now_ms(), took;
 	const Kferry__Envelope *answer;
-	const Kferry__Status *s;
 	struct client *c;
 	int rc;
 
-	rc = wait_for_boot(env->cfg, env->ui, a->board, boot_id,
-			   deadline_in(config_ms(env->cfg, a->board, "timeout.reboot")),
-			   &c, err);
+	rc = wait_for_boot(env->cfg, env->ui, board, boot,
+			   deadline_in(config_ms(env->cfg, board, "timeout.reboot")), &c,
+			   err);
 	if (rc < 0)
 		return rc;
-	took = clock_now_ms() - began;
 	rc = client_call(c, &request, KFERRY__ENVELOPE__BODY_STATUS,
-			 cmd_connect_deadline(env, a->board), &answer, err);
-	if (rc == 0) {
-		s = answer->status;
-		ui_step(env->ui, "reboot", a->board, took,
-			json_pack("{s:s, s:s, s:s}", "boot_id", s->boot_id, "release",
-				  s->release, "slot", s->running_slot),
-			"back, running %s (%s)", s->release,
-			*s->running_slot ? s->running_slot : "the board's own kernel");
-	}
+			 cmd_connect_deadline(env, board), &answer, err);
+	if (rc == 0)
+		say_back(env, board, boot, answer->status);
 	client_close(c);
 	return rc;
 }
@@ -76,16 +85,16 @@ static int wait_back(struct cmd_env *env, const struct args *a, const char *boot
 static int reboot_one(struct cmd_env *env, const char *board, void *arg)
 {
 	struct args a = *(const struct args *)arg;
-	_free_ char *boot_id = NULL;
+	struct wait_boot boot = {0};
 	struct kf_error err = {0};
 	int rc;
 
 	a.board = board;
-	rc = ask(env, &a, &boot_id, &err);
+	rc = ask(env, &a, &boot, &err);
 	if (rc == 0 && a.no_wait)
 		ui_step(env->ui, "reboot", board, -1, NULL, "begun");
 	else if (rc == 0)
-		rc = wait_back(env, &a, boot_id, &err);
+		rc = wait_back(env, board, &boot, &err);
 	return rc < 0 ? cmd_fail(env, board, &err) : STATUS_PASS;
 }
 

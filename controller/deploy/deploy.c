@@ -190,7 +190,6 @@ static const char *unwatched(const struct deploy *d)
 
 static int reboot(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 {
-	int64_t start = clock_now_ms();
 	int64_t limit = config_ms(d->cfg, d->board, "timeout.reboot") +
 			config_ms(d->cfg, d->board, "timeout.confirm");
 	int r;
@@ -199,14 +198,15 @@ static int reboot(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 	 */
 	snprintf(d->old_boot, sizeof(d->old_boot), "%s",
 		 client_hello(d->client)->boot_id);
+	wait_boot_init(&d->boot, d->client);
 	r = start_reboot(d, err);
 	if (r < 0)
 		return r;
 	d->stage = DEPLOY_REBOOTED;
 	ui_progress(d->ui, "reboot", d->board, 0, 0, NULL);
-	r = wait_for_boot(d->cfg, d->ui, d->board, d->old_boot, deadline_in(limit),
+	r = wait_for_boot(d->cfg, d->ui, d->board, &d->boot, deadline_in(limit),
 			  &d->client, err);
-	*ret_took = clock_now_ms() - start;
+	*ret_took = clock_now_ms() - d->boot.asked;
 	if (r == -ETIMEDOUT)
 		return kf_err_wrap(err,
 				   "the board did not come back (timeout.reboot and "

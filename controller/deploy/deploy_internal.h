@@ -9,6 +9,8 @@
 
 #include "controller/deploy/deploy.h"
 #include "controller/deploy/findings.h"
+#include "controller/deploy/timeline.h"
+#include "controller/deploy/wait.h"
 #include "proto/limits.h"
 
 #define BOOT_ID_SIZE 64
@@ -29,6 +31,7 @@ struct deploy {
 	bool unproven; /* it passed, and is not confirmed because of that */
 
 	char old_boot[BOOT_ID_SIZE];   /* boot_id before the reboot */
+	struct wait_boot boot;	       /* the reboot, once it was asked for */
 	char trial_boot[BOOT_ID_SIZE]; /* of the trial, once it was seen */
 	char chain[LIMIT_NAME + 1];    /* that the slot is installed on */
 	char *log; /* the artifact to name in the verdict, relative to the run; or NULL */

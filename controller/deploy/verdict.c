@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "controller/deploy/deploy_internal.h"
-#include "controller/deploy/wait.h"
 #include "proto/base/clock.h"
 #include "proto/reason.h"
 #include "proto/text.h"
@@ -25,6 +24,7 @@ struct running {
 	bool not_tried; /* the agent knows of no trial that this boot could have ended */
 	bool is_default;
 	bool kexec; /* the agent says that it was started so */
+	struct timeline times;
 };
 
 static size_t line_len(const char *s)
@@ -77,29 +77,32 @@ static int look(struct deploy *d, struct running *ret, struct kf_error *err)
 			 st->trial == KFERRY__TRIAL__TRIAL_ARMED;
 	ret->waits = verdict_waits(st);
 	ret->kexec = st->kexec;
+	timeline_find(&d->boot, st, clock_now_ms(), &ret->times);
 	ret->is_default = strcmp(st->default_slot, d->k->slot) == 0;
 	return 0;
 }
 
 static void say_reboot(struct deploy *d, const struct running *now, int64_t took_ms)
 {
-	char took[16];
+	char took[16], parts[TIMELINE_TEXT];
 	json_t *fields;
 
 	if (took_ms < 0)
 		return;
-	fields = json_pack("{s:s, s:s, s:b}", "release", now->release, "slot", now->slot,
-			   "matches", now->matched != NULL);
+	fields = json_pack("{s:s, s:s, s:b, s:o*}", "release", now->release, "slot",
+			   now->slot, "matches", now->matched != NULL, "timeline",
+			   timeline_json(&now->times));
+	timeline_text(&now->times, parts);
 	run_step(d->run, "reboot", took_ms, json_incref(fields));
 	json_object_set_new(fields, "took_ms", json_integer(took_ms));
 	text_duration(took_ms, took);
 	if (now->matched)
 		ui_step(d->ui, "reboot", d->board, -1, fields,
-			"back after %s, running %s (%s matches)", took, d->k->slot,
-			now->matched);
+			"back after %s%s, running %s (%s matches)", took, parts,
+			d->k->slot, now->matched);
 	else if (strcmp(now->slot, d->k->slot) == 0)
 		ui_step(d->ui, "reboot", d->board, -1, fields,
-			"back after %s, but %s runs under the name of %s", took,
+			"back after %s%s, but %s runs under the name of %s", took, parts,
 			now->release, d->k->slot);
 	else if (now->not_tried)
 		ui_step(d->ui, "reboot", d->board, -1, fields,
@@ -304,13 +307,16 @@ static int reconnect(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 
 	ui_note(d->ui, "%s: %s; waiting to see what became of the kernel", d->board,
 		why.msg);
+	/* When it went down is not known; its address is. */
+	d->boot.asked = d->boot.down = d->boot.back = 0;
+	/* Without a reboot (the kernel ran already) any boot will do. */
+	snprintf(d->boot.old_boot_id, sizeof(d->boot.old_boot_id), "%s",
+		 strcmp(d->trial_boot, d->old_boot) == 0 ? "" : d->old_boot);
 	client_close(d->client);
 	d->client = NULL;
 	*err = (struct kf_error){0};
-	/* Without a reboot (the kernel ran already) any boot will do. */
-	r = wait_for_boot(d->cfg, d->ui, d->board,
-			  strcmp(d->trial_boot, d->old_boot) == 0 ? NULL : d->old_boot,
-			  deadline_in(limit), &d->client, err);
+	r = wait_for_boot(d->cfg, d->ui, d->board, &d->boot, deadline_in(limit),
+			  &d->client, err);
 	if (r < 0)
 		return kf_err_wrap(err, "after the connection was lost (%s)", why.msg);
 	*ret_took = clock_now_ms() - start;

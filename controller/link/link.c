@@ -97,6 +97,11 @@ const char *link_describe(const struct link *l)
 	return l->describe;
 }
 
+bool link_peer(const struct link *l, struct sockaddr_storage *ret)
+{
+	return l->kind->peer && l->kind->peer(l->impl, ret);
+}
+
 int link_failure(struct link *l, struct kf_error *err)
 {
 	return l->kind->failure(l->impl, err);

@@ -16,6 +16,8 @@
 #ifndef KF_LINK_H
 #define KF_LINK_H
 
+#include <sys/socket.h>
+
 #include "controller/config/config.h"
 #include "proto/base/buf.h"
 #include "proto/base/clock.h"
@@ -33,6 +35,8 @@ int link_open(const struct config *cfg, const char *board, deadline_ms deadline,
 	      struct link **ret, struct kf_error *err) _must_check_;
 int link_fd(const struct link *l);
 const char *link_describe(const struct link *l); /* "ssh pi@rpi4.local:22" */
+/* The far end's address, where the link is a TCP connection to an SSH server. */
+bool link_peer(const struct link *l, struct sockaddr_storage *ret);
 /* After the stream ended: say why, as the far side told (stderr, exit status).  Always an
  * error: KF_REASON_NO_AGENT where that is certain, else KF_REASON_CONNECTION.  Waits for
  * the far side's last words for a moment. */

@@ -13,6 +13,7 @@ struct link_kind {
 		    struct kf_error *err);
 	int (*failure)(void *impl, struct kf_error *err);
 	void (*close)(void *impl, int fd);
+	bool (*peer)(const void *impl, struct sockaddr_storage *ret); /* may be NULL */
 	/* Runners; run_open NULL: board.run is used. */
 	int (*run_open)(const struct config *cfg, const char *board, deadline_ms deadline,
 			void **ret, struct kf_error *err);

@@ -18,7 +18,26 @@
 struct link_ssh {
 	ssh_session session;
 	struct ssh_pump *pump;
+	struct sockaddr_storage peer; /* ss_family 0: through a program */
 };
+
+static void find_peer(struct link_ssh *l)
+{
+	socklen_t n = sizeof(l->peer);
+
+	if (getpeername((int)ssh_get_fd(l->session), (struct sockaddr *)&l->peer, &n) <
+		    0 ||
+	    (l->peer.ss_family != AF_INET && l->peer.ss_family != AF_INET6))
+		l->peer = (struct sockaddr_storage){0};
+}
+
+static bool ssh_peer(const void *impl, struct sockaddr_storage *ret)
+{
+	const struct link_ssh *l = impl;
+
+	*ret = l->peer;
+	return l->peer.ss_family != 0;
+}
 
 static int open_ssh(const struct config *cfg, const char *board, const char *rest,
 		    deadline_ms deadline, void **ret, int *ret_fd, char **ret_describe,
@@ -40,6 +59,7 @@ static int open_ssh(const struct config *cfg, const char *board, const char *res
 		free(l);
 		return rc;
 	}
+	find_peer(l);
 	rc = asprintf(ret_describe, "ssh %s", who) < 0 ? -ENOMEM : 0;
 	if (rc == 0)
 		rc = ssh_pump_start(l->session, buf_str(&command), deadline, &l->pump,
@@ -267,6 +287,7 @@ const struct link_kind link_ssh = {
 	.open = open_ssh,
 	.failure = ssh_failure,
 	.close = close_ssh,
+	.peer = ssh_peer,
 	.run_open = open_runner,
 	.run = run_ssh,
 	.run_close = close_runner,
