@@ -83,11 +83,10 @@ deadline_ms cmd_connect_deadline(const struct cmd_env *env, const char *board);
  * printed (then: STATUS_USAGE). */
 const char *cmd_board_arg(const struct cmd_env *env, const char *name, const char *arg);
 
-/* The boards that p asks for; where it names none: -b's, else, without labels, the
- * default.  KF_REASON_USAGE as pick_boards(). */
+/* Find the boards that p asks for; where it names none: -b's, else, without labels, the
+ * default.  0, or STATUS_USAGE when what is wrong was said. */
 struct pick;
-int cmd_pick(const struct cmd_env *env, struct pick *p,
-	     struct kf_error *err) _must_check_;
+int cmd_boards(const struct cmd_env *env, const char *name, struct pick *p);
 
 /* --strict: what kernel.require wants is an error where it lacks.  false: it was told why
  * that cannot be set. */

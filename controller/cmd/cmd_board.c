@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "proto/base/buf.h"
 #include "proto/reason.h"
 
 static int list_names(struct cmd_env *env)
@@ -16,6 +17,49 @@ static int list_names(struct cmd_env *env)
 	return STATUS_PASS;
 }
 
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Every label that some board has, once. */
+static int list_labels(struct cmd_env *env)
+{
+	_buf_ struct buf all = BUF_INIT;
+	_free_ char **words = NULL;
+	const char *board, *labels;
+	size_t n = 0;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && (board = config_board(env->cfg, i)); i++) {
+		labels = config_get(env->cfg, board, "board.labels");
+		rc = labels ? buf_printf(&all, " %s", labels) : 0;
+	}
+	if (rc == 0 && buf_len(&all))
+		rc = config_words(buf_str(&all), &words);
+	if (rc < 0)
+		return STATUS_ERROR;
+	while (words && words[n])
+		n++;
+	if (n)
+		qsort(words, n, sizeof(*words), compare);
+	for (size_t i = 0; i < n; i++) {
+		if (!i || strcmp(words[i], words[i - 1]))
+			ui_out(env->ui, "%s\n", words[i]);
+	}
+	return STATUS_PASS;
+}
+
+static json_t *labels_json(const struct config *cfg, const char *board)
+{
+	_free_ char **words = config_argv(cfg, board, "board.labels");
+	json_t *all = json_array();
+
+	for (size_t i = 0; words && words[i]; i++)
+		json_array_append_new(all, json_string(words[i]));
+	return all;
+}
+
 static int list(struct cmd_env *env)
 {
 	const char *standard = config_default_board(env->cfg), *board;
@@ -24,15 +68,18 @@ static int list(struct cmd_env *env)
 		const char *link = config_get(env->cfg, board, "board.link");
 		const char *host = config_get(env->cfg, board, "board.host");
 		const char *profile = config_get(env->cfg, board, "board.profile");
+		const char *labels = config_get(env->cfg, board, "board.labels");
 		bool is_default = standard && !strcmp(standard, board);
 		struct kf_error err = {0};
 
-		ui_out(env->ui, "%c %-16s %-14s %s%s%s\n", is_default ? '*' : ' ', board,
-		       profile ? profile : "-", link, host ? " " : "", host ? host : "");
+		ui_out(env->ui, "%c %-16s %-14s %s%s%s%s%s\n", is_default ? '*' : ' ',
+		       board, profile ? profile : "-", link, host ? " " : "",
+		       host ? host : "", labels ? "  " : "", labels ? labels : "");
 		ui_json(env->ui,
-			json_pack("{s:s, s:s, s:s*, s:s, s:s*, s:b}", "event", "board",
-				  "board", board, "profile", profile, "link", link,
-				  "host", host, "default", (int)is_default));
+			json_pack("{s:s, s:s, s:s*, s:s, s:s*, s:b, s:o}", "event",
+				  "board", "board", board, "profile", profile, "link",
+				  link, "host", host, "default", (int)is_default,
+				  "labels", labels_json(env->cfg, board)));
 		if (config_check_board(env->cfg, board, &err) < 0)
 			ui_warn(env->ui, "%s cannot be used: %s", board, err.msg);
 	}
@@ -104,6 +151,7 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct board_args 
 		{"default", no_argument, NULL, 'd'},
 		{"no-setup", no_argument, NULL, 'n'},
 		{"names", no_argument, NULL, 'N'},
+		{"labels", no_argument, NULL, 'L'},
 		{"force", no_argument, NULL, 'f'},
 		{NULL, 0, NULL, 0},
 	};
@@ -126,6 +174,8 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct board_args 
 			ret->no_setup = true;
 		else if (c == 'N')
 			ret->names = true;
+		else if (c == 'L')
+			ret->labels = true;
 		else if (c == 'f')
 			ret->force = true;
 		else
@@ -146,6 +196,8 @@ int cmd_board(struct cmd_env *env, int argc, char *argv[])
 	argv += optind;
 	verb = argc ? argv[0] : "list";
 	name = argc > 1 ? argv[1] : NULL;
+	if (!strcmp(verb, "list") && argc <= 1 && a.labels && !ui_is_json(env->ui))
+		return list_labels(env);
 	if (!strcmp(verb, "list") && argc <= 1)
 		return a.names && !ui_is_json(env->ui) ? list_names(env) : list(env);
 	if (!strcmp(verb, "add") && argc == (a.link ? 2 : 3))

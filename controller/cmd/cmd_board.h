@@ -8,7 +8,7 @@
 struct board_args {
 	const char *link, *run, *profile, *identity;
 	const char *accept; /* --accept-host-key SHA256:... */
-	bool make_default, no_setup, names;
+	bool make_default, no_setup, names, labels;
 	bool force; /* setup may make a read-only root writable for the moment */
 };
 

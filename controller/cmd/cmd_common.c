@@ -113,14 +113,15 @@ const char *cmd_board_arg(const struct cmd_env *env, const char *name, const cha
 	return NULL;
 }
 
-int cmd_pick(const struct cmd_env *env, struct pick *p, struct kf_error *err)
+int cmd_boards(const struct cmd_env *env, const char *name, struct pick *p)
 {
 	const char *board = env->board ? env->board : config_default_board(env->cfg);
+	struct kf_error err = {0};
 	int r = 0;
 
 	if (p->n_lists == 0 && (p->n_labels == 0 || env->board) && board)
 		r = pick_add(p, board);
-	if (r < 0)
-		return kf_err(err, r, KF_REASON_NO_MEMORY, "no memory");
-	return pick_boards(p, env->cfg, err);
+	if (r == 0)
+		r = pick_boards(p, env->cfg, &err);
+	return r < 0 ? cmd_usage(env, name, "%s", err.msg) : 0;
 }

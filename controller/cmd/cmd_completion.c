@@ -14,37 +14,41 @@
 #define GLOBAL_OPTIONS                                                                   \
 	"-b --board -o --option -q --quiet -v --verbose --json --version --help"
 #define BOARDS	 "kferry board list --names 2>/dev/null"
+#define LABELS	 "kferry board list --labels 2>/dev/null"
 #define PROFILES "kferry init --list 2>/dev/null | cut -d' ' -f1"
 
-/* Options with a value, and what completes it: %b boards, %p profiles, %f files, %k keys,
- * else the words themselves.  Without a command, -o is the global one. */
+/* Options with a value, and what completes it: %b boards, %l labels, %p profiles, %f
+ * files, %k keys, else the words themselves.  cmd: of that command only; such stand
+ * before those of all.  Without a command, -o is the global one. */
 static const struct {
-	const char *name, *value;
+	const char *name, *value, *cmd;
 } valued[] = {
-	{"-b", "%b"},
-	{"--board", "%b"},
-	{"--option", "%k"},
-	{"-o", "%f"},
-	{"--output", "%f"},
-	{"--from", "%f"},
-	{"--identity", "%f"},
-	{"-i", "%f"},
-	{"--image", "%f"},
-	{"--template", "%p"},
-	{"-t", "%p"},
-	{"--profile", "%p"},
-	{"-p", "%p"},
-	{"--level", "emerg alert crit err warn notice info debug"},
-	{"-l", "emerg alert crit err warn notice info debug"},
-	{"--boot", "0 -1"},
-	{"--accept-host-key", ""},
-	{"--cmdline", ""},
-	{"--cpus", ""},
-	{"--link", "ssh exec: unix:"},
-	{"--memory", ""},
-	{"-m", ""},
-	{"--run", ""},
-	{"--timeout", ""},
+	{"-b", "%b", NULL},
+	{"--board", "%b", NULL},
+	{"--option", "%k", NULL},
+	{"-o", "%f", NULL},
+	{"--output", "%f", NULL},
+	{"--from", "%f", NULL},
+	{"--identity", "%f", NULL},
+	{"-i", "%f", NULL},
+	{"--image", "%f", NULL},
+	{"--template", "%p", NULL},
+	{"-t", "%p", NULL},
+	{"--profile", "%p", NULL},
+	{"-p", "%p", NULL},
+	{"--level", "emerg alert crit err warn notice info debug", NULL},
+	{"-l", "emerg alert crit err warn notice info debug", "dmesg"},
+	{"-l", "%l", NULL},
+	{"--label", "%l", NULL},
+	{"--boot", "0 -1", NULL},
+	{"--accept-host-key", "", NULL},
+	{"--cmdline", "", NULL},
+	{"--cpus", "", NULL},
+	{"--link", "ssh exec: unix:", NULL},
+	{"--memory", "", NULL},
+	{"-m", "", NULL},
+	{"--run", "", NULL},
+	{"--timeout", "", NULL},
 };
 
 static bool has_word(const struct buf *b, const char *word, size_t n)
@@ -160,6 +164,8 @@ static void say_value(struct ui *ui, const char *value)
 {
 	if (!strcmp(value, "%b"))
 		ui_out(ui, BOARDS);
+	else if (!strcmp(value, "%l"))
+		ui_out(ui, LABELS);
 	else if (!strcmp(value, "%p"))
 		ui_out(ui, PROFILES);
 	else if (!strcmp(value, "%f"))
@@ -183,7 +189,8 @@ static void say_valued(struct ui *ui)
 	for (size_t i = 0; i < ARRAY_SIZE(valued); i++) {
 		if (!strcmp(valued[i].value, "%k"))
 			continue;
-		ui_out(ui, "\t%s:*) ", valued[i].name);
+		ui_out(ui, "\t%s:%s) ", valued[i].name,
+		       valued[i].cmd ? valued[i].cmd : "*");
 		say_value(ui, valued[i].value);
 		ui_out(ui, "; return ;;\n");
 	}
@@ -230,18 +237,22 @@ static int say_sh(struct ui *ui, const char *first, const char *tail)
 /* --- fish ----------------------------------------------------------------------------
  */
 
-static void fish_option(struct ui *ui, const char *when, const char *name)
+static void fish_option(struct ui *ui, const char *when, const char *cmd,
+			const char *name)
 {
 	bool is_long = name[1] == '-';
 	const char *value = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(valued) && !value; i++)
-		if (!strcmp(valued[i].name, name))
+		if (!strcmp(valued[i].name, name) &&
+		    (!valued[i].cmd || !strcmp(valued[i].cmd, cmd)))
 			value = valued[i].value;
 	ui_out(ui, "complete -c kferry %s -%c %s", when, is_long ? 'l' : 's',
 	       name + 1 + is_long);
 	if (value && !strcmp(value, "%b"))
 		ui_out(ui, " -x -a '(" BOARDS ")'");
+	else if (value && !strcmp(value, "%l"))
+		ui_out(ui, " -x -a '(" LABELS ")'");
 	else if (value && !strcmp(value, "%p"))
 		ui_out(ui, " -x -a \"(" PROFILES ")\"");
 	else if (value && !strcmp(value, "%f"))
@@ -253,10 +264,10 @@ static void fish_option(struct ui *ui, const char *when, const char *name)
 	ui_out(ui, "\n");
 }
 
-static void fish_options(struct ui *ui, const char *when, char *options)
+static void fish_options(struct ui *ui, const char *when, const char *cmd, char *options)
 {
 	for (char *one; (one = strsep(&options, " "));)
-		fish_option(ui, when, one);
+		fish_option(ui, when, cmd, one);
 }
 
 static int fish_command(struct ui *ui, const struct cmd *c)
@@ -271,7 +282,7 @@ static int fish_command(struct ui *ui, const struct cmd *c)
 	       c->name, c->help);
 	snprintf(when, sizeof(when), "-n '__fish_seen_subcommand_from %s%s%s'", c->name,
 		 c->alias ? " " : "", c->alias ? c->alias : "");
-	fish_options(ui, when, (char *)buf_str(&options));
+	fish_options(ui, when, c->name, (char *)buf_str(&options));
 	if (c->verbs)
 		ui_out(ui,
 		       "complete -c kferry -n '__fish_seen_subcommand_from %s; and not "
@@ -299,7 +310,7 @@ static int say_fish(struct ui *ui)
 	int rc = 0;
 
 	ui_out(ui, "complete -c kferry -f\n");
-	fish_options(ui, "-n __fish_use_subcommand", globals);
+	fish_options(ui, "-n __fish_use_subcommand", "", globals);
 	for (const struct cmd *c = cmds; c->name && rc == 0; c++)
 		rc = fish_command(ui, c);
 	return rc;

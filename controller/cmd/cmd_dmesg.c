@@ -6,6 +6,7 @@
 
 #include "controller/client.h"
 #include "controller/cmd/cmd.h"
+#include "controller/fleet/each.h"
 #include "proto/kmsg.h"
 #include "proto/limits.h"
 #include "proto/reason.h"
@@ -181,10 +182,12 @@ static int list(struct cmd_env *env, const struct args *a, struct kf_error *err)
 	return rc;
 }
 
-static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
+static int parse(struct cmd_env *env, int argc, char *argv[], struct pick *boards,
+		 struct args *ret)
 {
 	static const struct option options[] = {
 		{"board", required_argument, NULL, 'b'},
+		{"label", required_argument, NULL, 'B'},
 		{"follow", no_argument, NULL, 'f'},
 		{"boot", required_argument, NULL, 'n'},
 		{"level", required_argument, NULL, 'l'},
@@ -192,11 +195,13 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
 		{NULL, 0, NULL, 0},
 	};
 	char *end;
-	int c;
+	int c, rc = 0;
 
-	while ((c = getopt_long(argc, argv, ":b:fl:", options, NULL)) != -1) {
+	while (rc == 0 && (c = getopt_long(argc, argv, ":b:fl:", options, NULL)) != -1) {
 		if (c == 'b') {
-			ret->board = optarg;
+			rc = pick_add(boards, optarg);
+		} else if (c == 'B') {
+			rc = pick_add_label(boards, optarg);
 		} else if (c == 'f') {
 			ret->follow = true;
 		} else if (c == 'L') {
@@ -218,28 +223,33 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
 			return cmd_bad_option(env, "dmesg", argv);
 		}
 	}
-	if (argc - optind > 1)
-		return cmd_usage(env, "dmesg", "one board at a time");
+	for (int i = optind; rc == 0 && i < argc; i++)
+		rc = pick_add(boards, argv[i]);
+	if (rc < 0)
+		return STATUS_ERROR;
 	if (ret->follow && ret->boot)
 		return cmd_usage(env, "dmesg", "an earlier boot cannot be followed");
 	if (ret->list && (ret->follow || ret->boot || ret->level))
 		return cmd_usage(env, "dmesg", "--list stands alone");
-	if (optind < argc)
-		ret->board = argv[optind];
-	return 0;
+	return cmd_boards(env, "dmesg", boards);
+}
+
+static int dmesg_one(struct cmd_env *env, const char *board, void *arg)
+{
+	struct args a = *(const struct args *)arg;
+	struct kf_error err = {0};
+	int rc;
+
+	a.board = board;
+	rc = a.list ? list(env, &a, &err) : run(env, &a, &err);
+	return rc < 0 ? cmd_fail(env, board, &err) : STATUS_PASS;
 }
 
 int cmd_dmesg(struct cmd_env *env, int argc, char *argv[])
 {
-	struct kf_error err = {0};
+	_pick_ struct pick boards = {0};
 	struct args a = {0};
-	int rc = parse(env, argc, argv, &a);
+	int rc = parse(env, argc, argv, &boards, &a);
 
-	if (rc)
-		return rc;
-	a.board = cmd_board_arg(env, "dmesg", a.board);
-	if (!a.board)
-		return STATUS_USAGE;
-	rc = a.list ? list(env, &a, &err) : run(env, &a, &err);
-	return rc < 0 ? cmd_fail(env, a.board, &err) : STATUS_PASS;
+	return rc ? rc : each_board(env, &boards, a.follow, dmesg_one, &a);
 }

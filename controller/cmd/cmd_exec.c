@@ -5,6 +5,7 @@
 
 #include "controller/client.h"
 #include "controller/cmd/cmd.h"
+#include "controller/fleet/each.h"
 #include "proto/limits.h"
 #include "proto/reason.h"
 
@@ -84,7 +85,13 @@ static int converse(struct exec *x, int *ret_status, struct kf_error *err)
 	}
 }
 
-static int run(struct cmd_env *env, const char *board, char *argv[], uint32_t timeout_s,
+struct args {
+	char **argv;
+	uint32_t timeout_s;
+	bool no_input; /* of several boards none gets it */
+};
+
+static int run(struct cmd_env *env, const char *board, const struct args *a,
 	       int *ret_status, struct kf_error *err)
 {
 	Kferry__ExecRequest q = KFERRY__EXEC_REQUEST__INIT;
@@ -96,18 +103,22 @@ static int run(struct cmd_env *env, const char *board, char *argv[], uint32_t ti
 	if (!block)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "exec: %m");
 	x.block = block;
-	for (q.n_argv = 0; argv[q.n_argv]; q.n_argv++)
+	for (q.n_argv = 0; a->argv[q.n_argv]; q.n_argv++)
 		;
-	q.argv = argv;
-	q.timeout_s = timeout_s;
+	q.argv = a->argv;
+	q.timeout_s = a->timeout_s;
 	rc = client_open(env->cfg, board, cmd_connect_deadline(env, board), &x.client,
 			 err);
 	if (rc < 0)
 		return rc;
-	x.deadline = timeout_s ? deadline_in((int64_t)timeout_s * 1000 + GRACE_MS)
-			       : DEADLINE_NEVER;
+	x.deadline = a->timeout_s ? deadline_in((int64_t)a->timeout_s * 1000 + GRACE_MS)
+				  : DEADLINE_NEVER;
 	rc = client_request(x.client, &request, cmd_connect_deadline(env, board), err);
-	client_watch(x.client, timeout_s ? 0 : WATCH_MS);
+	client_watch(x.client, a->timeout_s ? 0 : WATCH_MS);
+	if (rc == 0 && a->no_input) {
+		x.in_fd = -1;
+		rc = client_queue_data(x.client, NULL, 0, FRAME_END, err);
+	}
 	if (rc == 0)
 		rc = converse(&x, ret_status, err);
 	client_close(x.client);
@@ -139,24 +150,36 @@ static int parse_timeout(const char *text, uint32_t *ret)
 	return -EINVAL;
 }
 
+static int exec_one(struct cmd_env *env, const char *board, void *arg)
+{
+	struct kf_error err = {0};
+	int status = STATUS_ERROR;
+
+	if (run(env, board, arg, &status, &err) < 0)
+		return cmd_fail(env, board, &err);
+	return status;
+}
+
 int cmd_exec(struct cmd_env *env, int argc, char *argv[])
 {
 	static const struct option options[] = {
 		{"board", required_argument, NULL, 'b'},
+		{"label", required_argument, NULL, 'l'},
 		{"timeout", required_argument, NULL, 't'},
 		{NULL, 0, NULL, 0},
 	};
-	const char *board = NULL;
-	struct kf_error err = {0};
-	uint32_t timeout_s = 0;
-	int c, status = STATUS_ERROR;
+	_pick_ struct pick boards = {0};
+	struct args a = {0};
+	int c, rc = 0;
 
-	while ((c = getopt_long(argc, argv, "+:b:", options, NULL)) != -1) {
+	while (rc == 0 && (c = getopt_long(argc, argv, "+:b:l:", options, NULL)) != -1) {
 		if (c == 'b')
-			board = optarg;
+			rc = pick_add(&boards, optarg);
+		else if (c == 'l')
+			rc = pick_add_label(&boards, optarg);
 		else if (c != 't')
 			return cmd_bad_option(env, "exec", argv);
-		else if (parse_timeout(optarg, &timeout_s) < 0)
+		else if (parse_timeout(optarg, &a.timeout_s) < 0)
 			return cmd_usage(env, "exec", "\"%s\" is no time such as 90s",
 					 optarg);
 	}
@@ -164,10 +187,12 @@ int cmd_exec(struct cmd_env *env, int argc, char *argv[])
 		return cmd_usage(env, "exec", "which program? It stands after --");
 	if (argc - optind > LIMIT_ARGV)
 		return cmd_usage(env, "exec", "more than %d words", LIMIT_ARGV);
-	board = cmd_board_arg(env, "exec", board);
-	if (!board)
-		return STATUS_USAGE;
-	if (run(env, board, argv + optind, timeout_s, &status, &err) < 0)
-		return cmd_fail(env, board, &err);
-	return status;
+	if (rc < 0)
+		return STATUS_ERROR;
+	rc = cmd_boards(env, "exec", &boards);
+	if (rc)
+		return rc;
+	a.argv = argv + optind;
+	a.no_input = boards.n > 1;
+	return each_board(env, &boards, false, exec_one, &a);
 }

@@ -5,6 +5,7 @@
 
 #include "controller/client.h"
 #include "controller/cmd/cmd.h"
+#include "controller/fleet/each.h"
 #include "proto/limits.h"
 #include "proto/reason.h"
 #include "proto/text.h"
@@ -284,40 +285,59 @@ static int check(const struct cmd_env *env, int argc, char *argv[])
 			 "list, rm SLOT..., confirm [SLOT] or rollback [SLOT]");
 }
 
+struct args {
+	struct kernels k;
+	int argc;
+	char **argv;
+};
+
+static int kernels_one(struct cmd_env *env, const char *board, void *arg)
+{
+	const struct args *a = arg;
+	struct kernels k = a->k;
+	struct kf_error err = {0};
+	int rc;
+
+	k.board = board;
+	rc = client_open(env->cfg, board, cmd_connect_deadline(env, board), &k.client,
+			 &err);
+	if (rc == 0)
+		rc = dispatch(&k, a->argc, a->argv, &err);
+	client_close(k.client);
+	return rc < 0 ? cmd_fail(env, board, &err) : STATUS_PASS;
+}
+
 int cmd_kernels(struct cmd_env *env, int argc, char *argv[])
 {
 	static const struct option options[] = {
 		{"board", required_argument, NULL, 'b'},
+		{"label", required_argument, NULL, 'l'},
 		{"force", no_argument, NULL, 'f'},
 		{"kexec-ok", no_argument, NULL, 'k'},
 		{NULL, 0, NULL, 0},
 	};
-	struct kernels k = {.env = env};
-	struct kf_error err = {0};
-	int c, rc;
+	struct args a = {.k = {.env = env}};
+	_pick_ struct pick boards = {0};
+	int c, rc = 0;
 
-	while ((c = getopt_long(argc, argv, ":b:f", options, NULL)) != -1) {
+	while (rc == 0 && (c = getopt_long(argc, argv, ":b:l:f", options, NULL)) != -1) {
 		if (c == 'b')
-			k.board = optarg;
+			rc = pick_add(&boards, optarg);
+		else if (c == 'l')
+			rc = pick_add_label(&boards, optarg);
 		else if (c == 'f')
-			k.force = true;
+			a.k.force = true;
 		else if (c == 'k')
-			k.kexec_ok = true;
+			a.k.kexec_ok = true;
 		else
 			return cmd_bad_option(env, "kernels", argv);
 	}
-	argc -= optind;
-	argv += optind;
-	rc = check(env, argc, argv);
-	if (rc)
-		return rc;
-	k.board = cmd_board_arg(env, "kernels", k.board);
-	if (!k.board)
-		return STATUS_USAGE;
-	rc = client_open(env->cfg, k.board, cmd_connect_deadline(env, k.board), &k.client,
-			 &err);
+	if (rc < 0)
+		return STATUS_ERROR;
+	a.argc = argc - optind;
+	a.argv = argv + optind;
+	rc = check(env, a.argc, a.argv);
 	if (rc == 0)
-		rc = dispatch(&k, argc, argv, &err);
-	client_close(k.client);
-	return rc < 0 ? cmd_fail(env, k.board, &err) : STATUS_PASS;
+		rc = cmd_boards(env, "kernels", &boards);
+	return rc ? rc : each_board(env, &boards, false, kernels_one, &a);
 }

@@ -108,7 +108,6 @@ int cmd_reboot(struct cmd_env *env, int argc, char *argv[])
 		{NULL, 0, NULL, 0},
 	};
 	_pick_ struct pick pick = {0};
-	struct kf_error err = {0};
 	struct args a = {0};
 	int c, rc = 0;
 
@@ -126,9 +125,8 @@ int cmd_reboot(struct cmd_env *env, int argc, char *argv[])
 	}
 	for (int i = optind; rc == 0 && i < argc; i++)
 		rc = pick_add(&pick, argv[i]);
-	if (rc == 0)
-		rc = cmd_pick(env, &pick, &err);
 	if (rc < 0)
-		return cmd_usage(env, "reboot", "%s", err.msg);
-	return each_board(env, &pick, true, reboot_one, &a);
+		return STATUS_ERROR;
+	rc = cmd_boards(env, "reboot", &pick);
+	return rc ? rc : each_board(env, &pick, true, reboot_one, &a);
 }

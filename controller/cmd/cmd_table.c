@@ -26,7 +26,7 @@ const struct cmd cmds[] = {
 			"  board add NAME --link LINK [--run PROGRAM] [--profile P]\n"
 			"  board setup [NAME]    put the agent there, or bring it up to "
 			"date\n"
-			"  board list [--names]  all boards\n"
+			"  board list [--names|--labels]  all boards\n"
 			"  board info [NAME]     what a board is\n"
 			"  board default [NAME]  show or choose the default board\n"
 			"  board rename OLD NEW\n"
@@ -80,10 +80,14 @@ const struct cmd cmds[] = {
 		.name = "deploy",
 		.alias = "d",
 		.run = cmd_deploy,
-		.args = "[BOARD...] [--from FILE] [--no-reboot] [--once] [--force] "
-			"[--strict] [--kexec] [--cmdline WORDS]",
+		.args = "[BOARD...] [-l KEY=VALUE] [--from FILE] [--no-reboot] [--once] "
+			"[--force] [--strict] [--kexec] [--cmdline WORDS]",
 		.help = "Send a kernel, boot it once, come back with a verdict",
 		.details =
+			"  -b, --board LIST  boards: names, joined by commas or each "
+			"with its -b; or all\n"
+			"  -l, --label KEY=VALUE  boards with that word in board.labels; "
+			"several: all of them\n"
 			"  --from FILE  a package, a kernel .deb, or a tarball of make "
 			"tar*-pkg\n"
 			"  --no-reboot  install only\n"
@@ -99,21 +103,25 @@ const struct cmd cmds[] = {
 		.words = WORDS_BOARD,
 		.examples =
 			"kferry deploy pc\n"
-			"kferry deploy pc laptop --from linux.kferry --once\n"
+			"kferry deploy -b pc,laptop --from linux.kferry --once\n"
+			"kferry deploy -l rack=3\n"
 			"kferry deploy pc --cmdline 'initcall_debug ignore_loglevel'\n",
 	},
 	{
 		.name = "bd",
 		.run = cmd_bd,
-		.args = "[BOARD...] [--no-reboot] [--once] [--force] [--strict] "
-			"[--kexec] "
-			"[--cmdline WORDS]",
+		.args = "[BOARD...] [-l KEY=VALUE] [--no-reboot] [--once] [--force] "
+			"[--strict] [--kexec] [--cmdline WORDS]",
 		.help = "Build and deploy",
 		.details =
-			"The options are deploy's, but for --from. The board is asked "
-			"first: nothing is built for\n"
-			"one that cannot take it.\n"
+			"The options are deploy's, but for --from. The boards are asked "
+			"first: nothing is built\n"
+			"where none can take it.\n"
 			"\n"
+			"  -b, --board LIST  boards: names, joined by commas or each "
+			"with its -b; or all\n"
+			"  -l, --label KEY=VALUE  boards with that word in board.labels; "
+			"several: all of them\n"
 			"  --no-reboot      install only\n"
 			"  --once           do not make it the default after a pass\n"
 			"  --force          also when this very kernel runs already\n"
@@ -125,23 +133,29 @@ const struct cmd cmds[] = {
 			"  --cmdline WORDS  added to this trial's kernel command line\n",
 		.words = WORDS_BOARD,
 		.examples = "kferry bd\n"
-			    "kferry bd pc laptop --once\n",
+			    "kferry bd -b all --once\n",
 	},
 	{
 		.name = "reboot",
 		.run = cmd_reboot,
-		.args = "[BOARD] [-f] [--no-wait]",
-		.help = "Reboot a board and wait until it is back",
-		.details = "  -f, --force  at once: sync and reset, the init system is "
-			   "not asked\n"
-			   "  --no-wait    do not wait until it is back\n",
+		.args = "[BOARD...] [-l KEY=VALUE] [-f] [--no-wait]",
+		.help = "Reboot boards and wait until they are back",
+		.details =
+			"  -b, --board LIST  boards: names, joined by commas or each "
+			"with its -b; or all\n"
+			"  -l, --label KEY=VALUE  boards with that word in board.labels; "
+			"several: all of them\n"
+			"  -f, --force  at once: sync and reset, the init system is "
+			"not asked\n"
+			"  --no-wait    do not wait until it is back\n",
 		.words = WORDS_BOARD,
 		.examples = "kferry reboot pc\n",
 	},
 	{
 		.name = "dmesg",
 		.run = cmd_dmesg,
-		.args = "[BOARD] [-f] [--boot N] [--level L] [--list]",
+		.args = "[BOARD...] [--label KEY=VALUE] [-f] [--boot N] [--level L] "
+			"[--list]",
 		.help = "Show a board's kernel log, live or of earlier boots",
 		.details = "  -f, --follow     go on until Ctrl-C\n"
 			   "  --boot N         0 this boot, -1 the one before, ...\n"
@@ -155,7 +169,8 @@ const struct cmd cmds[] = {
 	{
 		.name = "kernels",
 		.run = cmd_kernels,
-		.args = "[list|rm SLOT...|confirm [SLOT]|rollback [SLOT]] [-b BOARD]",
+		.args = "[list|rm SLOT...|confirm [SLOT]|rollback [SLOT]] [-b BOARD] [-l "
+			"KEY=VALUE]",
 		.help = "The kernels installed on a board",
 		.details = "  kernels list            all slots\n"
 			   "  kernels rm SLOT...      remove them; never what runs or is "
@@ -175,10 +190,12 @@ const struct cmd cmds[] = {
 	{
 		.name = "exec",
 		.run = cmd_exec,
-		.args = "[-b BOARD] [--timeout TIME] -- PROGRAM [ARGUMENT...]",
+		.args = "[-b BOARD] [-l KEY=VALUE] [--timeout TIME] -- PROGRAM "
+			"[ARGUMENT...]",
 		.help = "Run a program on a board; its exit status is kferry's",
 		.details = "  --timeout TIME  end it after that time, such as 90s or 2m\n"
-			   "\nStandard input is passed to it. No shell is between: name "
+			   "\nStandard input is passed to it, but not of several boards. "
+			   "No shell is between: name "
 			   "one for what needs one.\n",
 		.examples = "kferry exec -- uname -a\n"
 			    "kferry exec -b pc --timeout 2m -- sh -c 'dmesg | tail'\n",

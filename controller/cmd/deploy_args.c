@@ -29,15 +29,15 @@ void deploy_args_fini(struct deploy_args *a)
 static int take_boards(struct cmd_env *env, int argc, char *argv[], struct pick *p,
 		       struct deploy_args *a)
 {
-	struct kf_error err = {0};
 	int r = 0;
 
 	for (int i = optind; r == 0 && i < argc; i++)
 		r = pick_add(p, argv[i]);
-	if (r == 0)
-		r = cmd_pick(env, p, &err);
 	if (r < 0)
-		return cmd_usage(env, argv[0], "%s", err.msg);
+		return STATUS_ERROR;
+	r = cmd_boards(env, argv[0], p);
+	if (r)
+		return r;
 	a->boards = TAKE_PTR(p->names);
 	a->n_boards = p->n;
 	return 0;
@@ -108,7 +108,8 @@ int deploy_worse(int a, int b)
 {
 	static const int order[] = {STATUS_PASS, STATUS_NO_BOARD, STATUS_USAGE,
 				    STATUS_ERROR, STATUS_FAIL};
-	size_t at_a = 0, at_b = 0;
+	/* A program's own status is none of these, and no pass. */
+	size_t at_a = a != STATUS_PASS, at_b = b != STATUS_PASS;
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
 		if (order[i] == a)

@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-#define SLACK 250 /* ms that two clocks may be apart: a round trip, and what is rounded  \
-		   */
+#define SLACK                                                                            \
+	250 /* ms that two clocks may be apart: a round trip, and what is rounded        \
+	     */
 
 /* a, or 0 for what is only rounded below it; false: it makes no sense. */
 static bool share(int64_t a, int64_t *ret)

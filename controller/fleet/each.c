@@ -11,6 +11,7 @@ struct each {
 	const char *board;
 	each_fn fn;
 	void *arg;
+	bool at_once;
 	int status;
 };
 
@@ -21,7 +22,9 @@ static void serve(void *arg)
 	/* What was not tried has not passed. */
 	if (atomic_load(cancel_flag()))
 		return;
-	ui_board(e->env->ui, e->board, true);
+	ui_board(e->env->ui, e->board, e->at_once);
+	if (!e->at_once)
+		ui_out_paint(e->env->ui, UI_BOLD, "%s:\n", e->board);
 	e->status = e->fn(e->env, e->board, e->arg);
 	ui_board(e->env->ui, NULL, false);
 }
@@ -51,7 +54,7 @@ int each_board(struct cmd_env *env, const struct pick *p, bool at_once, each_fn 
 		return no_memory(env);
 	}
 	for (size_t i = 0; i < p->n; i++) {
-		all[i] = (struct each){env, p->names[i], fn, arg, STATUS_ERROR};
+		all[i] = (struct each){env, p->names[i], fn, arg, at_once, STATUS_ERROR};
 		if (fleet_add(fleet, serve, &all[i]) < 0)
 			no_memory(env);
 	}

@@ -159,6 +159,52 @@ class Many(unittest.TestCase):
         self.assertEqual([e["board"] for e in of(events, "error")], ["dead"])
         self.assertEqual((fleet["one"].boots, fleet["two"].boots), (2, 2))
 
+    def test_other_commands_take_several_boards(self):
+        fleet = self.fleet("one", "two", extra={"one": "labels = rack=1"})
+        done = fleet.kferry("exec", "-b", "two,one", "--", "/bin/sh", "-c", "cat; echo here; exit 3",
+                            stdin=b"not passed", check=3)
+        self.assertEqual(done.out, "two:\nhere\none:\nhere\n")
+        done = fleet.kferry("exec", "-l", "rack=1", "--", "/bin/cat", stdin=b"passed", check=0)
+        self.assertEqual(done.out, "passed")
+        done = fleet.kferry("kernels", "list", "-b", "all", check=0)
+        self.assertEqual(done.out.count("SLOT "), 2)
+        events = fleet.events("dmesg", "one", "two", check=0)
+        self.assertEqual({e["board"] for e in of(events, "record")}, {"one", "two"})
+        self.assertEqual(fleet.kferry("board", "list", "--labels", check=0).out, "rack=1\n")
+
+    def test_following_several_logs_names_the_board_in_each_line(self):
+        fleet = self.fleet("one", "two")
+        process = fleet.first.start("dmesg", "-f", "-b", "all")
+        self.addCleanup(process.kill)
+        seen = set()
+        while len(seen) < 2:
+            line = process.stdout.readline()
+            self.assertRegex(line, r"^(one|two): \[ ")
+            seen.add(line.split(":")[0])
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20 * SCALE)
+
+    def test_bd_builds_for_those_that_can_be_reached(self):
+        fleet = self.fleet("good", "dead", extra={"dead": "timeout.connect = 1"},
+                           link={"dead": HANG})
+        tree = fleet.dir / "tree"
+        for mark in ("Kbuild", "Kconfig", "scripts/Makefile.build", "init/main.c",
+                     ".kferry/config.ini"):
+            (tree / mark).parent.mkdir(parents=True, exist_ok=True)
+            (tree / mark).write_text("")
+        (tree / ".config").write_text("CONFIG_MODULES=y\n")
+        (tree / "Makefile").write_text("VERSION = 6\nPATCHLEVEL = 1\n"
+                                       "all:\n\techo x >> built; exit 1\n%:\n\t@true\n")
+        events = fleet.first.kferry("--json", "bd", "-b", "all", cwd=tree)
+        self.assertEqual(events.returncode, 1, events.text)
+        self.assertTrue((tree / "built").exists(), events.text)
+        rows = {r["board"]: r for r in json.loads(events.out.splitlines()[-1])["results"]}
+        self.assertIn("not tried", rows["good"]["text"])
+        self.assertEqual(rows["dead"]["status"], 2)
+        (tree / "built").unlink(missing_ok=True)
+        fleet.first.kferry("bd", "-b", "dead", cwd=tree, check=2)
+        self.assertFalse((tree / "built").exists())
+
     def test_sixteen_boards_in_little_memory(self):
         if not RELEASE.exists():
             self.skipTest("build/release/kferry is not built")

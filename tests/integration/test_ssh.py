@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The ssh link against a real sshd: deploys, host keys, logins and boards that are not there."""
 
+import json
 import os
 import pathlib
 import socket
@@ -61,6 +62,34 @@ class Ssh(unittest.TestCase):
         done = self.board.kferry("exec", "--", "/bin/cat", stdin=data, check=0)
         self.assertEqual(done.stdout, data)
         self.assertEqual(self.board.kferry("exec", "--", "/bin/false").returncode, 1)
+
+    def test_a_board_that_is_back_is_noticed_at_once(self):
+        """A reset: nobody answers for a while, then sshd, then the agent."""
+        times = {}
+
+        def boot(slot):
+            self.sshd.stop()
+            times["down"] = time.time()
+            time.sleep(3)
+            # The kernel begins here: the age of this file is the scratch board's uptime.
+            os.utime(self.board.root / "proc/sys/kernel/random/boot_id")
+            with open(self.board.root / "dev/kmsg", "a") as log:
+                log.write("6,2,700000,-;Run /sbin/init as init process\n")
+            self.sshd.start()
+            time.sleep(1)
+            times["agent"] = time.time()
+        self.board.on_boot = boot
+        done = self.board.kferry("--json", "reboot", check=0)
+        back = time.time()
+        event, = [e for e in map(json.loads, done.out.splitlines()) if e["event"] == "reboot"]
+        parts = event["timeline"]
+        # Starting the scratch agent, a login and the answer are in it.
+        self.assertLess(back - times["agent"], 3 * SCALE)
+        self.assertGreater(parts["firmware_ms"], 1500)
+        self.assertEqual(parts["kernel_ms"], 700)
+        self.assertGreater(parts["userspace_ms"], 200)
+        self.assertLessEqual(sum(parts.values()), event["took_ms"] + 500)
+        self.assertIn("(down ", event["text"])
 
     def test_unknown_host_key_is_refused_with_its_fingerprint(self):
         self.known_hosts.write_text("")

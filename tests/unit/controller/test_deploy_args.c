@@ -17,6 +17,10 @@ static void the_worst_status_counts(void **state)
 	assert_int_equal(deploy_worse(STATUS_ERROR, STATUS_NO_BOARD), STATUS_ERROR);
 	assert_int_equal(deploy_worse(STATUS_ERROR, STATUS_FAIL), STATUS_FAIL);
 	assert_int_equal(deploy_worse(STATUS_PASS, STATUS_PASS), STATUS_PASS);
+	/* Of a program on a board. */
+	assert_int_equal(deploy_worse(STATUS_PASS, 7), 7);
+	assert_int_equal(deploy_worse(7, STATUS_PASS), 7);
+	assert_int_equal(deploy_worse(7, STATUS_ERROR), STATUS_ERROR);
 }
 
 static void boards_that_were_not_tried_have_not_passed(void **state)
