@@ -161,7 +161,9 @@ const struct cmd cmds[] = {
 			   "  --boot N         0 this boot, -1 the one before, ...\n"
 			   "  -l, --level L    this and worse: emerg alert crit err warn "
 			   "notice info debug, or 0-7\n"
-			   "  --list           the boots that --boot may name\n",
+			   "  --list           the boots that --boot may name\n"
+			   "  --label KEY=VALUE  boards with that word in "
+			   "board.labels\n",
 		.words = WORDS_BOARD,
 		.examples = "kferry dmesg -f\n"
 			    "kferry dmesg pc --boot -1 --level warn\n",
@@ -180,6 +182,9 @@ const struct cmd cmds[] = {
 			   "  kernels rollback [SLOT] back to the board's own kernel, or "
 			   "to SLOT\n"
 			   "\n"
+			   "  -b, --board LIST  boards: names, joined by commas; or all\n"
+			   "  -l, --label KEY=VALUE  boards with that word in "
+			   "board.labels\n"
 			   "  -f, --force  confirm: also a slot that does not run\n"
 			   "  --kexec-ok   confirm: also one that runs by kexec only\n",
 		.verbs = "list rm confirm rollback",
@@ -193,7 +198,10 @@ const struct cmd cmds[] = {
 		.args = "[-b BOARD] [-l KEY=VALUE] [--timeout TIME] -- PROGRAM "
 			"[ARGUMENT...]",
 		.help = "Run a program on a board; its exit status is kferry's",
-		.details = "  --timeout TIME  end it after that time, such as 90s or 2m\n"
+		.details = "  -b, --board LIST  boards: names, joined by commas; or all\n"
+			   "  -l, --label KEY=VALUE  boards with that word in "
+			   "board.labels\n"
+			   "  --timeout TIME  end it after that time, such as 90s or 2m\n"
 			   "\nStandard input is passed to it, but not of several boards. "
 			   "No shell is between: name "
 			   "one for what needs one.\n",

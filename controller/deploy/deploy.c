@@ -308,12 +308,16 @@ static void say_verdict(struct deploy *d, const char *verdict, const char *text,
 	_free_ char *log = d->log ? strf("%s/%s", run_dir(d->run), d->log) : NULL;
 	json_t *fields = json_pack("{s:s, s:s, s:i, s:s}", "verdict", verdict, "slot",
 				   d->k->slot, "status", status, "run", run_dir(d->run));
+	int64_t took = -1;
 
 	if (log)
 		json_object_set_new(fields, "log", json_string(log));
 	if (status == STATUS_PASS)
 		json_object_set_new(fields, "confirmed", json_boolean(!d->unproven));
-	ui_step(d->ui, "verdict", d->board, -1, fields, "%s  %s", verdict, text);
+	/* The last part of the boot's time line. */
+	if (d->boot.back)
+		took = clock_now_ms() - d->boot.back;
+	ui_step(d->ui, "verdict", d->board, took, fields, "%s  %s", verdict, text);
 	kexec_say_unproven(d);
 	if (status != STATUS_PASS)
 		ui_out(d->ui, "           log: %s\n", log ? log : run_dir(d->run));

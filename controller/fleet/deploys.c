@@ -53,6 +53,14 @@ struct one {
 	struct outcome out;
 };
 
+static bool same_value(const struct config *cfg, const char *a, const char *b,
+		       const char *key)
+{
+	const char *x = config_get(cfg, a, key), *y = config_get(cfg, b, key);
+
+	return strcmp(x ? x : "", y ? y : "") == 0;
+}
+
 /* Would the tree give both boards the same kernel? */
 static bool same_kernel(const struct config *cfg, const char *a, const char *b)
 {
@@ -62,10 +70,7 @@ static bool same_kernel(const struct config *cfg, const char *a, const char *b)
 		"build.extra", "kernel.strip"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		const char *x = config_get(cfg, a, keys[i]);
-		const char *y = config_get(cfg, b, keys[i]);
-
-		if (strcmp(x ? x : "", y ? y : "") != 0)
+		if (!same_value(cfg, a, b, keys[i]))
 			return false;
 	}
 	return true;
@@ -124,6 +129,25 @@ static const struct kernel *await_kernel(struct one *o)
 	return NULL;
 }
 
+/* What a kernel lacks is said once for boards that need the same; where it is an error,
+ * each has it.  A build has looked at what its own board needs. */
+static bool told_before(const struct one *o)
+{
+	const struct config *cfg = o->call->env->cfg;
+	const char *board = o->out.board;
+
+	if (o->call->a->build && o->out.board == o->group->board)
+		return true;
+	if (config_bool(cfg, board, "kernel.require_strict"))
+		return false;
+	for (const struct one *before = o->call->ones; before < o; before++) {
+		if (before->group == o->group &&
+		    same_value(cfg, before->out.board, board, "kernel.require"))
+			return true;
+	}
+	return false;
+}
+
 static void deploy_to(struct one *o, const struct kernel *k)
 {
 	struct cmd_env *env = o->call->env;
@@ -132,8 +156,7 @@ static void deploy_to(struct one *o, const struct kernel *k)
 	struct run *run = NULL;
 	int r = 0;
 
-	/* A build has looked at what its own board needs already. */
-	if (!o->call->a->build || strcmp(board, o->group->board) != 0)
+	if (!told_before(o))
 		r = require_check_kernel(env->cfg, env->ui, board, k, &err);
 	if (r == 0)
 		r = run_new(env->cfg, board, &run, &err);
@@ -199,21 +222,13 @@ static void drop_kernel(struct call *c, struct group *g)
 	kernel_free(TAKE_PTR(g->k));
 }
 
-static bool same_place(const struct config *cfg, const struct group *a,
-		       const struct group *b)
-{
-	const char *x = config_get(cfg, a->board, "build.output");
-	const char *y = config_get(cfg, b->board, "build.output");
-
-	return strcmp(x ? x : "", y ? y : "") == 0;
-}
-
 /* Where another kernel was packed from these directories, they are its until its boards
  * have it. */
 static void await_place(struct call *c, const struct group *g)
 {
 	for (struct group *before = c->groups; before < g; before++) {
-		if (before->k && same_place(c->env->cfg, before, g))
+		if (before->k &&
+		    same_value(c->env->cfg, before->board, g->board, "build.output"))
 			drop_kernel(c, before);
 	}
 }
