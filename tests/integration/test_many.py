@@ -7,7 +7,7 @@ import os
 import pathlib
 import signal
 import sys
-import time
+import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
@@ -60,12 +60,20 @@ class Many(unittest.TestCase):
 
     def test_a_slow_board_delays_no_other(self):
         fleet = self.fleet("slow", "quick",
-                           link={"slow": f"exec:{PROXY} --dribble 2000 --delay 20 {{}}"})
+                           link={"slow": f"exec:{PROXY} --dribble 4000 --delay 20 {{}}"})
+        passed = threading.Event()
+        self.addCleanup(passed.set)
+        # It boots once the other has its verdict, and would fail if that waited for it.
+        fleet["slow"].on_boot = lambda slot: slot and passed.wait(25) and None
         package = fleet.package(modules=200)
         process = fleet.first.start("--json", "deploy", "-b", "slow,quick", "--from", package.file)
-        ended = [e["board"] for e in map(json.loads, process.stdout) if e["event"] == "verdict"]
+        ended = []
+        for event in map(json.loads, process.stdout):
+            if event["event"] == "verdict":
+                ended.append((event["board"], event["verdict"]))
+                passed.set()
         self.assertEqual(process.wait(), 0)
-        self.assertEqual(ended, ["quick", "slow"])
+        self.assertEqual(ended, [("quick", "PASS"), ("slow", "PASS")])
 
     def test_boards_of_one_kernel_share_one_stream(self):
         fleet = self.fleet("one", "two", "three")
@@ -123,10 +131,11 @@ class Many(unittest.TestCase):
 
     def test_sigint_ends_all_and_each_says_what_it_left(self):
         fleet = self.fleet("down", "armed", "sending",
-                           link={"sending": f"exec:{PROXY} --dribble 200 --delay 50 {{}}"})
+                           link={"sending": f"exec:{PROXY} --dribble 50 --delay 50 {{}}"})
+        ended = threading.Event()
+        self.addCleanup(ended.set)
         for name in ("down", "armed"):
-            # Their boot goes on until the test has ended.
-            fleet[name].on_boot = lambda slot: time.sleep(3) if slot else None
+            fleet[name].on_boot = lambda slot: slot and ended.wait(60) and None
         package = fleet.package(modules=300)
         process = fleet.first.start("--json", "deploy", "-b", "all", "--from", package.file)
         self.addCleanup(process.kill)
@@ -139,6 +148,7 @@ class Many(unittest.TestCase):
         wait_for("the reboots", lambda: all(len(fleet[n].boot_log) > 1 for n in installed))
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=20 * SCALE)
+        ended.set()
         self.assertEqual(process.returncode, -signal.SIGINT)
         events = [json.loads(line) for line in [*lines, *rest.splitlines()]]
         texts = {e["board"]: e["text"] for e in of(events, "verdict")}

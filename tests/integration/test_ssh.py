@@ -84,8 +84,8 @@ class Ssh(unittest.TestCase):
         event, = [e for e in map(json.loads, done.out.splitlines()) if e["event"] == "reboot"]
         parts = event["timeline"]
         # Starting the scratch agent, a login and the answer are in it.
-        self.assertLess(back - times["agent"], 3 * SCALE)
-        self.assertGreater(parts["firmware_ms"], 1500)
+        self.assertLess(back - times["agent"], 5 * SCALE)
+        self.assertGreater(parts["firmware_ms"], 500)
         self.assertEqual(parts["kernel_ms"], 700)
         self.assertGreater(parts["userspace_ms"], 200)
         self.assertLessEqual(sum(parts.values()), event["took_ms"] + 500)
