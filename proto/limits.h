@@ -32,6 +32,13 @@
 #define LIMIT_PACKAGE_SIZE (UINT64_C(16) << 30) /* all files, unpacked */
 #define LIMIT_ZSTD_WINDOW  25 /* log2 of the memory that unpacking may take */
 
+/* Patches: what a board has in memory of one file at a time */
+#define LIMIT_PATCH_BLOCK (1024u * 1024) /* bytes of the file */
+#define LIMIT_PATCH_WINDOW                                                               \
+	(2048u * 1024)		/* bytes of the older version, for one block             \
+				 */
+#define LIMIT_BASES LIMIT_FILES /* entries of the table of older versions */
+
 /* Logs */
 #define LIMIT_KMSG_RECORD   8192 /* /dev/kmsg never returns more (CONSOLE_EXT_LOG_MAX) */
 #define LIMIT_COLLECT_FILE  (16u * 1024 * 1024) /* one saved log or pstore record */
