@@ -35,6 +35,7 @@
 
 /* Bits of Hello.features: what an agent must not ignore when it is asked for it. */
 #define FEATURE_KEXEC (UINT64_C(1) << 0) /* `kexec` of Plan-, Arm-, ConfirmRequest */
+#define FEATURE_DELTA (UINT64_C(1) << 1) /* `delta` of PlanRequest: patches are taken */
 
 enum peer_role { PEER_CONTROLLER, PEER_AGENT };
 

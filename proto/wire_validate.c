@@ -245,6 +245,8 @@ static const char *fault_plan(const Kferry__Plan *m)
 {
 	FIELD(slot, slot);
 	FIELD(name_or_none, chain);
+	NEED(m->manifest_base.len == 0 || m->manifest_base.len == DIGEST_SIZE,
+	     "manifest_base");
 	return NULL;
 }
 

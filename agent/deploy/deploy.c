@@ -14,6 +14,7 @@
 #include "agent/boot/kexec/kexec_slot.h"
 #include "agent/deploy/cmdline.h"
 #include "agent/deploy/lock.h"
+#include "agent/deploy/manifest_in.h"
 #include "agent/deploy/parts.h"
 #include "agent/deploy/space.h"
 #include "agent/initramfs/initramfs.h"
@@ -419,6 +420,8 @@ static int begin(struct deploy *d, const Kferry__PlanRequest *req, const char *h
 		return rc;
 	if (d->slot.fd < 0)
 		find_staging(d);
+	if (d->slot.fd < 0 && req->delta && bases_new(d->a, &d->bases) < 0)
+		return oserr(err, -ENOMEM, "look for older versions");
 	rc = check_room(d, err);
 	return rc < 0 ? rc : check_space(d, req, err);
 }
@@ -444,6 +447,10 @@ int deploy_begin(struct agent *a, const Kferry__PlanRequest *req, const char *ho
 	ret_plan->slot = d->id;
 	ret_plan->installed = d->installed;
 	ret_plan->chain = d->conf.chain ? d->conf.chain : (char *)"";
+	if (d->bases && bases_manifest(d->bases)) {
+		ret_plan->manifest_base.data = (uint8_t *)bases_manifest(d->bases)->b;
+		ret_plan->manifest_base.len = DIGEST_SIZE;
+	}
 	*ret = d;
 	return 0;
 }
@@ -472,13 +479,16 @@ static int check_manifest(struct deploy *d, const void *data, size_t n,
 
 int deploy_manifest(struct deploy *d, const void *data, size_t n, struct kf_error *err)
 {
+	_buf_ struct buf made = BUF_INIT;
 	char path[SLOT_PATH];
 	int rc;
 
 	if (d->slot.fd >= 0 || d->have_manifest)
 		return kf_err(err, -EINVAL, KF_REASON_PROTOCOL,
 			      "the board has this manifest already");
-	rc = check_manifest(d, data, n, err);
+	rc = manifest_in(d->bases, d->manifest_size, &data, &n, &made, err);
+	if (rc == 0)
+		rc = check_manifest(d, data, n, err);
 	if (rc < 0)
 		return rc;
 	snprintf(path, sizeof(path), STAGING_DIR "/%s", d->id);
@@ -527,12 +537,22 @@ int deploy_need(struct deploy *d, Kferry__Need *ret, struct kf_error *err)
 				 space_add(d->wanted_bytes, initrd), boot_bytes(d), err);
 		if (rc < 0)
 			return rc;
+		if (d->bases && d->wanted_files > 0)
+			rc = bases_find(d->bases, m, d->wanted, &d->base_table);
+		if (rc < 0)
+			return oserr(err, rc, "look for older versions");
 	}
 	ret->bitmap.data = d->wanted;
 	ret->bitmap.len = (n + 7) / 8;
 	ret->files = (uint32_t)n;
 	ret->bytes = d->wanted_bytes;
+	ret->bases = buf_len(&d->base_table) > 0;
 	return 0;
+}
+
+const struct buf *deploy_bases(const struct deploy *d)
+{
+	return &d->base_table;
 }
 
 void deploy_end(struct deploy *d)
@@ -548,6 +568,8 @@ void deploy_end(struct deploy *d)
 	slot_close(&d->slot);
 	manifest_fini(&d->manifest);
 	slot_conf_fini(&d->conf);
+	bases_free(d->bases);
+	buf_fini(&d->base_table);
 	free(d->wanted);
 	free(d->fresh);
 	cleanup_close(&d->lock_fd);

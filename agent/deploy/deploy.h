@@ -32,12 +32,16 @@ struct deploy_progress {
 int deploy_begin(struct agent *a, const Kferry__PlanRequest *req, const char *holder,
 		 struct deploy **ret, Kferry__Plan *ret_plan,
 		 struct kf_error *err) _must_check_;
-/* Take the manifest's bytes (all of them); not called when plan.have_manifest. */
+/* Take the manifest's bytes, or a patch that makes them; not called when
+ * plan.have_manifest. */
 int deploy_manifest(struct deploy *d, const void *data, size_t n,
 		    struct kf_error *err) _must_check_;
 /* [job] Find what the board has, by digest, in any slot and in an earlier staging; link
  * it there.  *ret: bitmap owned by the deploy. */
 int deploy_need(struct deploy *d, Kferry__Need *ret, struct kf_error *err) _must_check_;
+/* After it, where the request had `delta`: the table of older versions, which follows
+ * Need; empty when there is none. */
+const struct buf *deploy_bases(const struct deploy *d);
 /* [job] Unpack the wanted files from a package stream, digesting what is written. */
 int deploy_receive(struct deploy *d, package_pull_fn pull, void *arg,
 		   struct kf_error *err) _must_check_;

@@ -9,6 +9,7 @@
 #ifndef KF_DEPLOY_PARTS_H
 #define KF_DEPLOY_PARTS_H
 
+#include "agent/deploy/bases.h"
 #include "agent/deploy/deploy.h"
 #include "agent/slot/slot.h"
 
@@ -42,6 +43,9 @@ struct deploy {
 	uint8_t *fresh;	 /* bitmap: files to verify from disk */
 	uint64_t wanted_files, wanted_bytes, received_bytes;
 	bool drop_staging; /* the disk is full: do not leave it so */
+
+	struct bases *bases; /* NULL: no patches are taken */
+	struct buf base_table;
 
 	struct deploy_progress *progress;
 	const atomic_bool *cancel;

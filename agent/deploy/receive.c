@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "agent/deploy/parts.h"
+#include "agent/deploy/patch_in.h"
 #include "agent/oserr.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
@@ -22,11 +23,23 @@ struct receive {
 	uint8_t *room;
 };
 
+/* The file that is being written. */
+struct target {
+	struct receive *r;
+	const struct manifest_file *f;
+	size_t i; /* in the manifest */
+	int out;
+	struct digest_ctx ctx;
+	uint64_t size;
+};
+
 /* The manifest's entry for this name, if it is wanted. */
 static int expect(struct deploy *d, const struct package_entry *e, size_t *ret,
-		  struct kf_error *err)
+		  bool *ret_patch, struct kf_error *err)
 {
-	ssize_t i = manifest_find(&d->manifest, e->path);
+	size_t skip = strlen(PATCH_MEMBER);
+	bool patch = d->bases && strncmp(e->path, PATCH_MEMBER, skip) == 0;
+	ssize_t i = manifest_find(&d->manifest, e->path + (patch ? skip : 0));
 
 	if (i < 0)
 		return kf_err(err, -EBADMSG, KF_REASON_PACKAGE,
@@ -36,53 +49,99 @@ static int expect(struct deploy *d, const struct package_entry *e, size_t *ret,
 		return kf_err(err, -EBADMSG, KF_REASON_PACKAGE,
 			      "the package has %s, which was not asked for or came twice",
 			      e->path);
-	if (e->size != d->manifest.files[i].size)
+	if (!patch && e->size != d->manifest.files[i].size)
 		return kf_err(
 			err, -EBADMSG, KF_REASON_PACKAGE,
 			"%s has %llu bytes in the package, but %llu in its manifest",
 			e->path, (unsigned long long)e->size,
 			(unsigned long long)d->manifest.files[i].size);
 	*ret = (size_t)i;
+	*ret_patch = patch;
 	return 0;
 }
 
-static int copy_entry(struct receive *r, int out, const struct manifest_file *f,
-		      struct kf_error *err)
+static int put(void *arg, const void *data, size_t n, struct kf_error *err)
 {
-	struct digest_ctx ctx;
-	struct digest is;
-	uint64_t size = 0;
+	struct target *t = arg;
+	int rc = deploy_check_cancel(t->r->d, err);
 
-	digest_init(&ctx);
+	if (rc < 0)
+		return rc;
+	rc = fs_write_all(t->out, data, n);
+	if (rc < 0)
+		return oserr(err, rc, "write %s", t->f->path);
+	digest_update(&t->ctx, data, n);
+	t->size += n;
+	deploy_done(t->r->d, n);
+	return 0;
+}
+
+static int copy_entry(struct target *t, struct kf_error *err)
+{
 	for (;;) {
-		ssize_t n = package_read(r->reader, r->room, READ_BYTES, err);
+		ssize_t n = package_read(t->r->reader, t->r->room, READ_BYTES, err);
 		int rc;
 
-		if (n < 0)
+		if (n <= 0)
 			return (int)n;
-		if (n == 0)
-			break;
-		rc = deploy_check_cancel(r->d, err);
+		rc = put(t, t->r->room, (size_t)n, err);
 		if (rc < 0)
 			return rc;
-		rc = fs_write_all(out, r->room, (size_t)n);
-		if (rc < 0)
-			return oserr(err, rc, "write %s", f->path);
-		digest_update(&ctx, r->room, (size_t)n);
-		size += (uint64_t)n;
-		deploy_done(r->d, (uint64_t)n);
 	}
-	digest_final(&ctx, &is);
-	if (size != f->size)
+}
+
+static ssize_t pull_patch(void *arg, void *data, size_t n, struct kf_error *err)
+{
+	const struct target *t = arg;
+
+	return package_read(t->r->reader, data, n, err);
+}
+
+static int open_base(void *arg, const struct patch_head *head, struct kf_error *err)
+{
+	const struct target *t = arg;
+	int fd = bases_open(t->r->d->bases, t->i, &head->base, head->base_size);
+
+	if (fd == -ENOENT)
+		return kf_err(err, fd, KF_REASON_DIGEST,
+			      "%s came as a patch against a version that the board does "
+			      "not have",
+			      t->f->path);
+	return fd < 0 ? oserr(err, fd, "open the older version of %s", t->f->path) : fd;
+}
+
+static int apply_patch(struct target *t, struct kf_error *err)
+{
+	const struct patch_in in = {.pull = pull_patch,
+				    .base = open_base,
+				    .put = put,
+				    .arg = t,
+				    .what = t->f->path,
+				    .size = t->f->size};
+
+	return patch_in(&in, err);
+}
+
+static int check_target(struct target *t, bool patch, struct kf_error *err)
+{
+	struct digest is;
+
+	digest_final(&t->ctx, &is);
+	if (t->size != t->f->size)
 		return kf_err(err, -EBADMSG, KF_REASON_PACKAGE,
-			      "%s ended after %llu of %llu bytes", f->path,
-			      (unsigned long long)size, (unsigned long long)f->size);
-	if (!digest_equal(&is, &f->digest))
+			      "%s ended after %llu of %llu bytes", t->f->path,
+			      (unsigned long long)t->size,
+			      (unsigned long long)t->f->size);
+	if (digest_equal(&is, &t->f->digest))
+		return 0;
+	if (patch)
 		return kf_err(err, -EBADMSG, KF_REASON_DIGEST,
-			      "%s arrived with other bytes than its manifest says; build "
-			      "and pack again",
-			      f->path);
-	return 0;
+			      "the patch of %s makes other bytes than its manifest says",
+			      t->f->path);
+	return kf_err(err, -EBADMSG, KF_REASON_DIGEST,
+		      "%s arrived with other bytes than its manifest says; build and "
+		      "pack again",
+		      t->f->path);
 }
 
 static int put_in_place(struct deploy *d, int out, const struct manifest_file *f)
@@ -98,9 +157,10 @@ static int put_in_place(struct deploy *d, int out, const struct manifest_file *f
 	return renameat(d->staging_fd, PART_FILE, dir, name) < 0 ? -errno : 0;
 }
 
-static int receive_file(struct receive *r, size_t i, struct kf_error *err)
+static int receive_file(struct receive *r, size_t i, bool patch, struct kf_error *err)
 {
 	const struct manifest_file *f = &r->d->manifest.files[i];
+	struct target t = {.r = r, .f = f, .i = i};
 	struct deploy *d = r->d;
 	_close_ int out = -1;
 	int rc;
@@ -109,7 +169,11 @@ static int receive_file(struct receive *r, size_t i, struct kf_error *err)
 			      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	if (out < 0)
 		return oserr(err, out, "make a file for %s", f->path);
-	rc = copy_entry(r, out, f, err);
+	t.out = out;
+	digest_init(&t.ctx);
+	rc = patch ? apply_patch(&t, err) : copy_entry(&t, err);
+	if (rc == 0)
+		rc = check_target(&t, patch, err);
 	if (rc == 0) {
 		rc = put_in_place(d, out, f);
 		if (rc < 0)
@@ -132,11 +196,12 @@ static int receive_all(struct receive *r, struct kf_error *err)
 	int rc;
 
 	while ((rc = package_next(r->reader, &e, err)) > 0) {
+		bool patch = false;
 		size_t i = 0;
 
-		rc = expect(r->d, &e, &i, err);
+		rc = expect(r->d, &e, &i, &patch, err);
 		if (rc == 0)
-			rc = receive_file(r, i, err);
+			rc = receive_file(r, i, patch, err);
 		if (rc < 0)
 			return rc;
 	}

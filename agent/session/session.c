@@ -397,7 +397,7 @@ static int open_stream(struct session *s, int fd)
 	read_hostname(hostname);
 	h.protocol_min = PROTOCOL_MIN;
 	h.protocol_max = PROTOCOL_MAX;
-	h.features = FEATURE_KEXEC;
+	h.features = FEATURE_KEXEC | FEATURE_DELTA;
 	h.software = (char *)"kferryd " KF_VERSION;
 	h.max_control = LIMIT_CONTROL;
 	h.max_data = LIMIT_DATA;

@@ -275,6 +275,22 @@ static bool wants_files(const Kferry__Need *need)
 	return false;
 }
 
+/* Far less than the queue holds. */
+static void send_bases(struct op *d)
+{
+	const struct buf *table = deploy_bases(d->deploy);
+	const uint8_t *at = buf_data(table);
+	size_t left = buf_len(table);
+
+	while (left > 0) {
+		size_t n = left < LIMIT_DATA ? left : LIMIT_DATA;
+
+		session_send_data(d->s, at, n, n == left ? FRAME_END : 0);
+		at += n;
+		left -= n;
+	}
+}
+
 static void need_done(void *arg, int result)
 {
 	struct op *d = arg;
@@ -288,6 +304,8 @@ static void need_done(void *arg, int result)
 	log_info("need holder=\"%s\" files=%u bytes=%llu", d->s->holder, d->need.files,
 		 (unsigned long long)d->need.bytes);
 	session_send(d->s, &env);
+	if (d->need.bases)
+		send_bases(d);
 	start_install(d, wants_files(&d->need));
 }
 
