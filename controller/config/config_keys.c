@@ -138,7 +138,10 @@ const struct config_key config_keys[] = {
 	STRING("console.kernel", NULL,
 	       "console= of the kernel, added to a slot's command line, such as "
 	       "ttyS0,115200"),
-	UINT("compress.level", "0", "zstd level of what is sent; 0: chosen by the link"),
+	UINT("compress.level", "0", "zstd level of what is sent; 0: follows the link"),
+	UINT("cache.versions", "2048",
+	     "MiB of files kept that were sent: changed ones are sent as patches against "
+	     "them; 0: none"),
 	STRING("profile.description", NULL, "what a profile is for; in profiles"),
 	{0},
 };

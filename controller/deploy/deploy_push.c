@@ -7,14 +7,14 @@
 #include <string.h>
 
 #include "controller/cancel.h"
+#include "controller/deploy/delta.h"
 #include "controller/deploy/deploy_internal.h"
+#include "controller/deploy/keeper.h"
 #include "controller/deploy/wait.h"
 #include "controller/strf.h"
 #include "proto/base/clock.h"
 #include "proto/reason.h"
 #include "proto/text.h"
-
-#define DEFAULT_LEVEL 3
 
 struct push {
 	struct deploy *d;
@@ -22,6 +22,13 @@ struct push {
 	uint8_t *want; /* a copy of Need's bitmap */
 	uint64_t files, bytes, done;
 	uint64_t sent_before;
+	struct delta delta;
+	struct pace pace;
+	struct digest manifest_base; /* a manifest that the board has */
+	bool has_manifest_base;
+	bool patched;	  /* the manifest was sent as a patch */
+	bool no_patches;  /* they did not work */
+	int64_t taken_us; /* when the link had taken what was made before */
 	struct kf_error *err;
 };
 
@@ -79,6 +86,11 @@ static char *extra_words(const struct deploy *d)
 	return all;
 }
 
+static bool knows_delta(const struct push *p)
+{
+	return !p->no_patches && client_hello(p->d->client)->features & FEATURE_DELTA;
+}
+
 static int send_plan(struct push *p, const char *extra)
 {
 	struct deploy *d = p->d;
@@ -100,43 +112,53 @@ static int send_plan(struct push *p, const char *extra)
 	q.chain = (char *)get(d, "boot.chain");
 	q.no_arm = d->opts->no_reboot;
 	q.kexec = kexec_is_wanted(d);
+	q.delta = knows_delta(p);
 	return client_request(d->client, &env, deploy_deadline(d, "timeout.connect"),
 			      p->err);
 }
 
-/* The next answer of the kind wanted; Progress on the way is shown. */
-static int await(struct push *p, Kferry__Envelope__BodyCase want, const char *what,
-		 const Kferry__Envelope **ret)
+/* The next answer; Progress on the way is shown. */
+static int await_event(struct push *p, const char *what, struct peer_event *ret)
 {
 	struct deploy *d = p->d;
 	deadline_ms deadline = deploy_deadline(d, "timeout.install");
 
 	for (;;) {
-		struct peer_event ev;
-		int r = client_next(d->client, deadline, &ev, p->err);
+		const Kferry__Progress *pr;
+		int r = client_next(d->client, deadline, ret, p->err);
 
-		if (r < 0) {
-			if (p->err->reason == KF_REASON_TIMEOUT)
-				kf_err_wrap(p->err, "%s (timeout.install)", what);
+		if (r < 0 && p->err->reason == KF_REASON_TIMEOUT)
+			kf_err_wrap(p->err, "%s (timeout.install)", what);
+		if (r < 0 || ret->type != PEER_ENVELOPE ||
+		    ret->env->body_case != KFERRY__ENVELOPE__BODY_PROGRESS)
 			return r;
-		}
-		if (ev.type == PEER_ENVELOPE && ev.env->body_case == want) {
-			*ret = ev.env;
-			return 0;
-		}
-		if (ev.type == PEER_ENVELOPE &&
-		    ev.env->body_case == KFERRY__ENVELOPE__BODY_PROGRESS) {
-			const Kferry__Progress *pr = ev.env->progress;
-
-			ui_progress(d->ui, "install", d->board, pr->done, pr->total,
-				    *pr->text ? pr->text : pr->stage);
-			deadline = deploy_deadline(d, "timeout.install");
-			continue;
-		}
-		return kf_err(p->err, -EPROTO, KF_REASON_PROTOCOL,
-			      "%s: the agent answered with something else (%s)", what,
-			      ev.type == PEER_ENVELOPE ? wire_body_name(ev.env) : "data");
+		pr = ret->env->progress;
+		ui_progress(d->ui, "install", d->board, pr->done, pr->total,
+			    *pr->text ? pr->text : pr->stage);
+		deadline = deploy_deadline(d, "timeout.install");
 	}
+}
+
+static int unexpected(struct push *p, const char *what, const struct peer_event *ev)
+{
+	return kf_err(p->err, -EPROTO, KF_REASON_PROTOCOL,
+		      "%s: the agent answered with something else (%s)", what,
+		      ev->type == PEER_ENVELOPE ? wire_body_name(ev->env) : "data");
+}
+
+/* The next answer must be of this kind. */
+static int await(struct push *p, Kferry__Envelope__BodyCase want, const char *what,
+		 const Kferry__Envelope **ret)
+{
+	struct peer_event ev;
+	int r = await_event(p, what, &ev);
+
+	if (r < 0)
+		return r;
+	if (ev.type != PEER_ENVELOPE || ev.env->body_case != want)
+		return unexpected(p, what, &ev);
+	*ret = ev.env;
+	return 0;
 }
 
 static int plan(struct push *p, bool *ret_have_manifest)
@@ -156,8 +178,49 @@ static int plan(struct push *p, bool *ret_have_manifest)
 			      env->plan->slot, d->k->slot);
 	snprintf(d->chain, sizeof(d->chain), "%s", env->plan->chain);
 	p->installed = env->plan->installed;
+	p->has_manifest_base = env->plan->manifest_base.len == DIGEST_SIZE;
+	if (p->has_manifest_base)
+		memcpy(p->manifest_base.b, env->plan->manifest_base.data, DIGEST_SIZE);
 	*ret_have_manifest = env->plan->have_manifest;
 	return 0;
+}
+
+static int send_manifest(struct push *p)
+{
+	const struct buf *whole = &p->d->k->manifest_bytes;
+	_buf_ struct buf patch = BUF_INIT;
+	int r = knows_delta(p)
+			? delta_manifest(p->d->k, p->delta.versions,
+					 p->has_manifest_base ? &p->manifest_base : NULL,
+					 &patch)
+			: 0;
+	const struct buf *out = r > 0 ? &patch : whole;
+
+	p->patched = r > 0;
+	if (r == -ECANCELED)
+		return kf_err(p->err, r, KF_REASON_CANCELLED, "it was cancelled");
+	return client_send_data(p->d->client, buf_data(out), buf_len(out), FRAME_END,
+				deploy_deadline(p->d, "timeout.install"), p->err);
+}
+
+/* What the board has of older versions, which follows Need. */
+static int take_bases(struct push *p)
+{
+	const char *what = "find what older versions the board has";
+	struct buf *table = &p->delta.table;
+	struct peer_event ev;
+	int r;
+
+	table->max = LIMIT_BASES * (4 + DIGEST_SIZE);
+	do {
+		r = await_event(p, what, &ev);
+		if (r == 0 && ev.type != PEER_DATA)
+			r = unexpected(p, what, &ev);
+		if (r == 0 && buf_append(table, ev.data, ev.len) < 0)
+			r = kf_err(p->err, -EPROTO, KF_REASON_PROTOCOL,
+				   "the agent's table of older versions is too long");
+	} while (r == 0 && !(ev.flags & FRAME_END));
+	return r < 0 ? r : delta_check_table(&p->delta, p->err);
 }
 
 static int take_need(struct push *p)
@@ -165,6 +228,7 @@ static int take_need(struct push *p)
 	const Kferry__Envelope *env;
 	size_t n = p->d->k->manifest.n_files, bytes = (n + 7) / 8;
 	int r = await(p, KFERRY__ENVELOPE__BODY_NEED, "find what the board lacks", &env);
+	bool bases;
 
 	if (r < 0)
 		return r;
@@ -173,6 +237,10 @@ static int take_need(struct push *p)
 			p->err, -EPROTO, KF_REASON_PROTOCOL,
 			"the agent asks for files by %zu bytes of a bitmap, not %zu",
 			env->need->bitmap.len, bytes);
+	bases = env->need->bases;
+	if (bases && !knows_delta(p))
+		return kf_err(p->err, -EPROTO, KF_REASON_PROTOCOL,
+			      "the agent offers older versions, and was not asked");
 	free(p->want);
 	p->want = malloc(bytes + 1);
 	if (!p->want)
@@ -185,33 +253,41 @@ static int take_need(struct push *p)
 		p->files++;
 		p->bytes += p->d->k->manifest.files[i].size;
 	}
-	return 0;
+	p->delta.want = p->want;
+	return bases ? take_bases(p) : 0;
 }
 
 static int sink(void *arg, const void *data, size_t n)
 {
 	struct push *p = arg;
 	struct deploy *d = p->d;
+	int64_t now = clock_now_us(), made_us = now - (int64_t)p->delta.made_us;
 	char text[64], sent[16];
+	int r;
 
 	text_bytes(client_bytes_sent(d->client) - p->sent_before, sent);
 	snprintf(text, sizeof(text), "%llu files, %s sent", (unsigned long long)p->files,
 		 sent);
 	ui_progress(d->ui, "push", d->board, p->done, p->bytes, text);
-	return client_send_data(d->client, data, n, 0,
-				deploy_deadline(d, "timeout.install"), p->err);
+	r = client_send_data(d->client, data, n, 0, deploy_deadline(d, "timeout.install"),
+			     p->err);
+	/* Patches are another matter than the level. */
+	pace_add(&p->pace, made_us > p->taken_us ? (uint64_t)(made_us - p->taken_us) : 0,
+		 (uint64_t)(clock_now_us() - now));
+	p->taken_us = clock_now_us();
+	p->delta.made_us = 0;
+	return r;
 }
 
 static int send_files(struct push *p)
 {
 	struct deploy *d = p->d;
-	int level = (int)config_uint(d->cfg, d->board, "compress.level");
 	int r;
 
 	if (p->files == 0)
 		return 0;
-	r = deploy_write_shared(d, p->want, level ? level : DEFAULT_LEVEL, sink, p,
-				&p->done, p->err);
+	p->taken_us = clock_now_us();
+	r = deploy_write_shared(d, &p->delta, sink, p, &p->done, p->err);
 	if (r < 0)
 		return r;
 	return client_send_data(d->client, NULL, 0, FRAME_END,
@@ -223,10 +299,22 @@ static void say_push(struct push *p, int64_t took_ms)
 	struct deploy *d = p->d;
 	uint64_t sent = client_bytes_sent(d->client) - p->sent_before;
 	size_t total = d->k->manifest.n_files;
-	char text[16];
-	json_t *fields = json_pack("{s:I, s:I, s:I}", "files_sent", (json_int_t)p->files,
-				   "files_total", (json_int_t)total, "bytes_sent",
-				   (json_int_t)sent);
+	const struct delta *x = &p->delta;
+	char text[16], part[64] = "";
+	json_t *fields =
+		json_pack("{s:I, s:I, s:I, s:I, s:I}", "files_sent", (json_int_t)p->files,
+			  "files_total", (json_int_t)total, "bytes_sent",
+			  (json_int_t)sent, "patches", (json_int_t)x->patches,
+			  "patch_bytes", (json_int_t)x->patch_bytes);
+
+	/* Who made the stream for several boards knows. */
+	if (d->opts->parcels && p->files > 0) {
+		json_object_del(fields, "patches");
+		json_object_del(fields, "patch_bytes");
+	}
+	if (x->patches > 0 && x->patches < p->files)
+		snprintf(part, sizeof(part), ", %llu as patches",
+			 (unsigned long long)x->patches);
 
 	run_step(d->run, "push", took_ms, json_incref(fields));
 	if (p->installed)
@@ -234,26 +322,28 @@ static void say_push(struct push *p, int64_t took_ms)
 			"nothing to send: the board has all %zu files", total);
 	else
 		ui_step(d->ui, "push", d->board, took_ms, fields,
-			"%llu of %zu files changed, %s sent",
-			(unsigned long long)p->files, total, text_bytes(sent, text));
+			"%llu of %zu files changed, %s sent%s%s",
+			(unsigned long long)p->files, total, text_bytes(sent, text),
+			x->patches > 0 && x->patches == p->files ? " as patches" : "",
+			part);
 }
 
 static int push_once(struct push *p)
 {
 	struct deploy *d = p->d;
-	const struct buf *manifest = &d->k->manifest_bytes;
 	const Kferry__Envelope *env;
 	int64_t start = clock_now_ms();
 	bool have_manifest = false;
+	struct keeper *keeper = NULL;
 	int r;
 
-	p->files = 0;
+	p->files = p->delta.patches = p->delta.patch_bytes = 0;
+	p->patched = false;
+	buf_reset(&p->delta.table);
 	p->sent_before = client_bytes_sent(d->client);
 	r = plan(p, &have_manifest);
 	if (r == 0 && !p->installed && !have_manifest)
-		r = client_send_data(d->client, buf_data(manifest), buf_len(manifest),
-				     FRAME_END, deploy_deadline(d, "timeout.install"),
-				     p->err);
+		r = send_manifest(p);
 	if (r == 0 && !p->installed)
 		r = take_need(p);
 	if (r == 0 && !p->installed)
@@ -261,7 +351,11 @@ static int push_once(struct push *p)
 	if (r < 0)
 		return r;
 	say_push(p, clock_now_ms() - start);
+	/* The board has the word now. */
+	if (p->files > 0)
+		keeper = keeper_start(&p->delta);
 	r = await(p, KFERRY__ENVELOPE__BODY_INSTALLED, "install the kernel", &env);
+	keeper_join(keeper);
 	if (r == 0 && strcmp(env->installed->slot, d->k->slot) != 0)
 		r = kf_err(p->err, -EPROTO, KF_REASON_PROTOCOL,
 			   "the agent installed slot \"%s\" instead of %s",
@@ -294,16 +388,40 @@ static int go_on(struct deploy *d, const char *stage, int (*step)(void *arg), vo
 	return r;
 }
 
+/* A board whose older versions are not what they should be gets whole files. */
+static bool is_of_patches(const struct push *p, int r)
+{
+	return r < 0 && (p->patched || buf_len(&p->delta.table) > 0) &&
+	       (p->err->reason == KF_REASON_DIGEST ||
+		p->err->reason == KF_REASON_PACKAGE);
+}
+
+static int push_all(struct push *p)
+{
+	int r = push_once(p);
+
+	if (!is_of_patches(p, r))
+		return r;
+	ui_note(p->d->ui, "%s: %s; sending whole files", p->d->board, p->err->msg);
+	*p->err = (struct kf_error){0};
+	p->no_patches = true;
+	return push_once(p);
+}
+
 static int push_step(void *arg)
 {
-	return push_once(arg);
+	return push_all(arg);
 }
 
 int deploy_push(struct deploy *d, struct kf_error *err)
 {
 	struct push p = {.d = d, .err = err};
-	int r = push_once(&p);
+	int r;
 
+	pace_init(&p.pace, (int)config_uint(d->cfg, d->board, "compress.level"));
+	p.delta = (struct delta){
+		.k = d->k, .versions = versions_open(d->cfg), .pace = &p.pace};
+	r = push_all(&p);
 	if (r < 0 && deploy_is_lost(err) && !atomic_load(cancel_flag())) {
 		r = go_on(d, "push", push_step, &p, err);
 		if (r < 0 && deploy_is_lost(err))
@@ -311,6 +429,8 @@ int deploy_push(struct deploy *d, struct kf_error *err)
 					 "was sent; what arrived is kept, a new deploy "
 					 "sends the rest");
 	}
+	versions_close(p.delta.versions);
+	delta_fini(&p.delta);
 	free(p.want);
 	return r;
 }

@@ -1,50 +1,83 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The files that a board lacks, compressed once for all boards of a call that lack them.
+/*
+ * The files that a board lacks, compressed once for all boards of a call that lack the
+ * same and have the same older versions.
  */
 #include <string.h>
 
 #include "controller/deploy/deploy_internal.h"
 #include "proto/reason.h"
 
+#define LEVEL 3 /* where compress.level leaves it open: links of several speeds follow */
+
 /* What the stream is made of; a copy, because boards come and go. */
 struct wanted {
 	const struct kernel *k;
-	int level;
+	struct versions *versions;
+	struct pace pace;
+	struct buf table;
 	uint8_t bitmap[];
 };
+
+static void wanted_free(void *arg)
+{
+	struct wanted *w = arg;
+
+	versions_close(w->versions);
+	buf_fini(&w->table);
+	free(w);
+}
 
 static int make(const void *arg, kernel_sink_fn sink, void *sink_arg, uint64_t *done,
 		struct kf_error *err)
 {
 	const struct wanted *w = arg;
+	struct pace pace = w->pace;
+	struct delta x = {.k = w->k,
+			  .versions = w->versions,
+			  .want = w->bitmap,
+			  .table = w->table,
+			  .pace = &pace};
 
-	return kernel_write_tar(w->k, w->bitmap, false, w->level, sink, sink_arg, done,
-				err);
+	return delta_write(&x, sink, sink_arg, done, err);
 }
 
-int deploy_write_shared(struct deploy *d, const uint8_t *want, int level,
-			kernel_sink_fn sink, void *arg, uint64_t *done,
-			struct kf_error *err)
+static struct wanted *wanted_new(const struct deploy *d, const struct delta *x, int level)
 {
-	struct parcel_maker maker = {make, free, NULL};
 	size_t bytes = (d->k->manifest.n_files + 7) / 8;
+	struct wanted *w = calloc(1, sizeof(*w) + bytes);
+
+	if (!w)
+		return NULL;
+	w->k = d->k;
+	w->versions = versions_open(d->cfg);
+	pace_init(&w->pace, level);
+	memcpy(w->bitmap, x->want, bytes);
+	if (buf_append(&w->table, buf_data(&x->table), buf_len(&x->table)) == 0)
+		return w;
+	wanted_free(w);
+	return NULL;
+}
+
+int deploy_write_shared(struct deploy *d, struct delta *x, kernel_sink_fn sink, void *arg,
+			uint64_t *done, struct kf_error *err)
+{
+	struct parcel_maker maker = {make, wanted_free, NULL};
+	int level = (int)config_uint(d->cfg, d->board, "compress.level");
 	struct digest_ctx ctx;
 	struct digest key;
-	struct wanted *w;
 
 	if (!d->opts->parcels)
-		return kernel_write_tar(d->k, want, false, level, sink, arg, done, err);
-	w = malloc(sizeof(*w) + bytes);
-	if (!w)
+		return delta_write(x, sink, arg, done, err);
+	level = level ? level : LEVEL;
+	maker.arg = wanted_new(d, x, level);
+	if (!maker.arg)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
-	w->k = d->k;
-	w->level = level;
-	memcpy(w->bitmap, want, bytes);
 	digest_init(&ctx);
 	digest_update(&ctx, &level, sizeof(level));
-	digest_update(&ctx, want, bytes);
+	digest_update(&ctx, x->want, (d->k->manifest.n_files + 7) / 8);
+	digest_update(&ctx, buf_data(&x->table), buf_len(&x->table));
 	digest_final(&ctx, &key);
-	maker.arg = w;
 	return parcel_send(d->opts->parcels, &key, &maker,
 			   config_ms(d->cfg, d->board, "timeout.install"), sink, arg,
 			   done, err);

@@ -38,6 +38,20 @@ int kernel_write_tar(const struct kernel *k, const uint8_t *want, bool with_mani
 		     int level, kernel_sink_fn sink, void *arg, uint64_t *done,
 		     struct kf_error *err) _must_check_;
 
+/* The tar of a push: as above, but some of its files may go as patches (PATCH_MEMBER),
+ * and the level may change while it is written. */
+struct kernel_push {
+	const uint8_t *want;
+	/* 1: file i goes as the patch appended to out; 0: as it is. */
+	int (*patch)(void *arg, size_t i, struct buf *out, struct kf_error *err);
+	int (*level)(void *arg); /* zstd's, from now on */
+	bool adapts;		 /* it will change: the window stays small */
+	void *arg;
+};
+int kernel_write_push(const struct kernel *k, const struct kernel_push *push,
+		      kernel_sink_fn sink, void *arg, uint64_t *done,
+		      struct kf_error *err) _must_check_;
+
 /* Run make as the configuration says. */
 struct build_result {
 	char release[128];

@@ -13,13 +13,17 @@
 #include "controller/cancel.h"
 #include "controller/kernel/kernel.h"
 #include "proto/base/fs.h"
+#include "proto/patch.h"
 #include "proto/reason.h"
 
 #define CHUNK	    (128 * 1024)
 #define MT_BYTES    (8u << 20) /* from this size on, compressing takes more than one CPU */
 #define MAX_WORKERS 4
 #define JOB_BYTES                                                                        \
-	(1 << 20) /* taken in before any comes out: progress is ahead by these */
+	(1 << 20)	  /* taken in before any comes out: progress is ahead by these */
+#define PATCH_LEVEL	1 /* they are compressed already */
+#define PATCH_LARGE	(64 * 1024) /* enough to change the level for */
+#define ADAPTIVE_WINDOW 21	    /* log2: so much memory does it take on the board */
 
 struct tar {
 	struct archive *a;
@@ -27,6 +31,9 @@ struct tar {
 	kernel_sink_fn sink;
 	void *arg;
 	int failed; /* what the sink returned, or zstd's failure */
+	int level;
+	bool workers, in_frame, patching;
+	const struct kernel_push *push; /* NULL: a package file */
 	uint8_t *chunk, *out;
 	uint64_t *done;
 	struct kf_error *err;
@@ -39,6 +46,7 @@ static int squeeze(struct tar *t, const void *data, size_t n, ZSTD_EndDirective 
 	size_t left;
 	int r;
 
+	t->in_frame = how != ZSTD_e_end;
 	do {
 		ZSTD_outBuffer out = {t->out, CHUNK, 0};
 
@@ -53,10 +61,31 @@ static int squeeze(struct tar *t, const void *data, size_t n, ZSTD_EndDirective 
 	return 0;
 }
 
+/* Workers take another level with their next piece, and keep the frame's window; without
+ * them it takes another frame. */
+static int set_level(struct tar *t, int level)
+{
+	int r = 0;
+
+	if (level == t->level)
+		return 0;
+	if (t->in_frame && (!t->workers || !t->push->adapts))
+		r = squeeze(t, NULL, 0, ZSTD_e_end);
+	if (r == 0 &&
+	    ZSTD_isError(ZSTD_CCtx_setParameter(t->z, ZSTD_c_compressionLevel, level)))
+		return kf_err(t->err, -EINVAL, KF_REASON_INVALID,
+			      "zstd does not know the level %d", level);
+	t->level = level;
+	return r;
+}
+
 static la_ssize_t on_write(struct archive *a, void *arg, const void *data, size_t n)
 {
 	struct tar *t = arg;
 
+	if (t->failed == 0 && t->push)
+		t->failed = set_level(t, t->patching ? PATCH_LEVEL
+						     : t->push->level(t->push->arg));
 	if (t->failed == 0)
 		t->failed = squeeze(t, data, n, ZSTD_e_continue);
 	if (t->failed == 0)
@@ -81,16 +110,20 @@ static int open_zstd(struct tar *t, int level, uint64_t total)
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	t->z = ZSTD_createCCtx();
+	t->level = level;
 	if (!t->z ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(t->z, ZSTD_c_compressionLevel, level)) ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(t->z, ZSTD_c_checksumFlag, 1)))
 		return kf_err(t->err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	/* A libzstd without threads refuses, and does without. */
 	if (total >= MT_BYTES && cpus > 1) {
-		ZSTD_CCtx_setParameter(t->z, ZSTD_c_nbWorkers,
-				       cpus < MAX_WORKERS ? (int)cpus : MAX_WORKERS);
+		t->workers = !ZSTD_isError(ZSTD_CCtx_setParameter(
+			t->z, ZSTD_c_nbWorkers,
+			cpus < MAX_WORKERS ? (int)cpus : MAX_WORKERS));
 		ZSTD_CCtx_setParameter(t->z, ZSTD_c_jobSize, JOB_BYTES);
 	}
+	if (t->push && t->push->adapts)
+		ZSTD_CCtx_setParameter(t->z, ZSTD_c_windowLog, ADAPTIVE_WINDOW);
 	return 0;
 }
 
@@ -186,6 +219,61 @@ static int write_manifest(struct tar *t, const struct kernel *k)
 	return r;
 }
 
+/* 1: it went as a patch. */
+static int write_patch(struct tar *t, const struct manifest_file *f, size_t i)
+{
+	_buf_ struct buf b = BUF_INIT;
+	_free_ char *name = NULL;
+	int r = t->push->patch(t->push->arg, i, &b, t->err);
+
+	if (r <= 0)
+		return r;
+	name = malloc(strlen(PATCH_MEMBER) + strlen(f->path) + 1);
+	if (!name)
+		return kf_err(t->err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	stpcpy(stpcpy(name, PATCH_MEMBER), f->path);
+	t->patching = buf_len(&b) >= PATCH_LARGE;
+	r = write_header(t, name, f->mode, buf_len(&b));
+	if (r == 0 && archive_write_data(t->a, buf_data(&b), buf_len(&b)) !=
+			      (la_ssize_t)buf_len(&b))
+		r = archive_failed(t);
+	t->patching = false;
+	if (t->done)
+		*t->done += f->size;
+	return r < 0 ? r : 1;
+}
+
+static int write_files(struct tar *t, const struct kernel *k, const uint8_t *want)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < k->manifest.n_files; i++) {
+		if (want && !(want[i / 8] & 1u << i % 8))
+			continue;
+		r = t->push ? write_patch(t, &k->manifest.files[i], i) : 0;
+		if (r == 0)
+			r = write_file(t, &k->manifest.files[i], k->source[i]);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int finish(struct tar *t, int r)
+{
+	if (r == 0 && archive_write_close(t->a) != ARCHIVE_OK)
+		r = archive_failed(t);
+	if (r == 0)
+		r = squeeze(t, NULL, 0, ZSTD_e_end);
+	/* An end that was not earned must not look like one: on_write() lets no more
+	 * pass. (archive_write_fail() would say so to libarchive, and leak.) */
+	if (r < 0 && t->failed == 0)
+		t->failed = r;
+	archive_write_free(t->a);
+	ZSTD_freeCCtx(t->z);
+	free(t->chunk);
+	free(t->out);
+	return r;
+}
+
 int kernel_write_tar(const struct kernel *k, const uint8_t *want, bool with_manifest,
 		     int level, kernel_sink_fn sink, void *arg, uint64_t *done,
 		     struct kf_error *err)
@@ -197,21 +285,26 @@ int kernel_write_tar(const struct kernel *k, const uint8_t *want, bool with_mani
 		r = open_archive(&t);
 	if (r == 0 && with_manifest)
 		r = write_manifest(&t, k);
-	for (size_t i = 0; r == 0 && i < k->manifest.n_files; i++) {
-		if (!want || (want[i / 8] & (1u << (i % 8))))
-			r = write_file(&t, &k->manifest.files[i], k->source[i]);
-	}
-	if (r == 0 && archive_write_close(t.a) != ARCHIVE_OK)
-		r = archive_failed(&t);
 	if (r == 0)
-		r = squeeze(&t, NULL, 0, ZSTD_e_end);
-	/* An end that was not earned must not look like one: on_write() lets no more
-	 * pass. (archive_write_fail() would say so to libarchive, and leak.) */
-	if (r < 0 && t.failed == 0)
-		t.failed = r;
-	archive_write_free(t.a);
-	ZSTD_freeCCtx(t.z);
-	free(t.chunk);
-	free(t.out);
-	return r;
+		r = write_files(&t, k, want);
+	return finish(&t, r);
+}
+
+int kernel_write_push(const struct kernel *k, const struct kernel_push *push,
+		      kernel_sink_fn sink, void *arg, uint64_t *done,
+		      struct kf_error *err)
+{
+	struct tar t = {.sink = sink, .arg = arg, .done = done, .err = err, .push = push};
+	uint64_t bytes = 0;
+	int r;
+
+	for (size_t i = 0; i < k->manifest.n_files; i++)
+		if (push->want[i / 8] & 1u << i % 8)
+			bytes += k->manifest.files[i].size;
+	r = open_zstd(&t, push->level(push->arg), bytes);
+	if (r == 0)
+		r = open_archive(&t);
+	if (r == 0)
+		r = write_files(&t, k, push->want);
+	return finish(&t, r);
 }

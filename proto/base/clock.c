@@ -8,7 +8,7 @@
 #include <limits.h>
 #include <time.h>
 
-int64_t clock_now_ms(void)
+int64_t clock_now_us(void)
 {
 	struct timespec ts;
 	int r;
@@ -16,7 +16,12 @@ int64_t clock_now_ms(void)
 	r = clock_gettime(CLOCK_BOOTTIME, &ts);
 	assert(r == 0);
 	(void)r;
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t clock_now_ms(void)
+{
+	return clock_now_us() / 1000;
 }
 
 deadline_ms deadline_in(int64_t ms)

@@ -10,6 +10,8 @@
 
 /* Milliseconds since this machine booted, suspends included. */
 int64_t clock_now_ms(void);
+/* The same in microseconds, for measuring. */
+int64_t clock_now_us(void);
 
 /* A point in that time.  DEADLINE_NEVER is for interactive use only. */
 typedef int64_t deadline_ms;

@@ -3,13 +3,16 @@
 """
 An agent that lies: runs ARGV, and changes what it says on its way to the controller.
 
-    liar.py [--drop BODY:FIELD[,FIELD...]] [--empty-log] [--other-log]
+    liar.py [--drop BODY:FIELD[,FIELD...]] [--empty-log] [--other-log] [--bases HOW]
             [--reset-at BODY:FILE] ARGV...
 
 --drop       leave these fields of that Envelope body (a number of kferry.proto) out
 --empty-log  no records in the log
 --other-log  the log is one of another boot
 --reset-at   no lie: this request of the controller's is lost, for FILE says that the board is reset
+--bases HOW  the table of older versions, after Need, is: beyond (a file that there is not),
+             unwanted (one that was not asked for), unsorted, odd (a byte too long), endless,
+             or FROM=TO: has another digest in place of one
 """
 
 import argparse
@@ -20,7 +23,9 @@ import sys
 import threading
 
 CONTROL, DATA, END = 1, 2, 1
-LOG_START = 41
+NEED, LOG_START = 22, 41
+ROW = 36
+MAX_DATA = 262144
 
 
 def varint(data, at):
@@ -67,10 +72,36 @@ class Liar:
             body, names = text.split(":")
             self.drop[int(body)] = {int(n) for n in names.split(",")}
         self.in_log = False
+        self.in_bases = False
+        self.unwanted = None
+
+    def need(self, value):
+        """The table follows; a file of the manifest that is not wanted."""
+        got = {n: v for n, _, v, _ in fields(value)}
+        self.in_bases = bool(got.get(4))
+        self.unwanted = next((i for i in range(got[2]) if not got[1][i // 8] >> i % 8 & 1), None)
+
+    def bases(self, table):
+        how = self.args.bases
+        first, rest = table[:ROW], table[ROW:]
+        if how == "beyond":
+            return struct.pack("<I", 1 << 30) + first[4:] + rest
+        if how == "unwanted":
+            return struct.pack("<I", self.unwanted) + first[4:]
+        if how == "unsorted":
+            return first + first + rest
+        if how == "odd":
+            return table + b"x"
+        if how == "endless":
+            return table + bytes(1000000)
+        wrong, right = map(bytes.fromhex, how.split("="))
+        return table.replace(wrong, right)
 
     def body(self, body, value):
         kept = b"".join(raw for n, _, _, raw in fields(value)
                         if n not in self.drop.get(body, ()))
+        if body == NEED and self.args.bases:
+            self.need(value)
         if body == LOG_START:
             self.in_log = True
             if self.args.other_log:
@@ -92,8 +123,10 @@ class Liar:
             return self.control(payload)
         if self.in_log and self.args.empty_log:
             payload = b""
+        if self.in_bases:
+            payload = self.bases(payload)
         if flags & END:
-            self.in_log = False
+            self.in_log = self.in_bases = False
         return payload
 
 
@@ -110,13 +143,19 @@ def read_all(fd, size, close=None):
     return data
 
 
+def write_all(data):
+    while data:
+        data = data[os.write(1, data):]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--drop", action="append", default=[])
     parser.add_argument("--empty-log", action="store_true")
     parser.add_argument("--other-log", action="store_true")
-    parser.add_argument("argv", nargs=argparse.REMAINDER)
+    parser.add_argument("--bases")
     parser.add_argument("--reset-at")
+    parser.add_argument("argv", nargs=argparse.REMAINDER)
     args = parser.parse_args()
     at, _, reset = (args.reset_at or "0:").partition(":")
     child = subprocess.Popen(args.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -139,7 +178,10 @@ def main():
     while True:
         size, kind, flags, rest = struct.unpack("<IBBH", read_all(out, 8))
         payload = liar.frame(kind, flags, read_all(out, size))
-        os.write(1, struct.pack("<IBBH", len(payload), kind, flags, rest) + payload)
+        while len(payload) > MAX_DATA:
+            write_all(struct.pack("<IBBH", MAX_DATA, kind, 0, rest) + payload[:MAX_DATA])
+            payload = payload[MAX_DATA:]
+        write_all(struct.pack("<IBBH", len(payload), kind, flags, rest) + payload)
 
 
 main()
