@@ -3,6 +3,7 @@
 # level: full
 """What the static agent costs a board: its size, its memory idle and while installing 400 MB."""
 
+import json
 import pathlib
 import random
 import sys
@@ -57,6 +58,26 @@ class Footprint(unittest.TestCase):
         peak = self.memory("VmHWM")
         print(f"# peak: {peak} KiB for {sum(map(len, files.values())) // 1000000} MB")
         self.assertEqual(self.board.slots(), [package.slot()])
+        self.assertLessEqual(peak * 1024, 32_000_000)
+
+    def test_peak_memory_of_a_patched_image(self):
+        rng = random.Random(1)
+        image = bytearray(rng.randbytes(MIB) * 60)
+        for name in ("a", "b"):
+            package = Package(files={"boot/image": bytes(image)}, seed=name)
+            package.file = package.write(self.board.dir / f"{name}.kferry")
+            done = self.board.kferry("--json", "deploy", "--from", package.file, "--no-reboot",
+                                     check=0, timeout=600)
+            if name == "a":
+                for at in range(0, len(image), 50000):
+                    image[at] ^= 1
+                # The peak of the first is not the one that is asked for.
+                self.board.kill_agent()
+                self.board.start_agent()
+        push = [json.loads(line) for line in done.out.splitlines() if '"push"' in line][-1]
+        peak = self.memory("VmHWM")
+        print(f"# peak: {peak} KiB for a patch of {push['patch_bytes']} bytes")
+        self.assertEqual(push["patches"], 1)
         self.assertLessEqual(peak * 1024, 32_000_000)
 
 
