@@ -81,7 +81,7 @@ static bool is_worth_it(struct delta *x, const struct manifest_file *f)
 		x->probed += f->size;
 		return false;
 	}
-	return pace_is_behind(x->pace);
+	return x->pace && pace_is_behind(x->pace);
 }
 
 static int make_patch(const struct delta *x, size_t i, const uint8_t *digest,
@@ -131,8 +131,12 @@ static int patch(void *arg, size_t i, struct buf *out, struct kf_error *err)
 static int level(void *arg)
 {
 	const struct delta *x = arg;
+	struct pace start;
 
-	return pace_level(x->pace);
+	if (x->pace)
+		return pace_level(x->pace);
+	pace_init(&start, 0);
+	return pace_level(&start);
 }
 
 int delta_write(struct delta *x, kernel_sink_fn sink, void *arg, uint64_t *done,
@@ -141,7 +145,7 @@ int delta_write(struct delta *x, kernel_sink_fn sink, void *arg, uint64_t *done,
 	const struct kernel_push push = {.want = x->want,
 					 .patch = patch,
 					 .level = level,
-					 .adapts = !x->pace->fixed,
+					 .adapts = x->pace && !x->pace->fixed,
 					 .arg = x};
 	uint64_t bytes = 0;
 

@@ -18,7 +18,7 @@ struct delta {
 	struct versions *versions; /* may be NULL */
 	const uint8_t *want;	   /* bitmap over the manifest's files */
 	struct buf table;	   /* of older versions, as it came; empty: none */
-	struct pace *pace;
+	const struct pace *pace;   /* NULL: as pace_init() has it */
 	uint64_t made_us; /* spent on making patches; the caller may set it to 0 */
 	/* What was written: */
 	uint64_t patches, patch_bytes;

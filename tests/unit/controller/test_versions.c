@@ -7,10 +7,13 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -208,6 +211,32 @@ static void none_is_no_error(void **state)
 	assert_null(p->v);
 }
 
+/* As on a full disk: nothing stays, and it is not tried again and again. */
+static void what_cannot_be_written_is_no_error(void **state)
+{
+	const struct rlimit little = {10, RLIM_INFINITY};
+	struct place *p = *state;
+	struct rlimit before;
+	struct digest a, b;
+	_closedir_ DIR *dir = NULL;
+	const struct dirent *e;
+	char path[256];
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+	a = put(p, "more than may be written");
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	b = put(p, "after that");
+	assert_false(has(p, &a));
+	assert_false(has(p, &b));
+	snprintf(path, sizeof(path), "%s/versions", p->dir);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((e = readdir(dir)))
+		assert_true(strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0);
+}
+
 static void a_directory_that_went_away_is_no_error(void **state)
 {
 	struct place *p = *state;
@@ -231,6 +260,7 @@ int main(void)
 		T(the_least_recently_used_goes_first),
 		T(two_at_once_keep_the_same),
 		T(none_is_no_error),
+		T(what_cannot_be_written_is_no_error),
 		T(a_directory_that_went_away_is_no_error),
 	};
 
