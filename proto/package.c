@@ -3,8 +3,9 @@
  * Entries of a tar from outside, each judged before it is handed out.
  *
  * libarchive parses the headers; the bytes come to it through zread, so that this module
- * sees the whole stream.  libarchive takes the end of the bytes for the end of the
- * archive, so the two blocks of zeros that end a tar are looked for here, and what
+ * sees the whole stream.  Unpacking runs ahead in a thread of its own, so that it and
+ * what is done with the files overlap.  libarchive takes the end of the bytes for the end
+ * of the archive, so the two blocks of zeros that end a tar are looked for here, and what
  * follows them must be zeros to the end of the source.
  */
 #include "proto/package.h"
@@ -13,12 +14,14 @@
 #include <archive_entry.h>
 #include <string.h>
 
+#include "proto/base/ahead.h"
 #include "proto/limits.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 #include "proto/zread.h"
 
 #define BLOCK_SIZE ((size_t)64 * 1024) /* a multiple of TAR_BLOCK */
+#define BLOCKS	   16		       /* unpacked ahead of who reads */
 #define TAR_BLOCK  512
 #define ENTRY_MAX  (2 * LIMIT_FILES) /* headers, directories among them */
 #define NAME_SHOWN 200		     /* bytes of a bad name in an error text */
@@ -27,18 +30,22 @@
 
 struct package_reader {
 	struct zread *z;
+	struct ahead *ahead;
 	struct archive *a;
+	/* The thread's that reads ahead */
 	package_pull_fn pull; /* the caller's */
 	void *arg;
-	uint8_t *block;
+	int pull_failed;
+	/* The reader's */
+	const uint8_t *block;
 	size_t block_len;
 	uint64_t delivered; /* bytes given to libarchive, block included */
 	uint64_t data_end;  /* where the current entry's data ends, padding included */
 	uint64_t total;
 	unsigned entries;
-	int fd;	   /* -1, or ours */
-	int fault; /* a negative errno from the source */
-	int pull_fault;
+	int fd;		/* -1, or ours */
+	int fault;	/* a negative errno from the source */
+	int pull_fault; /* the same, if it was the caller's that failed */
 	bool in_entry, ended;
 	int failed;
 	char *path;
@@ -50,7 +57,7 @@ static ssize_t pull_source(void *arg, void *data, size_t n)
 	ssize_t got = r->pull(r->arg, data, n);
 
 	if (got < 0)
-		r->pull_fault = (int)got;
+		r->pull_failed = (int)got;
 	return got;
 }
 
@@ -68,19 +75,29 @@ static ssize_t pull_fd(void *arg, void *data, size_t n)
 	}
 }
 
+static ssize_t unpack(void *arg, void *data, size_t n)
+{
+	struct package_reader *r = arg;
+
+	return zread_read(r->z, data, n);
+}
+
 static la_ssize_t on_read(struct archive *a, void *arg, const void **ret)
 {
 	struct package_reader *r = arg;
-	ssize_t n = zread_read(r->z, r->block, BLOCK_SIZE);
+	const void *block = NULL;
+	ssize_t n = ahead_next(r->ahead, &block);
 
 	if (n < 0) {
 		r->fault = (int)n;
+		r->pull_fault = r->pull_failed; /* the thread is at its end */
 		archive_set_error(a, (int)-n, "the source failed");
 		return -1;
 	}
+	r->block = block;
 	r->block_len = (size_t)n;
 	r->delivered += (uint64_t)n;
-	*ret = r->block;
+	*ret = block;
 	return n;
 }
 
@@ -112,14 +129,14 @@ static int fail_read(struct package_reader *r, struct kf_error *err)
 
 static int open_archive(struct package_reader *r)
 {
-	r->block = malloc(BLOCK_SIZE);
+	int rc;
+
 	r->a = archive_read_new();
-	if (!r->block || !r->a)
-		return -ENOMEM;
-	if (archive_read_support_filter_none(r->a) != ARCHIVE_OK ||
+	if (!r->a || archive_read_support_filter_none(r->a) != ARCHIVE_OK ||
 	    archive_read_support_format_tar(r->a) != ARCHIVE_OK)
 		return -ENOMEM;
-	return zread_new(pull_source, r, &r->z);
+	rc = zread_new(pull_source, r, &r->z);
+	return rc < 0 ? rc : ahead_new(unpack, r, BLOCK_SIZE, BLOCKS, &r->ahead);
 }
 
 static int reader_new(int fd, package_pull_fn pull, void *arg,
@@ -162,10 +179,10 @@ void package_reader_free(struct package_reader *r)
 {
 	if (!r)
 		return;
+	ahead_free(r->ahead);
 	if (r->a)
 		archive_read_free(r->a);
 	zread_free(r->z);
-	free(r->block);
 	free(r->path);
 	if (r->fd >= 0)
 		close(r->fd);

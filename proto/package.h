@@ -8,6 +8,9 @@
  * ends the reading with KF_REASON_PACKAGE and the entry's name.  Directories are passed
  * over when their paths are good.  The source is read to its very end. Blocking: for jobs
  * and the command line.
+ *
+ * The source is pulled by a thread of the reader's, some blocks ahead; what it fails with
+ * comes after all that was whole before.  Freeing the reader waits for a pull that runs.
  */
 #ifndef KF_PACKAGE_H
 #define KF_PACKAGE_H
