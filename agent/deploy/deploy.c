@@ -87,7 +87,7 @@ int deploy_parent(int fd, const char *path, const char **ret_base)
 	return rc < 0 ? rc : deploy_parent_open(fd, path, ret_base);
 }
 
-int deploy_verify(int dir_fd, const struct manifest_file *f, bool from_disk)
+int deploy_verify(int dir_fd, const struct manifest_file *f)
 {
 	_close_ int fd = fs_open_beneath(dir_fd, f->path, O_RDONLY | O_NONBLOCK, 0);
 	struct digest is;
@@ -100,9 +100,6 @@ int deploy_verify(int dir_fd, const struct manifest_file *f, bool from_disk)
 		return -errno;
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != f->size)
 		return -EBADMSG;
-	/* The page cache must not vouch for the disk; clean pages go when asked. */
-	if (from_disk)
-		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	rc = digest_fd(fd, &is, NULL);
 	if (rc < 0)
 		return rc;
@@ -506,6 +503,7 @@ int deploy_manifest(struct deploy *d, const void *data, size_t n, struct kf_erro
 	if (rc < 0)
 		return oserr(err, rc, "write the manifest of %s", d->id);
 	d->have_manifest = true;
+	d->staging_new = true;
 	return 0;
 }
 
@@ -561,6 +559,7 @@ void deploy_end(struct deploy *d)
 
 	if (!d)
 		return;
+	verify_stop(d);
 	cleanup_close(&d->staging_fd);
 	snprintf(path, sizeof(path), STAGING_DIR "/%s", d->id);
 	if (d->drop_staging && fs_remove_tree(d->a->state_fd, path) < 0)

@@ -180,7 +180,7 @@ static int take_from(struct deploy *d, const struct have_entry *e,
 	if (from < 0 || fstatat(from, from_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISREG(st.st_mode) || (uint64_t)st.st_size != want->size)
 		return 0;
-	if (e->source->staging && deploy_verify(e->source->fd, e->file, false) < 0)
+	if (e->source->staging && deploy_verify(e->source->fd, e->file) < 0)
 		return 0;
 	to = deploy_parent(d->staging_fd, want->path, &to_name);
 	if (to < 0)
@@ -205,7 +205,7 @@ static int take_own(struct deploy *d, const struct manifest_file *want)
 	struct stat st;
 	int rc;
 
-	rc = deploy_verify(d->staging_fd, want, false);
+	rc = deploy_verify(d->staging_fd, want);
 	if (rc == -ENOENT)
 		return 0;
 	dir = deploy_parent(d->staging_fd, want->path, &name);
@@ -222,7 +222,7 @@ static int take_own(struct deploy *d, const struct manifest_file *want)
 static int find_one(struct deploy *d, const struct have *h,
 		    const struct manifest_file *want, bool *ret_fresh)
 {
-	int rc = take_own(d, want);
+	int rc = d->staging_new ? 0 : take_own(d, want);
 
 	*ret_fresh = true;
 	if (rc != 0)

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From received files to a slot: flush, verify from disk, initramfs, one rename into
+ * From received files to a slot: verify from disk, initramfs, one flush, one rename into
  * slots/, the boot entry, and then the state: the one flip that makes it a slot.  What
  * fails before the flip is undone, so that the next deploy resumes.
+ *
+ * Verifying writes each file's bytes back before it reads them; the flush brings to the
+ * disk what makes them a slot: names, sizes, slot.conf, and the disk's own cache.  So one
+ * flush is enough, and it comes before anything can lead to the slot.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,51 +25,11 @@
 
 static int flush(struct deploy *d, struct kf_error *err)
 {
-	int rc = fs_sync_fs(d->staging_fd);
+	int rc;
 
+	deploy_stage(d, "flush", 0);
+	rc = fs_sync_fs(d->staging_fd);
 	return rc < 0 ? oserr(err, rc, "flush %s", d->a->conf.state_dir) : 0;
-}
-
-/* Wrong on the disk: forget the file, so that the next deploy sends it again. */
-static int not_verified(struct deploy *d, const struct manifest_file *f, int rc,
-			struct kf_error *err)
-{
-	const char *name;
-	_close_ int dir = deploy_parent(d->staging_fd, f->path, &name);
-
-	if (rc != -EBADMSG)
-		return oserr(err, rc, "verify %s", f->path);
-	if (dir >= 0 && unlinkat(dir, name, 0) < 0)
-		log_warn("deploy id=%s file=%s error=\"%s\"", d->id, f->path,
-			 strerror(errno));
-	return kf_err(err, -EIO, KF_REASON_DIGEST,
-		      "%s reads back from the disk with other bytes than were written; "
-		      "the board's storage may be failing",
-		      f->path);
-}
-
-static int verify(struct deploy *d, struct kf_error *err)
-{
-	const struct manifest *m = &d->manifest;
-	uint64_t total = 0;
-
-	for (size_t i = 0; i < m->n_files; i++)
-		if (bit_get(d->fresh, i))
-			total += m->files[i].size;
-	deploy_stage(d, "verify", total);
-	for (size_t i = 0; i < m->n_files; i++) {
-		int rc = deploy_check_cancel(d, err);
-
-		if (rc < 0)
-			return rc;
-		if (!bit_get(d->fresh, i))
-			continue;
-		rc = deploy_verify(d->staging_fd, &m->files[i], true);
-		if (rc < 0)
-			return not_verified(d, &m->files[i], rc, err);
-		deploy_done(d, m->files[i].size);
-	}
-	return 0;
 }
 
 /* The slot as backends see it; nothing in it is the caller's to release. */
@@ -204,13 +168,10 @@ static int prepare(struct deploy *d, struct kf_error *err)
 	if (d->wanted_files > 0)
 		return kf_err(err, -EINVAL, KF_REASON_PROTOCOL,
 			      "the install was asked for before all files came");
-	deploy_stage(d, "flush", 0);
-	rc = flush(d, err);
+	rc = verify_end(d, err);
+	verify_stop(d);
 	if (rc == 0)
-		rc = verify(d, err);
-	if (rc < 0)
-		return rc;
-	rc = make_initramfs(d, err);
+		rc = make_initramfs(d, err);
 	if (rc == 0)
 		rc = slot_conf_save(d->staging_fd, &d->conf, err);
 	if (rc == 0)

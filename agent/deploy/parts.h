@@ -4,7 +4,8 @@
  * agent/deploy/deploy.c and agent/deploy/.
  *
  * The order is the same for every file: have.c finds or links it, receive.c takes what
- * is missing, install.c flushes, verifies from disk what is fresh, and flips.
+ * is missing, verify.c writes back what is fresh and reads it from the disk again,
+ * install.c flushes and flips.
  */
 #ifndef KF_DEPLOY_PARTS_H
 #define KF_DEPLOY_PARTS_H
@@ -37,12 +38,14 @@ struct deploy {
 	bool new_initrd;  /* it needs another initramfs */
 
 	int staging_fd;		  /* -1 before there is a manifest */
+	bool staging_new;	  /* with nothing in it yet */
 	struct manifest manifest; /* of what is being received */
 	bool have_manifest;
 	uint8_t *wanted; /* bitmap: files to be sent */
 	uint8_t *fresh;	 /* bitmap: files to verify from disk */
 	uint64_t wanted_files, wanted_bytes, received_bytes;
-	bool drop_staging; /* the disk is full: do not leave it so */
+	bool drop_staging;     /* the disk is full: do not leave it so */
+	struct settle *settle; /* NULL: verify_begin() has not been called */
 
 	struct bases *bases; /* NULL: no patches are taken */
 	struct buf base_table;
@@ -75,9 +78,18 @@ int deploy_check_cancel(const struct deploy *d, struct kf_error *err) _must_chec
 int deploy_parent(int fd, const char *path, const char **ret_base) _must_check_;
 /* The same without making any. */
 int deploy_parent_open(int fd, const char *path, const char **ret_base) _must_check_;
-/* Does rel below fd hold exactly what the manifest says?  0, -ENOENT, -EBADMSG (another
- * content), or another errno. */
-int deploy_verify(int fd, const struct manifest_file *f, bool from_disk) _must_check_;
+/* Does rel below fd hold exactly what the manifest says, as far as the page cache knows?
+ * 0, -ENOENT, -EBADMSG (another content), or another errno. */
+int deploy_verify(int fd, const struct manifest_file *f) _must_check_;
+
+/* Begin to bring the fresh files that are there to the disk and to verify them; once is
+ * enough.  Those that come are added one by one; the end waits for all.  An error names
+ * the file; one that is wrong on the disk is removed. */
+int verify_begin(struct deploy *d, struct kf_error *err) _must_check_;
+int verify_add(struct deploy *d, size_t i, struct kf_error *err) _must_check_;
+int verify_end(struct deploy *d, struct kf_error *err) _must_check_;
+/* At any time; before what it reads is removed or closed. */
+void verify_stop(struct deploy *d);
 
 /* Link or copy every file that the board has into the staging directory; wanted and
  * fresh are filled. */

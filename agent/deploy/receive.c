@@ -2,8 +2,9 @@
 /*
  * Unpacking: only files that are wanted, digested while they are written, in one
  * temporary file that gets its name when the digest is right.  What is wrong leaves
- * nothing; what was right before it stays for a resume.  Nothing is flushed here: the
- * install does it once for all.
+ * nothing; what was right before it stays for a resume.  What is right goes on to be
+ * written back and verified while the next one comes; names are flushed by the install,
+ * once for all.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -16,11 +17,16 @@
 #include "proto/reason.h"
 
 #define READ_BYTES ((size_t)128 * 1024)
+#define STRETCH_BYTES                                                                    \
+	(UINT64_C(8) << 20) /* of one file, before the disk begins with it */
 
 struct receive {
 	struct deploy *d;
 	struct package_reader *reader;
 	uint8_t *room;
+	/* Where the last file went: those of a directory come together. */
+	int dir;
+	char dir_path[LIMIT_PATH + 1];
 };
 
 /* The file that is being written. */
@@ -60,6 +66,17 @@ static int expect(struct deploy *d, const struct package_entry *e, size_t *ret,
 	return 0;
 }
 
+/* The disk need not wait for the end of a large file; what comes of it is seen when the
+ * file is settled. */
+static void start_writing(int fd, uint64_t size, uint64_t n)
+{
+	uint64_t at = size / STRETCH_BYTES * STRETCH_BYTES;
+
+	if (at > 0 && size - at < n)
+		(void)sync_file_range(fd, (off_t)(at - STRETCH_BYTES), STRETCH_BYTES,
+				      SYNC_FILE_RANGE_WRITE);
+}
+
 static int put(void *arg, const void *data, size_t n, struct kf_error *err)
 {
 	struct target *t = arg;
@@ -72,6 +89,7 @@ static int put(void *arg, const void *data, size_t n, struct kf_error *err)
 		return oserr(err, rc, "write %s", t->f->path);
 	digest_update(&t->ctx, data, n);
 	t->size += n;
+	start_writing(t->out, t->size, n);
 	deploy_done(t->r->d, n);
 	return 0;
 }
@@ -144,17 +162,39 @@ static int check_target(struct target *t, bool patch, struct kf_error *err)
 		      t->f->path);
 }
 
-static int put_in_place(struct deploy *d, int out, const struct manifest_file *f)
+/* The directory that path goes to, *ret_base its name there. */
+static int enter(struct receive *r, const char *path, const char **ret_base)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) : 0;
+	int dir;
+
+	if (r->dir >= 0 && strlen(r->dir_path) == n &&
+	    memcmp(r->dir_path, path, n) == 0) {
+		*ret_base = slash ? slash + 1 : path;
+		return r->dir;
+	}
+	dir = deploy_parent(r->d->staging_fd, path, ret_base);
+	if (dir < 0)
+		return dir;
+	cleanup_close(&r->dir);
+	r->dir = dir;
+	memcpy(r->dir_path, path, n);
+	r->dir_path[n] = '\0';
+	return dir;
+}
+
+static int put_in_place(struct receive *r, int out, const struct manifest_file *f)
 {
 	const char *name;
-	_close_ int dir = -1;
+	int dir;
 
 	if (fchmod(out, f->mode) < 0)
 		return -errno;
-	dir = deploy_parent(d->staging_fd, f->path, &name);
+	dir = enter(r, f->path, &name);
 	if (dir < 0)
 		return dir;
-	return renameat(d->staging_fd, PART_FILE, dir, name) < 0 ? -errno : 0;
+	return renameat(r->d->staging_fd, PART_FILE, dir, name) < 0 ? -errno : 0;
 }
 
 static int receive_file(struct receive *r, size_t i, bool patch, struct kf_error *err)
@@ -175,7 +215,7 @@ static int receive_file(struct receive *r, size_t i, bool patch, struct kf_error
 	if (rc == 0)
 		rc = check_target(&t, patch, err);
 	if (rc == 0) {
-		rc = put_in_place(d, out, f);
+		rc = put_in_place(r, out, f);
 		if (rc < 0)
 			oserr(err, rc, "put %s in place", f->path);
 	}
@@ -187,7 +227,7 @@ static int receive_file(struct receive *r, size_t i, bool patch, struct kf_error
 	d->wanted_files--;
 	d->wanted_bytes -= f->size;
 	d->received_bytes += f->size;
-	return 0;
+	return verify_add(d, i, err);
 }
 
 static int receive_all(struct receive *r, struct kf_error *err)
@@ -226,7 +266,7 @@ int deploy_receive(struct deploy *d, package_pull_fn pull, void *arg,
 		   struct kf_error *err)
 {
 	_free_ uint8_t *room = malloc(READ_BYTES);
-	struct receive r = {.d = d, .room = room};
+	struct receive r = {.d = d, .room = room, .dir = -1};
 	int rc;
 
 	if (!room)
@@ -239,10 +279,15 @@ int deploy_receive(struct deploy *d, package_pull_fn pull, void *arg,
 	if (unlinkat(d->staging_fd, PART_FILE, 0) < 0 && errno != ENOENT)
 		return oserr(err, -errno, "remove an old temporary file");
 	deploy_stage(d, "unpack", d->wanted_bytes);
-	rc = package_reader_new(pull, arg, &r.reader, err);
+	rc = verify_begin(d, err);
+	if (rc == 0)
+		rc = package_reader_new(pull, arg, &r.reader, err);
 	if (rc == 0)
 		rc = receive_all(&r, err);
 	package_reader_free(r.reader);
+	cleanup_close(&r.dir);
+	if (rc < 0)
+		verify_stop(d);
 	if (rc < 0 && err->reason == KF_REASON_SPACE)
 		d->drop_staging = true;
 	return rc;

@@ -83,6 +83,46 @@ static void test_wrong_bytes(void **state)
 	kernel_fini(&k);
 }
 
+/* The disk has other bytes than were written: nothing is installed, and what is wrong is
+ * sent again. */
+static void test_other_bytes_on_the_disk(void **state)
+{
+	const char *wrong = "modules/6.9.0-test/kernel/b.ko";
+	struct scratch *s = *state;
+	Kferry__Installed done = KFERRY__INSTALLED__INIT;
+	Kferry__Plan plan = KFERRY__PLAN__INIT;
+	Kferry__Need need = KFERRY__NEED__INIT;
+	struct kf_error err = {0};
+	_free_ char *data = NULL;
+	Kferry__PlanRequest req;
+	struct deploy *d = NULL;
+	struct trip t = {0};
+	struct kernel k;
+	struct stream sent;
+
+	kernel_make(&k, 'a');
+	scratch_request(&k, &t, &req);
+	assert_int_equal(deploy_begin(&s->a, &req, "t", &d, &plan, &err), 0);
+	assert_int_equal(
+		deploy_manifest(d, buf_data(&k.manifest), buf_len(&k.manifest), &err), 0);
+	assert_int_equal(deploy_need(d, &need, &err), 0);
+	stream_init(&sent, &k, need.bitmap.data);
+	assert_int_equal(deploy_receive(d, stream_pull, &sent, &err), 0);
+	stream_fini(&sent);
+	data = scratch_read(s, kernel_path(&k, "staging", wrong));
+	data[0] ^= 1;
+	scratch_write(s, kernel_path(&k, "staging", wrong), data, strlen(data));
+	assert_int_equal(deploy_install(d, &done, &err), -EIO);
+	assert_int_equal(err.reason, KF_REASON_DIGEST);
+	assert_non_null(strstr(err.msg, wrong));
+	deploy_end(d);
+	assert_false(scratch_has(s, kernel_path(&k, "slots", "")));
+	assert_false(scratch_has(s, kernel_path(&k, "staging", wrong)));
+	assert_int_equal(scratch_deploy(s, &k, &t), 0);
+	assert_int_equal(t.wanted, 1);
+	kernel_fini(&k);
+}
+
 static void test_wrong_manifest(void **state)
 {
 	struct scratch *s = *state;
@@ -154,9 +194,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, scratch_set_up, scratch_tear_down)
-		T(test_refused_at_once), T(test_refused_chain),
-		T(test_wrong_bytes),	 T(test_wrong_manifest),
-		T(test_collision),	 T(test_failed_stage_is_undone),
+		T(test_refused_at_once),
+		T(test_refused_chain),
+		T(test_wrong_bytes),
+		T(test_other_bytes_on_the_disk),
+		T(test_wrong_manifest),
+		T(test_collision),
+		T(test_failed_stage_is_undone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
