@@ -31,8 +31,9 @@ void kernel_free(struct kernel *k);
 
 /* Write files as a zstd tar.  want: bitmap over manifest.files, NULL for all;
  * with_manifest puts the manifest first (a package file).  sink gets the bytes; non-zero
- * ends it.  A file whose bytes are not what the manifest says (it changed meanwhile) is
- * KF_REASON_DIGEST.  done (may be NULL) counts the files' bytes while they are read. */
+ * ends it.  A file that changed meanwhile is KF_REASON_DIGEST: in a package file by its
+ * digest; without the manifest, which a board has and digests by, when it is shorter.
+ * done (may be NULL) counts the files' bytes while they are read. */
 typedef int (*kernel_sink_fn)(void *arg, const void *data, size_t n);
 int kernel_write_tar(const struct kernel *k, const uint8_t *want, bool with_manifest,
 		     int level, kernel_sink_fn sink, void *arg, uint64_t *done,

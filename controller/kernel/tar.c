@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Writing packages.  Nothing of this machine gets into the bytes: owner 0, time 0, the
- * manifest's modes and order.  Each file is digested while it is read, so that what is
- * sent is what was promised, whatever happened to it since it was packed.
+ * manifest's modes and order.  Each file of a package file is digested while it is read,
+ * so that what is written is what was promised, whatever happened to it since it was
+ * packed.  What goes to a board is digested there: once is enough.
  */
 #include <archive.h>
 #include <archive_entry.h>
@@ -33,6 +34,7 @@ struct tar {
 	int failed; /* what the sink returned, or zstd's failure */
 	int level;
 	bool workers, in_frame, patching;
+	bool checks;			/* nobody else digests what is written */
 	const struct kernel_push *push; /* NULL: a package file */
 	uint8_t *chunk, *out;
 	uint64_t *done;
@@ -195,14 +197,15 @@ static int write_file(struct tar *t, const struct manifest_file *f, const char *
 		if (atomic_load(cancel_flag()))
 			return kf_err(t->err, -ECANCELED, KF_REASON_CANCELLED,
 				      "it was cancelled");
-		digest_update(&ctx, t->chunk, (size_t)n);
+		if (t->checks)
+			digest_update(&ctx, t->chunk, (size_t)n);
 		left -= (uint64_t)n;
 		if (t->done)
 			*t->done += (uint64_t)n;
 		if (archive_write_data(t->a, t->chunk, (size_t)n) != n)
 			return archive_failed(t);
 	}
-	if (r < 0)
+	if (r < 0 || !t->checks)
 		return r;
 	digest_final(&ctx, &d);
 	return digest_equal(&d, &f->digest) ? 0 : changed(t, source);
@@ -278,7 +281,11 @@ int kernel_write_tar(const struct kernel *k, const uint8_t *want, bool with_mani
 		     int level, kernel_sink_fn sink, void *arg, uint64_t *done,
 		     struct kf_error *err)
 {
-	struct tar t = {.sink = sink, .arg = arg, .done = done, .err = err};
+	struct tar t = {.sink = sink,
+			.arg = arg,
+			.done = done,
+			.err = err,
+			.checks = with_manifest};
 	int r = open_zstd(&t, level, k->manifest.total_size);
 
 	if (r == 0)

@@ -14,11 +14,13 @@
 
 #include "controller/cancel.h"
 #include "controller/kernel/inflate.h"
+#include "proto/base/ahead.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
 #define BLOCK	    (64 * 1024)
+#define BLOCKS	    16	 /* uncompressed ahead of who writes them */
 #define END_ZEROS   1024 /* two tar blocks */
 #define MAX_ENTRIES (4 * LIMIT_FILES)
 
@@ -27,19 +29,24 @@
 
 struct source {
 	struct inflate *in;
-	uint64_t zeros; /* at the end of what was read so far */
+	struct ahead *ahead; /* its thread uncompresses, which takes longest */
+	uint64_t zeros;	     /* at the end of what was read so far */
 	int fault;
-	uint8_t block[BLOCK];
+	const uint8_t *block;
 };
 
 static ssize_t pull_block(struct source *s)
 {
-	ssize_t n = inflate_read(s->in, s->block, BLOCK);
+	const void *block = NULL;
+	ssize_t n = ahead_next(s->ahead, &block), end = n;
 
+	s->block = block;
 	if (n < 0)
 		s->fault = (int)n;
-	for (ssize_t i = 0; i < n; i++)
-		s->zeros = s->block[i] ? 0 : s->zeros + 1;
+	while (end > 0 && s->block[end - 1] == 0)
+		end--;
+	if (n > 0)
+		s->zeros = end > 0 ? (uint64_t)(n - end) : s->zeros + (uint64_t)n;
 	return n;
 }
 
@@ -319,13 +326,16 @@ int unpack_tar(struct unpack *u, package_pull_fn pull, void *arg, struct kf_erro
 	int r = -ENOMEM;
 
 	if (s && a && inflate_new(pull, arg, &s->in) == 0 &&
-	    archive_read_support_format_tar(a) >= ARCHIVE_WARN)
+	    archive_read_support_format_tar(a) >= ARCHIVE_WARN &&
+	    ahead_new(inflate_read, s->in, BLOCK, BLOCKS, &s->ahead) == 0)
 		r = read_all(u, s, a, err);
 	else
 		kf_err(err, r, KF_REASON_NO_MEMORY, "no memory");
-	archive_read_free(a);
-	if (s)
+	if (s) {
+		ahead_free(s->ahead);
 		inflate_free(s->in);
+	}
+	archive_read_free(a);
 	free(s);
 	return r;
 }
