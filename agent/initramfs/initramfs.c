@@ -11,6 +11,7 @@
 #include "agent/initramfs/base.h"
 #include "agent/initramfs/distro.h"
 #include "agent/initramfs/graft.h"
+#include "agent/initramfs/graftkey.h"
 #include "agent/slot/kconfig.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
@@ -66,6 +67,9 @@ static int keep(const struct slot *s, struct kf_error *err)
 	r = fs_sync_dir(s->fd, ".");
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "flush the new initramfs: %m");
+	/* Two names of one file: the rename did nothing. */
+	if (unlinkat(s->fd, TMP_NAME, 0) < 0 && errno != ENOENT)
+		return kf_err(err, -errno, KF_REASON_IO, "remove " TMP_NAME ": %m");
 	return 0;
 }
 
@@ -87,24 +91,35 @@ static int make_package(const struct slot *s, struct initramfs_result *ret,
 	return 0;
 }
 
+static int write_graft(const struct initramfs_base *base, const struct slot *s, bool all,
+		       const atomic_bool *cancel, struct kf_error *err)
+{
+	_close_ int out = -1;
+	int r = open_tmp(s, &out, err);
+
+	return r < 0 ? r : graft_write(base, s, all, out, cancel, err);
+}
+
 static int make_graft(const struct agent *a, const struct boot_chain *chain,
 		      const struct slot *s, bool all, const atomic_bool *cancel,
 		      struct initramfs_result *ret, struct kf_error *err)
 {
+	struct initramfs_result made = {.how = all ? "graft-all" : "graft"};
 	_base_ struct initramfs_base base = {.fd = -1};
-	_close_ int out = -1;
 	int r;
 
 	r = initramfs_base_open(a, chain, &base, err);
-	if (r == 0)
-		r = open_tmp(s, &out, err);
-	if (r == 0)
-		r = graft_write(&base, s, all, out, cancel, err);
 	if (r < 0)
 		return r;
-	*ret = (struct initramfs_result){.how = all ? "graft-all" : "graft",
-					 .base_len = base.len};
-	return 0;
+	made.base_len = base.len;
+	made.keyed = graftkey_make(&base, s, all, cancel, &made.key) == 0;
+	if (unlinkat(s->fd, TMP_NAME, 0) < 0 && errno != ENOENT)
+		return kf_err(err, -errno, KF_REASON_IO, "remove " TMP_NAME ": %m");
+	if (!made.keyed || graftkey_reuse(a, s, &made.key, TMP_NAME) == 0)
+		r = write_graft(&base, s, all, cancel, err);
+	if (r == 0)
+		*ret = made;
+	return r;
 }
 
 static int make_distro(const struct agent *a, const struct slot *s,
@@ -199,6 +214,7 @@ int initramfs_make(const struct agent *a, const struct boot_chain *chain,
 	int r;
 
 	r = initramfs_base_remember(a, chain, err);
+	graftkey_forget(s);
 	if (r == 0)
 		r = make(a, chain, s, mode, cancel, &result, err);
 	if (r == 0 && strcmp(result.how, "none") != 0)
@@ -207,6 +223,8 @@ int initramfs_make(const struct agent *a, const struct boot_chain *chain,
 		unlinkat(s->fd, TMP_NAME, 0);
 		return r;
 	}
+	if (result.keyed)
+		graftkey_note(s, &result.key);
 	*ret = result;
 	return 0;
 }

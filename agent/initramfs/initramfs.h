@@ -6,7 +6,8 @@
  * small cpio of the new release's modules behind it is a valid initramfs (design section
  * 7). Which modules: those the base has, by name, and what they depend on in the new
  * kernel; graft-all: all of its modules.  auto: none when the new kernel cannot unpack
- * one or the running system has none; else graft; else distro.  Blocking; runs in the
+ * one or the running system has none; else graft; else distro.  A graft that another slot
+ * has already, made of the same, is linked and not made again.  Blocking; runs in the
  * deploy's job.
  */
 #ifndef KF_INITRAMFS_H
@@ -19,6 +20,8 @@
 struct initramfs_result {
 	const char *how;   /* "graft", "graft-all", "distro", "none", "package" */
 	uint64_t base_len; /* graft: bytes of the base */
+	bool keyed;
+	struct digest key; /* graft, and keyed: of all that it was made of */
 };
 
 /* Writes slot_fd:"initrd" (fsynced) unless the result is "none"; mode is what was asked.

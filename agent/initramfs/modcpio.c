@@ -13,8 +13,9 @@
 #include "proto/reason.h"
 
 #define STEP (64u * 1024)
-/* Fast, and its memory is small: a sixth of what level 9 takes. */
-#define ZSTD_LEVEL "3"
+/* Half the time of level 3 for a twelfth more bytes, and of the whole file that is less:
+ * the base is as it is. */
+#define ZSTD_LEVEL "1"
 
 static const char *const depmod_files[] = {
 	"modules.alias",       "modules.alias.bin",

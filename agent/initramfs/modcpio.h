@@ -9,6 +9,9 @@
 #include "agent/initramfs/moddep.h"
 #include "proto/base/err.h"
 
+/* Another one when the same input gives an archive with other contents. */
+#define MODCPIO_VERSION "kferry-modcpio 1"
+
 /*
  * Append to out_fd the archive of PREFIX/RELEASE/... with all its parent directories;
  * modules_fd is that directory in the slot.  Times, owners and inode numbers do not

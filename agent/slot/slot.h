@@ -6,6 +6,7 @@
  *	slots/<id>/slot.conf       how it boots: key value lines, see struct slot_conf
  *	slots/<id>/boot/... dtbs/... overlays/... modules/<release>/...   the files
  *	slots/<id>/initrd          what was made for it, absent if none
+ *	slots/<id>/initrd.key      what that was made of, if it is a graft
  *	staging/<id>/...           the same while it is being received
  *
  * A slot's directory appears by one rename of a complete, flushed, verified staging

@@ -265,6 +265,106 @@ static void grafts_on_the_foreign_one_where_the_slot_has_none(void **state)
 	kernel_fini(&b, &s);
 }
 
+#define OTHER_SLOT "var/lib/kferry/slots/k-0badcafe"
+
+/* Another slot has the initrd of s, and what it was made of. */
+static void give_to_other(struct board *b, struct slot *s)
+{
+	static const char *const names[] = {"initrd", "initrd.key"};
+	_close_ int other = -1;
+
+	assert_int_equal(fs_mkdirs(b->fd, OTHER_SLOT), 0);
+	other = fs_open_beneath(b->fd, OTHER_SLOT, O_RDONLY | O_DIRECTORY, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_buf_ struct buf data = BUF_INIT;
+
+		assert_int_equal(fs_read_file(s->fd, names[i], 1u << 20, &data), 0);
+		assert_int_equal(fs_replace(other, names[i], buf_data(&data),
+					    buf_len(&data), 0600),
+				 0);
+	}
+}
+
+/* Make it; is it the other slot's own file? */
+static bool like_other(struct board *b, struct slot *s, Kferry__Initramfs mode)
+{
+	struct initramfs_result result;
+	struct kf_error err = {0};
+	struct stat ours, others;
+
+	if (initramfs_make(&b->a, &boot_hook, s, mode, NULL, &result, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_false(fs_exists(s->fd, FS_TMP_PREFIX "initrd"));
+	assert_true(fs_exists(s->fd, "initrd.key"));
+	assert_true(result.base_len > 0);
+	assert_int_equal(fstatat(s->fd, "initrd", &ours, 0), 0);
+	assert_int_equal(fstatat(b->fd, OTHER_SLOT "/initrd", &others, 0), 0);
+	return ours.st_ino == others.st_ino;
+}
+
+static void takes_the_graft_of_another_slot(void **state)
+{
+	static const Kferry__Initramfs graft = KFERRY__INITRAMFS__INITRAMFS_GRAFT;
+	struct kf_error err = {0};
+	struct digest d = {{1}};
+	struct board b;
+	struct slot s;
+
+	(void)state;
+	kernel_init(&b, &s);
+	put_base(&b, "zstd", base_names);
+	assert_int_equal(make(&b, &s, graft, "graft", &err), 0);
+	give_to_other(&b, &s);
+	assert_true(like_other(&b, &s, graft));
+	/* Once more, where it has that file already. */
+	assert_true(like_other(&b, &s, graft));
+	/* Another mode, other modules, another base. */
+	assert_false(like_other(&b, &s, KFERRY__INITRAMFS__INITRAMFS_GRAFT_ALL));
+	assert_int_equal(
+		manifest_add(&s.manifest, "modules/6.18.0-rc3/kernel/z.ko", 0644, 1, &d),
+		0);
+	assert_false(like_other(&b, &s, graft));
+	free((char *)s.manifest.files[--s.manifest.n_files].path);
+	assert_true(like_other(&b, &s, graft));
+	put_base(&b, "gzip", base_names);
+	assert_false(like_other(&b, &s, graft));
+	put_base(&b, "zstd", base_names);
+	assert_true(like_other(&b, &s, graft));
+	kernel_fini(&b, &s);
+}
+
+static void damaged_graft_of_another_slot_is_made_anew(void **state)
+{
+	static const Kferry__Initramfs graft = KFERRY__INITRAMFS__INITRAMFS_GRAFT;
+	_buf_ struct buf key = BUF_INIT;
+	struct kf_error err = {0};
+	_free_ char *names = NULL;
+	struct board b;
+	struct slot s;
+
+	(void)state;
+	kernel_init(&b, &s);
+	put_base(&b, "zstd", base_names);
+	assert_int_equal(make(&b, &s, graft, "graft", &err), 0);
+	give_to_other(&b, &s);
+	assert_int_equal(fs_read_file(s.fd, "initrd.key", 4096, &key), 0);
+	put_bytes(&b, OTHER_SLOT "/initrd.key", buf_data(&key), buf_len(&key) - 1);
+	assert_false(like_other(&b, &s, graft));
+	put_bytes(&b, OTHER_SLOT "/initrd.key", buf_data(&key), buf_len(&key));
+	put_text(&b, OTHER_SLOT "/initrd", "altered");
+	assert_false(like_other(&b, &s, graft));
+	names = names_in(&b, &s);
+	assert_non_null(strstr(names, "ext4.ko"));
+	assert_int_equal(unlinkat(b.fd, OTHER_SLOT "/initrd", 0), 0);
+	put_text(&b, OTHER_SLOT "/initrd", "there again");
+	assert_false(like_other(&b, &s, graft));
+	/* One that is no graft leaves no note. */
+	assert_int_equal(make(&b, &s, KFERRY__INITRAMFS__INITRAMFS_NONE, "none", &err),
+			 0);
+	assert_false(fs_exists(s.fd, "initrd.key"));
+	kernel_fini(&b, &s);
+}
+
 static void a_base_without_modules_is_copied(void **state)
 {
 	static const char *const none[] = {"init", NULL};
@@ -382,6 +482,8 @@ int main(void)
 		cmocka_unit_test(plain_where_the_kernel_cannot_zstd),
 		cmocka_unit_test(grafts_on_a_graft),
 		cmocka_unit_test(grafts_on_the_foreign_one_where_the_slot_has_none),
+		cmocka_unit_test(takes_the_graft_of_another_slot),
+		cmocka_unit_test(damaged_graft_of_another_slot_is_made_anew),
 		cmocka_unit_test(a_base_without_modules_is_copied),
 		cmocka_unit_test(auto_decides),
 		cmocka_unit_test(a_package_keeps_its_own),
