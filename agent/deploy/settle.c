@@ -10,19 +10,17 @@
 #include "agent/deploy/settle.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "proto/base/fs.h"
+#include "proto/base/thread.h"
 
 #define WORKERS	    2
 #define BATCH_BYTES (UINT64_C(4) << 20)
 #define BATCH_FILES 32
 #define READ_BYTES  ((size_t)256 * 1024)
 #define ALIGN	    4096 /* what O_DIRECT may ask for */
-#define STACK	    (256 * 1024)
 
 struct settle {
 	int dirfd;
@@ -220,22 +218,6 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* One less is no failure: settle_finish() does what is left.  Signals are the loop's. */
-static void start_thread(struct settle *s)
-{
-	sigset_t all, before;
-	pthread_attr_t attr;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (pthread_create(&s->threads[s->n_threads], &attr, run, s) == 0)
-		s->n_threads++;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-}
-
 /* --- the outside ------------------------------------------------------------------- */
 
 int settle_new(int dirfd, const struct manifest *m, const atomic_bool *cancel,
@@ -286,8 +268,10 @@ void settle_add(struct settle *s, size_t i)
 	if (full)
 		pthread_cond_signal(&s->changed);
 	pthread_mutex_unlock(&s->lock);
-	if (full && s->n_threads < WORKERS)
-		start_thread(s);
+	/* One less is no failure: settle_finish() does what is left. */
+	if (full && s->n_threads < WORKERS &&
+	    thread_start(run, s, &s->threads[s->n_threads]) == 0)
+		s->n_threads++;
 }
 
 int settle_failed(struct settle *s, size_t *ret_i)

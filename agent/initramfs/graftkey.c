@@ -125,16 +125,14 @@ int graftkey_reuse(const struct agent *a, const struct slot *s, const struct dig
 		   const char *name)
 {
 	int fd = fs_open_beneath(a->state_fd, SLOTS_DIR, O_RDONLY | O_DIRECTORY, 0);
-	_closedir_ DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	_closedir_ DIR *d = NULL;
 	struct dirent *e;
 
-	if (!d) {
-		cleanup_close(&fd);
+	if (fs_dir_stream(fd, &d) < 0)
 		return 0;
-	}
 	while ((e = readdir(d))) {
 		if (!text_is_slot(e->d_name) || strcmp(e->d_name, s->id) == 0 ||
-		    !take_from(fd, e->d_name, s, key, name))
+		    !take_from(dirfd(d), e->d_name, s, key, name))
 			continue;
 		log_info("graft slot=%s like=%s", s->id, e->d_name);
 		return 1;

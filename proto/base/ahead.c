@@ -6,12 +6,10 @@
 #include "proto/base/ahead.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STACK (256 * 1024) /* bytes; buffers of ours on a stack are <= 4 KiB */
+#include "proto/base/thread.h"
 
 struct ahead {
 	pthread_t thread;
@@ -66,23 +64,6 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Signals are the loop's, not this thread's. */
-static int start(struct ahead *a)
-{
-	sigset_t all, before;
-	pthread_attr_t attr;
-	int r;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&a->thread, &attr, run, a);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return -r;
-}
-
 static void release(struct ahead *a)
 {
 	pthread_mutex_destroy(&a->lock);
@@ -112,7 +93,7 @@ int ahead_new(ahead_fill_fn fill, void *arg, size_t block_size, unsigned blocks,
 	a->room = calloc(blocks, block_size);
 	a->len = calloc(blocks, sizeof(*a->len));
 	if (a->room && a->len)
-		r = start(a);
+		r = thread_start(run, a, &a->thread);
 	if (r < 0) {
 		release(a);
 		return r;
