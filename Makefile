@@ -84,7 +84,7 @@ include agent/cross.mk
 BASE_SRC := $(wildcard proto/base/*.c)
 PROTO_SRC := $(wildcard proto/*.c)
 AGENT_SRC := $(wildcard agent/*.c agent/*/*.c agent/*/*/*.c)
-CONTROLLER_SRC := $(wildcard controller/*.c controller/*/*.c)
+CONTROLLER_SRC := $(wildcard controller/*.c controller/*/*.c controller/*/*/*.c)
 GEN_OBJ := $(O)/gen/kferry.pb-c.o
 COMMON_OBJ := $(BASE_SRC:%.c=$(O)/%.o) $(PROTO_SRC:%.c=$(O)/%.o) $(GEN_OBJ)
 AGENT_OBJ := $(AGENT_SRC:%.c=$(O)/%.o)

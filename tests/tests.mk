@@ -16,7 +16,8 @@ FUZZ_SECONDS ?= 60
 JOBS ?= $(shell nproc)
 OURS := $(wildcard proto/*.[ch] proto/base/*.[ch] agent/*.[ch] agent/*/*.[ch] \
 	agent/*/*/*.[ch] \
-	controller/*.[ch] controller/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+	controller/*.[ch] controller/*/*.[ch] \
+	controller/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 SCRIPTS := $(shell grep -lsE '^\#!(/bin/|/usr/bin/env )(ba|da)?sh' .ci/run $(wildcard tests/* \
 	tests/*/* controller/*/* agent/*/*) 2>/dev/null)
 

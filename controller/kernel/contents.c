@@ -1,31 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Collecting the files of a package.  Digests are the only slow part: worker threads take
- * the next file by an atomic index; the first error stops them all.
+ * Collecting the files of a package.  Digests are the only slow part: they are computed
+ * on all processors.
  */
 #include "controller/kernel/contents.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "controller/cancel.h"
+#include "controller/kernel/parallel.h"
 #include "controller/strf.h"
 #include "proto/base/fs.h"
 #include "proto/limits.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
-#define MAX_THREADS 8 /* more only queue for the disk */
+void contents_cut(struct contents *c, size_t n)
+{
+	while (c->n > n) {
+		c->n--;
+		free(c->items[c->n].path);
+		free(c->items[c->n].source);
+	}
+}
 
 void contents_fini(struct contents *c)
 {
-	for (size_t i = 0; i < c->n; i++) {
-		free(c->items[i].path);
-		free(c->items[i].source);
-	}
+	contents_cut(c, 0);
 	free(c->items);
 	*c = (struct contents){0};
 }
@@ -122,62 +124,32 @@ int contents_add_tree(struct contents *c, const char *dir, const char *prefix,
 	return 0;
 }
 
-struct digester {
-	struct contents *c;
-	atomic_size_t next;
-	atomic_int failed; /* the first negative errno */
-	atomic_size_t failed_at;
-};
-
-static int digest_item(struct contents_item *it)
+static int digest_item(void *arg, size_t i)
 {
-	_close_ int fd = fs_open_beneath(AT_FDCWD, it->source, O_RDONLY | O_CLOEXEC, 0);
+	struct contents_item *it = &((struct contents *)arg)->items[i];
+	_close_ int fd = -1;
+	int r;
 
+	if (it->known)
+		return 0;
+	fd = fs_open_beneath(AT_FDCWD, it->source, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return fd;
-	return digest_fd(fd, &it->digest, &it->size);
-}
-
-static void *digest_thread(void *arg)
-{
-	struct digester *d = arg;
-
-	while (atomic_load(&d->failed) == 0) {
-		size_t i = atomic_fetch_add(&d->next, 1);
-		int none = 0;
-		int r;
-
-		if (i >= d->c->n)
-			break;
-		r = atomic_load(cancel_flag()) ? -ECANCELED
-					       : digest_item(&d->c->items[i]);
-		if (r < 0 && atomic_compare_exchange_strong(&d->failed, &none, r))
-			atomic_store(&d->failed_at, i);
-	}
-	return NULL;
+	r = digest_fd(fd, &it->digest, &it->size);
+	it->known = r == 0;
+	return r;
 }
 
 static int digest_all(struct contents *c, struct kf_error *err)
 {
-	struct digester d = {.c = c};
-	pthread_t threads[MAX_THREADS];
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	int started = 0;
-	int r;
+	size_t failed = 0;
+	int r = parallel_run(c->n, digest_item, c, &failed);
 
-	for (; started + 1 < cpus && started < MAX_THREADS; started++) {
-		if (pthread_create(&threads[started], NULL, digest_thread, &d) != 0)
-			break;
-	}
-	digest_thread(&d);
-	while (started > 0)
-		pthread_join(threads[--started], NULL);
-	r = atomic_load(&d.failed);
 	if (r == -ECANCELED)
 		return kf_err(err, r, KF_REASON_CANCELLED, "packing was cancelled");
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "read %s: %m",
-			      c->items[atomic_load(&d.failed_at)].source);
+			      c->items[failed].source);
 	return 0;
 }
 
@@ -187,11 +159,17 @@ static int by_path(const void *a, const void *b)
 		      ((const struct contents_item *)b)->path);
 }
 
+void contents_sort(struct contents *c)
+{
+	if (c->n > 0)
+		qsort(c->items, c->n, sizeof(*c->items), by_path);
+}
+
 int contents_seal(struct contents *c, struct kernel *k, struct kf_error *err)
 {
 	int r;
 
-	qsort(c->items, c->n, sizeof(*c->items), by_path);
+	contents_sort(c);
 	r = digest_all(c, err);
 	if (r < 0)
 		return r;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The files of a package in the making: collected in any order, then sealed into a
- * struct kernel.  Sealing reads every file once, on several threads, for its digest.
+ * struct kernel.  Sealing reads every file whose digest is not known yet, once, on
+ * several threads.
  */
 #ifndef KF_CONTENTS_H
 #define KF_CONTENTS_H
@@ -11,6 +12,7 @@
 struct contents_item {
 	char *path;   /* in the package */
 	char *source; /* on this machine */
+	bool known;   /* size and digest are set */
 	uint64_t size;
 	struct digest digest;
 };
@@ -29,7 +31,12 @@ int contents_add(struct contents *c, const char *path, const char *source,
  * module tree lead to the builder's own directories.  ret_n (may be NULL): how many. */
 int contents_add_tree(struct contents *c, const char *dir, const char *prefix,
 		      size_t *ret_n, struct kf_error *err) _must_check_;
-/* Digest all, put them into k's manifest (whose head is set already) and identify it. */
+/* Drop those behind the first n. */
+void contents_cut(struct contents *c, size_t n);
+/* By path. */
+void contents_sort(struct contents *c);
+/* Digest all that are not known, put them into k's manifest (whose head is set already)
+ * and identify it. */
 int contents_seal(struct contents *c, struct kernel *k,
 		  struct kf_error *err) _must_check_;
 

@@ -10,10 +10,19 @@
 
 #define DEPMOD_TIMEOUT_MS 300000
 
-int modules_depmod(const char *base, const char *release, struct kf_error *err)
+int modules_find_depmod(char **ret)
 {
 	static const char *const places[] = {"depmod", "/usr/sbin/depmod",
 					     "/sbin/depmod"};
+	int r = -ENOENT;
+
+	for (size_t i = 0; r < 0 && i < ARRAY_SIZE(places); i++)
+		r = proc_find(places[i], ret);
+	return r;
+}
+
+int modules_depmod(const char *base, const char *release, struct kf_error *err)
+{
 	_buf_ struct buf out = {.max = 1u << 20};
 	struct proc_opts opts = {
 		.timeout_ms = DEPMOD_TIMEOUT_MS,
@@ -21,10 +30,8 @@ int modules_depmod(const char *base, const char *release, struct kf_error *err)
 		.out = &out,
 	};
 	_free_ char *depmod = NULL;
-	int r = -ENOENT;
+	int r = modules_find_depmod(&depmod);
 
-	for (size_t i = 0; r < 0 && i < ARRAY_SIZE(places); i++)
-		r = proc_find(places[i], &depmod);
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_EXEC,
 			      "depmod is not installed: it comes with the package kmod");

@@ -5,7 +5,9 @@
 
 #include "proto/base/err.h"
 
-/* Run depmod on it. */
+/* Where depmod is, the caller's; -ENOENT. */
+int modules_find_depmod(char **ret) _must_check_;
+/* Run it on the tree. */
 int modules_depmod(const char *base, const char *release,
 		   struct kf_error *err) _must_check_;
 
