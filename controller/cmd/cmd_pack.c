@@ -89,6 +89,17 @@ static int pack(struct cmd_env *env, const char *board, const char *from, const 
 	return r;
 }
 
+/* --full.  false: it was told why that cannot be set. */
+static bool use_full(const struct cmd_env *env)
+{
+	struct kf_error err = {0};
+
+	if (config_override(env->cfg, "kernel.incremental", "no", &err) == 0)
+		return true;
+	ui_error(env->ui, NULL, &err);
+	return false;
+}
+
 int cmd_pack(struct cmd_env *env, int argc, char *argv[])
 {
 	static const struct option options[] = {
@@ -96,6 +107,7 @@ int cmd_pack(struct cmd_env *env, int argc, char *argv[])
 		{"output", required_argument, NULL, 'o'},
 		{"from", required_argument, NULL, 'f'},
 		{"strict", no_argument, NULL, 's'},
+		{"full", no_argument, NULL, 'F'},
 		{0},
 	};
 	const char *out = NULL, *from = NULL, *board;
@@ -111,7 +123,9 @@ int cmd_pack(struct cmd_env *env, int argc, char *argv[])
 			from = optarg;
 		else if (c == 's' && !cmd_strict(env))
 			return STATUS_ERROR;
-		else if (c == 's')
+		else if (c == 'F' && !use_full(env))
+			return STATUS_ERROR;
+		else if (c == 's' || c == 'F')
 			continue;
 		else
 			return cmd_bad_option(env, argv[0], argv);

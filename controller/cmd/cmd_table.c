@@ -65,11 +65,12 @@ const struct cmd cmds[] = {
 	{
 		.name = "pack",
 		.run = cmd_pack,
-		.args = "-o FILE [--from FILE] [--strict]",
+		.args = "-o FILE [--from FILE] [--full] [--strict]",
 		.help = "Pack the built kernel into a file",
 		.details = "  -o, --output FILE  the package to write\n"
 			   "  --from FILE        not the tree's kernel but a .deb's or a "
 			   "tarball's\n"
+			   "  --full             use nothing that earlier packs left\n"
 			   "  --strict           an option that kernel.require wants and "
 			   "the kernel lacks is an error\n",
 		.examples = "kferry pack -o linux.kferry\n"

@@ -80,6 +80,8 @@ const struct config_key config_keys[] = {
 	CHOICE("kernel.initramfs", "auto", "auto|graft|distro|none",
 	       "how the board makes the initramfs"),
 	BOOL("kernel.strip", "yes", "strip debug information from modules"),
+	BOOL("kernel.incremental", "yes",
+	     "pack only the modules that changed; no: all, by the tree's makefile"),
 	CHOICE("kernel.modules", "installed", "installed|initramfs",
 	       "where a slot's modules are: shown in /lib/modules, or all of them in "
 	       "its grafted initramfs as well"),
