@@ -5,6 +5,7 @@
  */
 #include "controller/kernel/origin.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "controller/cancel.h"
@@ -48,26 +49,65 @@ static bool is_top(const char *src)
 	return real && strcmp(real, src) == 0;
 }
 
-int origin_fill(const char *src, struct manifest *m)
+struct origin {
+	const char *src;
+	pthread_t thread;
+	bool started; /* else asked when the answer is wanted */
+	char *commit, *branch;
+	bool dirty;
+};
+
+static void *ask(void *arg)
 {
 	const char *const head[] = {"rev-parse", "--verify", "HEAD", NULL};
 	const char *const name[] = {"symbolic-ref", "--short", "-q", "HEAD", NULL};
 	const char *const status[] = {"status", "--porcelain", "-uno", NULL};
+	struct origin *o = arg;
 	_free_ char *commit = NULL;
 	_free_ char *branch = NULL;
 	_free_ char *changes = NULL;
 
-	if (!is_top(src))
-		return 0;
-	commit = git(src, head);
+	if (!is_top(o->src))
+		return NULL;
+	commit = git(o->src, head);
 	if (!commit || !text_is_hex(commit, strlen(commit), 32))
-		return 0;
-	branch = git(src, name);
-	changes = git(src, status);
-	m->commit = TAKE_PTR(commit);
+		return NULL;
+	branch = git(o->src, name);
+	changes = git(o->src, status);
+	o->commit = TAKE_PTR(commit);
 	if (branch && text_is_plain(branch, strlen(branch), false) &&
 	    strlen(branch) < 256)
-		m->branch = TAKE_PTR(branch);
-	m->dirty = changes != NULL;
+		o->branch = TAKE_PTR(branch);
+	o->dirty = changes != NULL;
+	return NULL;
+}
+
+int origin_start(const char *src, struct origin **ret)
+{
+	struct origin *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return -ENOMEM;
+	o->src = src;
+	o->started = pthread_create(&o->thread, NULL, ask, o) == 0;
+	*ret = o;
 	return 0;
+}
+
+void origin_finish(struct origin *o, struct manifest *m)
+{
+	if (!o)
+		return;
+	if (o->started)
+		pthread_join(o->thread, NULL);
+	else if (m)
+		ask(o);
+	if (m) {
+		m->commit = TAKE_PTR(o->commit);
+		m->branch = TAKE_PTR(o->branch);
+		m->dirty = o->dirty;
+	}
+	free(o->commit);
+	free(o->branch);
+	free(o);
 }

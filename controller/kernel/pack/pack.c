@@ -299,6 +299,7 @@ static int fill(struct pack *p, struct kf_error *err)
 	m->config_digest = p->contents.items[config].digest;
 	m->has_config_digest = true;
 	keep(p);
+	origin_finish(TAKE_PTR(p->origin), m);
 	r = contents_seal(&p->contents, p->k, err);
 	if (r == 0)
 		ui_debug(p->ui,
@@ -315,6 +316,8 @@ static int pack(struct pack *p, struct kf_error *err)
 
 	if (r == 0)
 		r = tree_check_config(p->tree, err);
+	if (r == 0 && origin_start(p->tree->src, &p->origin) < 0)
+		r = pack_no_memory(err);
 	if (r == 0)
 		r = take_lock(p, err);
 	if (r == 0)
@@ -326,7 +329,7 @@ static int pack(struct pack *p, struct kf_error *err)
 	if (r < 0)
 		return r;
 	m->arch = strdup(p->tree->arch);
-	if (!m->arch || origin_fill(p->tree->src, m) < 0)
+	if (!m->arch)
 		return pack_no_memory(err);
 	return fill(p, err);
 }
@@ -339,6 +342,7 @@ int kernel_from_tree(const struct config *cfg, struct ui *ui, const char *board,
 
 	if (r == 0)
 		r = pack(&p, err);
+	origin_finish(p.origin, NULL);
 	contents_fini(&p.contents);
 	buf_fini(&p.options);
 	packcache_free(p.cache);

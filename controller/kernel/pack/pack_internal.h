@@ -16,10 +16,11 @@ struct pack {
 	const char *board;
 	struct tree *tree;
 	struct packcache *cache;
-	struct buf options; /* .config and what make read of it, as text */
-	const char *root;   /* of the module tree for depmod: the cache's, or temporary */
-	char *stage;	    /* for what the tree's makefile installs */
-	char *temp;	    /* set once the cache's disk is full; the kernel's scratch */
+	struct origin *origin; /* being asked for */
+	struct buf options;    /* .config and what make read of it, as text */
+	const char *root; /* of the module tree for depmod: the cache's, or temporary */
+	char *stage;	  /* for what the tree's makefile installs */
+	char *temp;	  /* set once the cache's disk is full; the kernel's scratch */
 	char *temp_root;
 	bool full; /* by the tree's own makefile, and nothing kept is used */
 	struct contents contents;

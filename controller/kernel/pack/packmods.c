@@ -336,6 +336,7 @@ static int record(struct mods *m, const struct strip_item *v)
 static int strip_changed(struct mods *m, struct kf_error *err)
 {
 	struct pack *p = m->p;
+	_free_ char *dir = strf("%s.strip", p->root);
 	struct strip_item *v = NULL;
 	struct kf_error inner = {0};
 	size_t n = 0;
@@ -343,14 +344,14 @@ static int strip_changed(struct mods *m, struct kf_error *err)
 
 	m->was = calloc(m->list.n + 1, sizeof(*m->was));
 	m->unchanged = calloc(m->list.n + 1, sizeof(*m->unchanged));
-	if (!m->was || !m->unchanged)
+	if (!m->was || !m->unchanged || !dir)
 		return pack_no_memory(err);
 	r = find_unchanged(m, err);
 	if (r == 0)
 		r = list_changed(m, &v, &n, err);
 	if (r == 0) {
 		p->n_changed = n;
-		r = strip_run(&m->strip, p->ui, v, n, m->list.n, &inner);
+		r = strip_run(&m->strip, p->ui, dir, v, n, m->list.n, &inner);
 		if (r == -EIO || r == -ENOENT)
 			r = by_makefile(m, inner.msg, err);
 		else if (r < 0 && err)

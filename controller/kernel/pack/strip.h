@@ -41,11 +41,12 @@ struct strip_item {
 void strip_items_free(struct strip_item *v, size_t n);
 
 /*
- * Each `to` is written under another name and renamed.  -ENOSPC: the disk is full.
- * -ESTALE (KF_REASON_DIGEST): a module changed meanwhile.  -EIO (KF_REASON_EXEC): the
- * program did not take one; err has what it said.
+ * Copies are made in dir, which is ours, and is removed; stripped there, and renamed to
+ * `to`.  `of` modules there are, for what is shown.  -ENOSPC: the disk is full.  -ESTALE
+ * (KF_REASON_DIGEST): a module changed meanwhile.  -EIO (KF_REASON_EXEC): the program did
+ * not take one; err has what it said.
  */
-int strip_run(const struct strip *s, struct ui *ui, struct strip_item *v, size_t n,
-	      size_t of, struct kf_error *err) _must_check_;
+int strip_run(const struct strip *s, struct ui *ui, const char *dir, struct strip_item *v,
+	      size_t n, size_t of, struct kf_error *err) _must_check_;
 
 #endif

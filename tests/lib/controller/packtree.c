@@ -107,7 +107,8 @@ static void make_variants(struct packtree *p)
 void packtree_strip(const struct packtree *p, const char *more)
 {
 	_free_ char *path = strf("%s/bin/x-strip", p->dir);
-	_free_ char *text = strf("#!/bin/sh\n# %s\necho strip >> %s/strips\n"
+	_free_ char *text = strf("#!/bin/sh\n# %s\nfor a; do case $a in -*) ;; *) echo "
+				 "$a >> %s/strips;; esac; done\n"
 				 "exec strip \"$@\"\n",
 				 more, p->dir);
 

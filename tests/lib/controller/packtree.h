@@ -68,7 +68,7 @@ void packtree_equal(struct kernel *a, struct kernel *b);
 void packtree_compare_ways(struct packtree *p, const char *strip, const char *dtbs);
 void packtree_compare(struct packtree *p);
 
-/* How often strip and make ran since this was asked. */
+/* How many modules were stripped, and how often make ran, since this was asked. */
 size_t packtree_strips(const struct packtree *p);
 size_t packtree_made(const struct packtree *p);
 /* The tree's directory in a cache; the caller's. */
