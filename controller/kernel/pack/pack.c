@@ -250,18 +250,20 @@ static int open_cache(struct pack *p, struct kf_error *err)
 	int r = 0;
 
 	p->full = !config_bool(p->cfg, p->board, "kernel.incremental");
-	p->stage = strf("%s/stage", p->tree->cache);
+	if (!p->stage)
+		p->stage = strf("%s/stage", p->tree->cache);
 	if (!p->stage)
 		return pack_no_memory(err);
-	if (p->full)
+	if (p->full && !p->temp)
 		r = packcache_remove(p->tree->cache);
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "remove %s/pack: %m", p->tree->cache);
-	if (packcache_open(p->tree->cache, &p->cache, why) < 0)
+	if (packcache_open(p->tree->cache, !p->full, &p->cache, why) < 0)
 		return pack_no_memory(err);
 	if (why[0])
 		ui_debug(p->ui, "pack: all anew: %s", why);
-	p->root = p->cache->tree;
+	if (!p->temp)
+		p->root = p->cache->tree;
 	return 0;
 }
 

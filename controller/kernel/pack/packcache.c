@@ -105,7 +105,8 @@ static void read_index(struct packcache *pc, char why[static 128])
 	pc->changed = r < 0;
 }
 
-int packcache_open(const char *cache, struct packcache **ret, char ret_why[static 128])
+int packcache_open(const char *cache, bool use, struct packcache **ret,
+		   char ret_why[static 128])
 {
 	struct packcache *pc = calloc(1, sizeof(*pc));
 	_free_ char *boot = NULL;
@@ -125,7 +126,9 @@ int packcache_open(const char *cache, struct packcache **ret, char ret_why[stati
 	pc->now = in_ns(&now);
 	if (fs_read_line(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &boot) == 0)
 		snprintf(pc->boot, sizeof(pc->boot), "%s", boot);
-	read_index(pc, ret_why);
+	pc->changed = true;
+	if (use)
+		read_index(pc, ret_why);
 	pc->boot_same = pc->boot[0] && strcmp(pc->boot, pc->ix.boot) == 0;
 	*ret = pc;
 	return 0;

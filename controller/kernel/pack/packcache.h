@@ -34,9 +34,9 @@ struct packcache {
 	size_t read;	/* files digested by this run; for tests and --verbose */
 };
 
-/* As much as is there and whole; *ret_why is what was wrong with the rest, "" if nothing.
- * Without memory is an error; no cache is not. */
-int packcache_open(const char *cache, struct packcache **ret,
+/* As much as is there and whole, nothing if it is not to be used; *ret_why is what was
+ * wrong with the rest, "" if nothing.  Without memory is an error; no cache is not. */
+int packcache_open(const char *cache, bool use, struct packcache **ret,
 		   char ret_why[static 128]) _must_check_;
 void packcache_free(struct packcache *pc);
 /* Remove all that is kept below cache. */

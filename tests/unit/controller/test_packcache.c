@@ -124,29 +124,52 @@ static void test_times_in_the_future_are_digested_and_not_stripped(void **state)
 /* --- a full disk ----------------------------------------------------------------------
  */
 
-static void test_a_full_disk_does_not_stop_it(void **state)
+/* A file system of its own for the cache that is kept. */
+static void mount_keep(struct packtree *p, const char *size)
 {
-	struct packtree *p = *state;
-	const struct packtree_way kept = {p->keep, "yes", "yes", "no"};
-	const struct packtree_way full = {p->other, "no", "yes", "no"};
-	struct kernel *a, *b;
-	_free_ char *scratch = NULL;
-
 	assert_int_equal(fs_mkdirs(AT_FDCWD, p->keep), 0);
 	if (unshare(CLONE_NEWNS) < 0 ||
 	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("none", p->keep, "tmpfs", 0, "size=32k") < 0) {
+	    mount("none", p->keep, "tmpfs", 0, size) < 0) {
 		print_message("no file system may be mounted here\n");
 		skip();
 	}
-	a = packtree_pack(p, &kept);
-	b = packtree_pack(p, &full);
+}
+
+/* Outside of the cache, of which nothing stays; the same as ever. */
+static void expect_elsewhere(struct packtree *p)
+{
+	const struct packtree_way kept = {p->keep, "yes", "yes", "no"};
+	const struct packtree_way full = {p->other, "no", "yes", "no"};
+	struct kernel *a = packtree_pack(p, &kept), *b = packtree_pack(p, &full);
+	_free_ char *scratch = NULL;
+
 	assert_non_null(a->scratch);
 	scratch = strdup(a->scratch);
 	packtree_equal(a, b);
 	kernel_free(a);
 	kernel_free(b);
 	assert_false(fs_exists(AT_FDCWD, scratch));
+}
+
+static void test_a_full_disk_does_not_stop_it(void **state)
+{
+	struct packtree *p = *state;
+
+	mount_keep(p, "size=32k");
+	expect_elsewhere(p);
+	assert_int_equal(umount(p->keep), 0);
+}
+
+static void test_a_cache_that_cannot_be_written_does_not_stop_it(void **state)
+{
+	struct packtree *p = *state;
+
+	mount_keep(p, "size=16m");
+	packtree_once(p);
+	assert_int_equal(mount("none", p->keep, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	packtree_put(p, 3, p->mods[0]);
+	expect_elsewhere(p);
 	assert_int_equal(umount(p->keep), 0);
 }
 
@@ -160,6 +183,7 @@ int main(void)
 		TEST(test_an_index_from_the_future_is_not_believed),
 		TEST(test_times_in_the_future_are_digested_and_not_stripped),
 		TEST(test_a_full_disk_does_not_stop_it),
+		TEST(test_a_cache_that_cannot_be_written_does_not_stop_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
