@@ -76,9 +76,8 @@ int pack_leave_cache(struct pack *p, struct kf_error *err)
 {
 	const char *top = getenv("TMPDIR");
 	_free_ char *dir = strf("%s/kferry-XXXXXX", top && *top ? top : "/tmp");
-	_free_ char *stage = strf("%s/stage", p->tree->cache);
 
-	if (!dir || !stage)
+	if (!dir)
 		return pack_no_memory(err);
 	if (p->temp || !mkdtemp(dir))
 		return kf_err(err, -ENOSPC, KF_REASON_SPACE,
@@ -89,8 +88,6 @@ int pack_leave_cache(struct pack *p, struct kf_error *err)
 		"%s is full or cannot be written to: packing in %s, and nothing is "
 		"kept for the next time",
 		p->tree->cache, dir);
-	/* Half of what was made there is of use to nobody, and its space may be. */
-	(void)!fs_remove_tree(AT_FDCWD, stage);
 	free(p->stage);
 	p->temp = p->k->scratch = TAKE_PTR(dir);
 	p->temp_root = strf("%s/tree", p->temp);
