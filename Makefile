@@ -9,6 +9,8 @@
 # make agent-static    kferryd as one static binary, for putting on boards; for those of
 #                      another processor with ARCH=arm64 or ARCH=armhf
 # make agents          the static binary for each of them
+# make bench           figures against other tools, a table; ROWS=a,b for some
+# make bench-check     instructions of the hot paths against a baseline; bench-baseline
 # make fuzz-smoke      each fuzzer for FUZZ_SECONDS
 # make format-check lint install uninstall clean
 #

@@ -102,3 +102,33 @@ lint:
 
 demo:
 	$(Q)tests/lab/demo.sh
+
+# --- figures ---------------------------------------------------------------------------
+
+# Times, bytes and memory against other tools: nothing here is a test.  docs/PERFORMANCE.md
+ROWS ?=
+.PHONY: bench bench-deps bench-check bench-baseline bench-programs
+bench: bench-deps
+	$(Q)$(MAKE) --no-print-directory all agent-static
+	$(Q)tests/bench/bench.py $(ROWS)
+bench-deps:
+	$(Q)tests/lab/deps.sh bench
+
+# Instructions of the hot paths, which are the same however busy the machine is.  Optimised
+# as a release is; programs of build/bench/.
+BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCH_PRELOAD := tests/bench/as_arm64.c
+BENCH_BIN := $(patsubst %.c,build/bench/%,$(filter-out $(BENCH_PRELOAD),$(BENCH_SRC)))
+ifeq ($(VARIANT),bench)
+build/bench/tests/bench/%: build/bench/tests/bench/%.o $(CONTROLLER_LIB_OBJ) $(COMMON_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(CONTROLLER_LDLIBS) $(COMMON_LDLIBS)
+.PRECIOUS: $(O)/%.o
+bench-build: $(BENCH_BIN)
+endif
+bench-programs: bench-deps
+	$(Q)$(MAKE) --no-print-directory VARIANT=bench bench-build
+bench-check: bench-programs
+	$(Q)tests/bench/check.py $(BENCH_BIN) || [ $$? -eq 77 ]
+bench-baseline: bench-programs
+	$(Q)tests/bench/check.py --baseline $(BENCH_BIN)

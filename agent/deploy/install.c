@@ -19,6 +19,7 @@
 #include "agent/initramfs/initramfs.h"
 #include "agent/oserr.h"
 #include "agent/slot/slot_modules.h"
+#include "proto/base/clock.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"
@@ -47,6 +48,7 @@ static int make_initramfs(struct deploy *d, struct kf_error *err)
 {
 	struct initramfs_result made = {.how = NULL};
 	struct slot s = view(d);
+	int64_t began = clock_now_ms();
 	int rc;
 
 	if (!d->chain)
@@ -61,6 +63,8 @@ static int make_initramfs(struct deploy *d, struct kf_error *err)
 	free(d->conf.initramfs);
 	d->conf.initramfs = strdup(made.how);
 	d->conf.initrd_base = made.base_len;
+	log_info("deploy id=%s event=initramfs how=%s took_ms=%lld", d->id, made.how,
+		 (long long)(clock_now_ms() - began));
 	return d->conf.initramfs ? 0 : oserr(err, -ENOMEM, "make the initramfs");
 }
 

@@ -8,6 +8,7 @@
 #   deps.sh build    what compiling kferry takes
 #   deps.sh cross    that, and what agents for boards of other processors take
 #   deps.sh check    that, and what all the tests take
+#   deps.sh bench    what `make bench` and `make bench-check` take
 #   deps.sh demo     what `make demo` takes: building, a kernel, a virtual board
 #   deps.sh update   only refresh apt's package index
 
@@ -24,6 +25,7 @@ tests='libcmocka-dev clang clang-format libclang-rt-14-dev shellcheck strace
 	systemd-boot-efi openssh-server file git tmux busybox-static grub-common
 	grub-efi-amd64-bin btrfs-progs dropbear-bin qemu-user-static qemu-system-arm
 	u-boot-qemu libubootenv-tool device-tree-compiler'
+bench='gcc-aarch64-linux-gnu openssh-server valgrind'
 
 say() { printf 'deps.sh: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -78,6 +80,7 @@ case $1 in
 build) install_missing "$build" ;;
 cross) install_missing "$build $cross" ;;
 check) install_missing "$build $cross $kernel $board $tests" ;;
+bench) install_missing "$build $kernel $board $bench" ;;
 demo) install_missing "$build $kernel $board" ;;
 update) update ;;
 *) usage ;;

@@ -34,7 +34,8 @@ def _apt(arch):
     return [f"-o{key}={value}" for key, value in options.items()]
 
 
-def _download(arch, flavour, kept):
+def _download(arch, flavour, kept, wanted):
+    """wanted: which of the archive's, as indexes of a list, the oldest first."""
     options = _apt(arch)
     for attempt in range(3):  # an index may be out of step for a while
         done = subprocess.run(["apt-get", "-q", *options, "update"], capture_output=True,
@@ -42,16 +43,16 @@ def _download(arch, flavour, kept):
         names = image.run("apt-cache", *options, "search", "--names-only",
                           rf"^linux-image-6\.1\.0-[0-9]+-{flavour}$").decode().splitlines()
         names = sorted((line.split()[0] for line in names), key=_abi)
-        if len(names) > 1:
+        if len(names) >= len(wanted):
             break
         print(f"# attempt {attempt + 1} of 3: {done.stderr.decode()[-500:]}")
-    if len(names) < 2:
-        raise RuntimeError(f"the archive has no two kernels linux-image-6.1.0-*-{flavour}")
-    image.run("apt-get", "-q", *options, "download", names[0], names[-1], cwd=kept)
+    if len(names) < len(wanted):
+        raise RuntimeError(f"the archive has not {len(wanted)} kernels "
+                           f"linux-image-6.1.0-*-{flavour}")
+    image.run("apt-get", "-q", *options, "download", *(names[i] for i in wanted), cwd=kept)
 
 
-def pair(arch="arm64", flavour="cloud-arm64"):
-    """The .deb files of two releases, the older one first."""
+def _debs(arch, flavour, wanted):
     kept = lab.CACHE / "deb"
     kept.mkdir(parents=True, exist_ok=True)
 
@@ -62,10 +63,20 @@ def pair(arch="arm64", flavour="cloud-arm64"):
     with open(kept / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = have()
-        if len(found) < 2:
-            _download(arch, flavour, kept)
+        if len(found) < len(wanted):
+            _download(arch, flavour, kept, wanted)
             found = have()
     return found[0], found[-1]
+
+
+def pair(arch="arm64", flavour="cloud-arm64"):
+    """The .deb files of two releases, the older one first."""
+    return _debs(arch, flavour, (0, -1))
+
+
+def newest(arch, flavour):
+    """The .deb file of the newest release; of those that were downloaded, if there are."""
+    return _debs(arch, flavour, (-1,))[1]
 
 
 def unpack(deb, directory):
