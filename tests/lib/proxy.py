@@ -4,11 +4,14 @@
 A link with faults: runs ARGV and passes stdin and stdout through.
 
     proxy.py [--dribble N] [--delay MS] [--cut-up N] [--cut-down N] [--once FILE] ARGV...
+    proxy.py [--latency MS] [--rate MBIT] ARGV...
 
 --dribble N   pass at most N bytes at a time
 --delay MS    wait before each piece
 --cut-up N    after N bytes towards ARGV: kill it and end
 --cut-down N  the same for bytes coming back
+--latency MS  what goes in comes out so much later, in each direction
+--rate MBIT   and no faster than so many million bits a second, as tests/lib/shaper.py says
 --once FILE   cut only if FILE exists, and remove it then (so a retry gets through)
 """
 
@@ -19,11 +22,43 @@ import sys
 import threading
 import time
 
+import slowlink
+
+
+class End:
+    """A pipe's end as slowlink.Pump wants it."""
+
+    def __init__(self, fd):
+        self.fd = fd
+
+    def recv(self, size):
+        return os.read(self.fd, size)
+
+    def sendall(self, data):
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self.fd, view):]
+
+    def shutdown(self, _how):
+        os.close(self.fd)
+
+
+def slowed(child, latency, rate):
+    """A line that is long or thin, and has no other faults."""
+    ends = [(0, child.stdin.fileno()), (child.stdout.fileno(), 1)]
+    pumps = [slowlink.Pump(slowlink.Way(latency, rate), End(source), End(sink))
+             for source, sink in ends]
+    for pump in pumps:
+        pump.start()
+    pumps[1].join()
+
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--dribble", type=int, default=65536)
     parser.add_argument("--delay", type=float, default=0)
+    parser.add_argument("--latency", type=float, default=0)
+    parser.add_argument("--rate", type=float, default=0)
     parser.add_argument("--cut-up", type=int, default=-1)
     parser.add_argument("--cut-down", type=int, default=-1)
     parser.add_argument("--once")
@@ -37,6 +72,10 @@ def main():
             args.cut_up = args.cut_down = -1
 
     child = subprocess.Popen(args.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    if args.latency or args.rate:
+        slowed(child, args.latency / 1000, args.rate * 1e6 / 8)
+        sys.exit(child.wait())
 
     def pump(source, sink, limit):
         passed = 0

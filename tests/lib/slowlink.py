@@ -18,8 +18,8 @@ PIECE = 16384
 QUEUE = 65536  # beyond what is under way
 
 
-class _Direction:
-    """One of the line's two ways; shared by its connections."""
+class Way:
+    """One of a line's two directions; shared by its connections."""
 
     def __init__(self, delay, rate):
         self.shaper = Shaper(rate, delay, now=time.monotonic())
@@ -33,8 +33,11 @@ class _Direction:
             return self.shaper.leave(length, time.monotonic())
 
 
-class _Pump:
-    """One direction of one connection: a thread reads, another delivers in time."""
+class Pump:
+    """One direction of one connection: a thread reads, another delivers in time.
+
+    source and sink are sockets, or have recv(), sendall() and shutdown() as those.
+    """
 
     def __init__(self, way, source, sink):
         self.way, self.source, self.sink = way, source, sink
@@ -46,6 +49,10 @@ class _Pump:
     def start(self):
         for thread in self.threads:
             thread.start()
+
+    def join(self):
+        for thread in self.threads:
+            thread.join()
 
     def busy(self):
         return self.queued > 0
@@ -99,7 +106,7 @@ class Link:
 
     def __init__(self, host, port, delay=0.0, rate=0):
         self.target = host, port
-        self.ways = _Direction(delay, rate), _Direction(delay, rate)
+        self.ways = Way(delay, rate), Way(delay, rate)
         self.delay, self.rate = delay, rate
         self.pumps = []
         self.listener = socket.socket()
@@ -151,12 +158,11 @@ class Link:
             return
         for end in (near, far):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        pumps = [_Pump(self.ways[0], near, far), _Pump(self.ways[1], far, near)]
+        pumps = [Pump(self.ways[0], near, far), Pump(self.ways[1], far, near)]
         self.pumps = [p for p in self.pumps if any(t.is_alive() for t in p.threads)] + pumps
         for pump in pumps:
             pump.start()
         for pump in pumps:
-            for thread in pump.threads:
-                thread.join()
+            pump.join()
         near.close()
         far.close()
