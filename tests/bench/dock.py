@@ -83,7 +83,8 @@ class Dock:
     def __init__(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="kf-bench-"))
         # Sixteen logins at once are no attack.
-        self.sshd = Sshd(self.dir / "sshd", extra="MaxStartups 100:30:200\nMaxSessions 100\n")
+        self.sshd = Sshd(self.dir / "sshd", extra="MaxStartups 100:30:200\nMaxSessions 100\n"
+                         "Subsystem sftp internal-sftp\n")
         self.sshd.start()
         self.boards, self.links = {}, {}
         self.config = {}

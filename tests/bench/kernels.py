@@ -10,7 +10,8 @@ Small    the lab's own tree (tests/lab/kernel.sh), as a copy, so that the lab's 
 
 A change is one more line in a driver: variant 0 has none of them, variant i has i, each
 in a build of its own.  They are built beforehand; put() makes one the tree's latest, as if
-`make` had just ended.  Sources are changed in a mount name space of the build's only.
+`make` had just ended.  Sources are changed in
+a mount name space of the build's only.
 """
 
 import hashlib
@@ -67,16 +68,17 @@ def lab_place(what, arch):
 class Tree:
     """An object tree, and variants of it: what a build leaves that a deploy reads."""
 
-    def __init__(self, name, driver, function, outputs, arch="x86_64", options=()):
+    def __init__(self, name, driver, function, outputs, arch="x86_64", options=(), home=None):
         self.obj = PLACE / f"{name}-obj"
+        self.home = home or self.obj  # where it stood when it was made: its files say so
         self.kept = PLACE / f"{name}-variants"
         self.driver, self.function, self.outputs = driver, function, outputs
         self.arch, self.options = arch, list(options)
         self.now = None
 
-    def make(self, src, *words):
+    def make(self, src, *words, at=None):
         cross = [f"CROSS_COMPILE={CROSS}"] if self.arch == "arm64" else []
-        return ["make", "-s", "-C", str(src), f"O={self.obj}", f"ARCH={self.arch}", *cross,
+        return ["make", "-s", "-C", str(src), f"O={at or self.obj}", f"ARCH={self.arch}", *cross,
                 *self.options, *words]
 
     def config(self, **more):
@@ -109,8 +111,10 @@ class Tree:
             self.kept.mkdir(exist_ok=True)
             changed = self.kept / "driver.c"
             changed.write_text(self.changed_source(src, i))
-            script = (f"mount --bind {changed} {src / self.driver}; exec nice "
-                      f"{shlex.join(self.make(src, jobs(), *targets))}")
+            # At its first place, or kbuild would make much of it anew.
+            script = (f"mount --bind {changed} {src / self.driver}; "
+                      f"mount --bind {self.obj} {self.home}; exec nice "
+                      f"{shlex.join(self.make(src, jobs(), *targets, at=self.home))}")
             run(*(["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]),
                 "--propagation", "private", "sh", "-ec", script)
             part = self.kept / f"{i}.part"
@@ -225,11 +229,12 @@ class Small:
         if arch == "arm64":
             self.image = "arch/arm64/boot/Image"
             self.tree = Tree("arm64", "drivers/block/virtio_blk.c", "init_vq",
-                             [self.image, "System.map", "vmlinux"], arch)
+                             [self.image, "System.map", "vmlinux"], arch, home=theirs)
             targets = ["Image"]
         else:
             self.module = "drivers/net/veth.ko"
-            self.tree = Tree("small", "drivers/net/veth.c", "veth_open", [self.module])
+            self.tree = Tree("small", "drivers/net/veth.c", "veth_open", [self.module],
+                             home=theirs)
             targets = ["bzImage", "modules"]
         recipe = RECIPE + theirs.with_name(theirs.name + ".made").read_text()
         if _fresh(self.tree.obj, recipe):

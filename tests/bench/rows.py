@@ -361,7 +361,7 @@ class Agent(Row):
     def measure(self):
         full = self.bench.full()
         package = full.package(self.dock.kferry)
-        for _ in range(min(self.n, 3)):
+        for _ in range(self.n):
             board = self.dock.board()
             pid = self.dock.boards[board].agent.pid
             self.dock.kferry("dmesg", board)
