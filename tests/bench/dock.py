@@ -24,6 +24,7 @@ from slowlink import Link
 from sshd import Sshd
 
 TOP = scratch.TOP
+TOO_LONG = 3600  # seconds; a row that hangs is not run, and the next one is
 
 
 class Failed(Exception):
@@ -39,7 +40,7 @@ def timed(argv, **options):
     """Seconds that it took, and the finished process."""
     began = time.monotonic()
     done = subprocess.run([str(word) for word in argv], stdin=subprocess.DEVNULL,
-                          capture_output=True, check=False, **options)
+                          capture_output=True, check=False, timeout=TOO_LONG, **options)
     took = time.monotonic() - began
     if done.returncode:
         text = (done.stdout[-1500:] + done.stderr[-1500:]).decode(errors="replace")
@@ -181,7 +182,11 @@ class Dock:
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE) as process:
             watch = Watch(process.pid)
-            out, err = process.communicate()
+            try:
+                out, err = process.communicate(timeout=TOO_LONG)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
             took = time.monotonic() - began
             peak = watch.stop()
         events = []
