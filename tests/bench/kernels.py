@@ -172,6 +172,7 @@ class Full:
             self._object_tree()
             _done(self.tree.obj, recipe)
         self.tree.variants(self.src, count, ["KBUILD_MODPOST_WARN=1", "drivers/net/veth.ko"])
+        self._lists()
         self.tree.put(0)
         self.size = sum(p.stat().st_size for p in self.root.rglob("*") if p.is_file())
         self.count = sum(1 for _ in self.modules.rglob("*.ko"))
@@ -190,11 +191,14 @@ class Full:
         (obj / "include/config/kernel.release").write_text(self.release + "\n")
         shutil.copy(boot / f"vmlinuz-{self.release}", obj / "arch/x86/boot/bzImage")
         shutil.copy(boot / f"System.map-{self.release}", obj / "System.map")
-        order = (self.modules / "modules.order").read_text()
-        (obj / "modules.order").write_text(re.sub("^kernel/", "", order, flags=re.M))
-        for name in ("modules.builtin", "modules.builtin.modinfo"):
-            shutil.copy(self.modules / name, obj / name)
         run("cp", "-a", f"{self.modules}/kernel/.", obj)
+
+    def _lists(self):
+        """What a full build leaves, and making a single module takes away."""
+        order = (self.modules / "modules.order").read_text()
+        (self.tree.obj / "modules.order").write_text(re.sub("^kernel/", "", order, flags=re.M))
+        for name in ("modules.builtin", "modules.builtin.modinfo"):
+            shutil.copy(self.modules / name, self.tree.obj / name)
 
     def package(self, kferry):
         """The root as a package: kferry(words...) packs it where that was not done."""
