@@ -52,8 +52,8 @@ bool deploy_is_lost(const struct kf_error *err);
 /* PLAN to Installed, with one more attempt when the connection is lost; says the step.
  * Both go on for timeout.connect until the agent is there again. */
 int deploy_push(struct deploy *d, struct kf_error *err) _must_check_;
-/* As delta_write(), but with the other boards of the call that want the same: then nothing
- * is counted in x. */
+/* As delta_write(), but with the other boards of the call that want the same: then
+ * nothing is counted in x. */
 int deploy_write_shared(struct deploy *d, struct delta *x, kernel_sink_fn sink, void *arg,
 			uint64_t *done, struct kf_error *err) _must_check_;
 /* Arm (unless no_reboot); says the step. took_from: when the push had ended. */

@@ -8,7 +8,8 @@
 #include "controller/deploy/deploy_internal.h"
 #include "proto/reason.h"
 
-#define LEVEL 3 /* where compress.level leaves it open: links of several speeds follow */
+#define LEVEL 3 /* where compress.level leaves it open: links of several speeds follow   \
+		 */
 
 /* What the stream is made of; a copy, because boards come and go. */
 struct wanted {

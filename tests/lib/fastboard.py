@@ -230,7 +230,8 @@ class Trials:
         self.assertEqual(len(starts), 1, "starts of the trial on the console")
         trial = console[console.index(starts[0]):]
         fault = re.search(r"lab-fault: setting off (\w+)", trial)
-        self.assertEqual("Kernel panic - not syncing" in trial, dies == "panic")
+        panic = re.search(r"Kernel panic - not syncing.*", trial)
+        self.assertEqual(panic is not None, dies == "panic", panic and panic.group())
         self.assertEqual(fault.group(1) if fault else None,
                          "HARDLOCKUP" if dies == "hang" else None)
         ends = {boot.get("slot"): boot.get("end") for boot in reversed(self.boots())}
