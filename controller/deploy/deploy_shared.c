@@ -8,8 +8,8 @@
 #include "controller/deploy/deploy_internal.h"
 #include "proto/reason.h"
 
-#define LEVEL 3 /* where compress.level leaves it open: links of several speeds follow   \
-		 */
+/* Where compress.level leaves it open: links of several speeds follow one stream. */
+#define LEVEL 3
 
 /* What the stream is made of; a copy, because boards come and go. */
 struct wanted {
