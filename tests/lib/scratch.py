@@ -125,7 +125,8 @@ class Package:
         self.build_id = build_id or hashlib.sha1(f"{release}{seed}".encode()).hexdigest()
         self.banner = f"Linux version {release} (dev@desk) (gcc 12) #1 SMP {seed}"
         self.files = {"boot/image": (f"kernel {release} {seed}".encode() * 500),
-                      "boot/config": b"CONFIG_MODULES=y\nCONFIG_EFI_VARS_PSTORE=y\n"}
+                      "boot/config": b"CONFIG_MODULES=y\nCONFIG_EFI_VARS_PSTORE=y\n"
+                      b"CONFIG_I6300ESB_WDT=y\n"}
         names = [f"kernel/drivers/m{i}.ko" for i in range(modules)]
         for name in names:
             self.files[f"modules/{release}/{name}"] = f"module {name}".encode() * 100
