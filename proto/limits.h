@@ -23,6 +23,8 @@
 #define LIMIT_CMDLINE 2048 /* x86 and arm64 COMMAND_LINE_SIZE */
 #define LIMIT_ARGV    256  /* words of a command run on a board */
 #define LIMIT_LIST    1024 /* facts, slots, boots in one answer */
+#define LIMIT_PARAM   1024 /* one parameter of a module; sysfs takes a page */
+#define LIMIT_PARAMS  64   /* of one module */
 
 /* Packages */
 #define LIMIT_MANIFEST	   (16u * 1024 * 1024)

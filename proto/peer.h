@@ -36,6 +36,8 @@
 /* Bits of Hello.features: what an agent must not ignore when it is asked for it. */
 #define FEATURE_KEXEC (UINT64_C(1) << 0) /* `kexec` of Plan-, Arm-, ConfirmRequest */
 #define FEATURE_DELTA (UINT64_C(1) << 1) /* `delta` of PlanRequest: patches are taken */
+#define FEATURE_MODULES                                                                  \
+	(UINT64_C(1) << 2) /* `modules_only` of PlanRequest, and bodies 50 to 55 */
 
 enum peer_role { PEER_CONTROLLER, PEER_AGENT };
 

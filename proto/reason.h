@@ -48,7 +48,10 @@
 	X(36, STATE, "state", "the agent's own records are damaged")                     \
 	X(37, EXISTS, "exists", "it exists already")                                     \
 	X(38, USAGE, "usage", "the command was not given as it should be")               \
-	X(39, NOT_TRIED, "not-tried", "the board was reset before it started the kernel")
+	X(39, NOT_TRIED, "not-tried",                                                    \
+	  "the board was reset before it started the kernel")                            \
+	X(40, MODULE, "module", "a module did not load")                                 \
+	X(41, MODULE_IN_USE, "module-in-use", "the module is in use")
 
 #define KF_REASON_ENUM(n, id, name, text) KF_REASON_##id = (n),
 enum kf_reason { KF_REASONS(KF_REASON_ENUM) };

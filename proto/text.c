@@ -99,6 +99,18 @@ bool text_is_path(const char *s, size_t n)
 	return true;
 }
 
+bool text_is_param(const char *s)
+{
+	size_t n = strnlen(s, LIMIT_PARAM + 1), key = strcspn(s, "=");
+
+	if (n == 0 || n > LIMIT_PARAM || (!is_alnum(s[0]) && s[0] != '_'))
+		return false;
+	for (size_t i = 0; i < key; i++)
+		if (!is_alnum(s[i]) && !strchr("_-.", s[i]))
+			return false;
+	return text_is_line(s, LIMIT_PARAM) && !strchr(s, '"');
+}
+
 bool text_is_line(const char *s, size_t max)
 {
 	size_t n = strnlen(s, max + 1);

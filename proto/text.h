@@ -21,6 +21,9 @@ bool text_is_slot(const char *s);
  * leading or trailing slash.
  */
 bool text_is_path(const char *s, size_t n);
+/* A parameter of a module, "name=value" or "name": letters, digits, _ - and . before the
+ * '=', printable ASCII but no '"' behind; 1..LIMIT_PARAM bytes. */
+bool text_is_param(const char *s);
 /* Printable ASCII, at most max bytes: a kernel command line, an identity. */
 bool text_is_line(const char *s, size_t max);
 

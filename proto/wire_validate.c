@@ -183,6 +183,7 @@ static const char *fault_status(const Kferry__Status *m)
 	FIELD(name_or_none, chain);
 	FIELD(plain, cmdline);
 	FIELD(plain, watchdog);
+	FIELD(slot_or_none, modules_slot);
 	return NULL;
 }
 
@@ -374,6 +375,74 @@ static const char *fault_exec_request(const Kferry__ExecRequest *m)
 	return NULL;
 }
 
+static const char *fault_modules_request(const Kferry__ModulesRequest *m)
+{
+	NEED(m->n_name <= LIMIT_LIST, "name");
+	for (size_t i = 0; i < m->n_name; i++)
+		FIELD(name, name[i]);
+	return NULL;
+}
+
+static const char *fault_module(const Kferry__Module *m)
+{
+	FIELD(name, name);
+	NEED(m->users >= -1, "users");
+	NEED(m->n_holder <= LIMIT_LIST, "holder");
+	for (size_t i = 0; i < m->n_holder; i++)
+		FIELD(name, holder[i]);
+	FIELD(name_or_none, state);
+	FIELD(name_or_none, taint);
+	FIELD(slot_or_none, slot);
+	return NULL;
+}
+
+static const char *fault_modules(const Kferry__Modules *m)
+{
+	NEED(m->n_module <= LIMIT_LIST, "module");
+	for (size_t i = 0; i < m->n_module; i++)
+		NEED(!fault_module(m->module[i]), "module");
+	FIELD(label, release);
+	FIELD(slot_or_none, running_slot);
+	FIELD(slot_or_none, modules_slot);
+	return NULL;
+}
+
+static const char *fault_module_request(const Kferry__ModuleRequest *m)
+{
+	FIELD(name, name);
+	NEED(m->n_param <= LIMIT_PARAMS, "param");
+	for (size_t i = 0; i < m->n_param; i++)
+		FIELD(text_is_param, param[i]);
+	return NULL;
+}
+
+static const char *fault_module_change(const Kferry__ModuleChange *m)
+{
+	NEED(m->n_unloaded <= LIMIT_LIST, "unloaded");
+	for (size_t i = 0; i < m->n_unloaded; i++)
+		FIELD(name, unloaded[i]);
+	NEED(m->n_loaded <= LIMIT_LIST, "loaded");
+	for (size_t i = 0; i < m->n_loaded; i++)
+		FIELD(name, loaded[i]);
+	return NULL;
+}
+
+static const char *fault_show_modules_request(const Kferry__ShowModulesRequest *m)
+{
+	FIELD(slot_or_none, slot);
+	return NULL;
+}
+
+static const char *fault_modules_shown(const Kferry__ModulesShown *m)
+{
+	FIELD(slot, slot);
+	FIELD(release, release);
+	NEED(m->n_name <= LIMIT_LIST, "name");
+	for (size_t i = 0; i < m->n_name; i++)
+		FIELD(name, name[i]);
+	return NULL;
+}
+
 /* --- the Envelope -------------------------------------------------------------- */
 
 /* X(CASE, field): the kinds that have something to check; the others cannot be wrong. */
@@ -400,7 +469,13 @@ static const char *fault_exec_request(const Kferry__ExecRequest *m)
 	X(BOOTS, boots)                                                                  \
 	X(COLLECT_REQUEST, collect_request)                                              \
 	X(FILE, file)                                                                    \
-	X(EXEC_REQUEST, exec_request)
+	X(EXEC_REQUEST, exec_request)                                                    \
+	X(MODULES_REQUEST, modules_request)                                              \
+	X(MODULES, modules)                                                              \
+	X(MODULE_REQUEST, module_request)                                                \
+	X(MODULE_CHANGE, module_change)                                                  \
+	X(SHOW_MODULES_REQUEST, show_modules_request)                                    \
+	X(MODULES_SHOWN, modules_shown)
 
 const char *wire_fault(const Kferry__Envelope *env)
 {
@@ -432,6 +507,9 @@ enum wire_way wire_way(const Kferry__Envelope *env)
 	case KFERRY__ENVELOPE__BODY_BOOTS_REQUEST:
 	case KFERRY__ENVELOPE__BODY_COLLECT_REQUEST:
 	case KFERRY__ENVELOPE__BODY_EXEC_REQUEST:
+	case KFERRY__ENVELOPE__BODY_MODULES_REQUEST:
+	case KFERRY__ENVELOPE__BODY_MODULE_REQUEST:
+	case KFERRY__ENVELOPE__BODY_SHOW_MODULES_REQUEST:
 		return WIRE_TO_AGENT;
 	case KFERRY__ENVELOPE__BODY_PROGRESS:
 	case KFERRY__ENVELOPE__BODY_STATUS:
@@ -445,6 +523,9 @@ enum wire_way wire_way(const Kferry__Envelope *env)
 	case KFERRY__ENVELOPE__BODY_BOOTS:
 	case KFERRY__ENVELOPE__BODY_FILE:
 	case KFERRY__ENVELOPE__BODY_EXIT:
+	case KFERRY__ENVELOPE__BODY_MODULES:
+	case KFERRY__ENVELOPE__BODY_MODULE_CHANGE:
+	case KFERRY__ENVELOPE__BODY_MODULES_SHOWN:
 		return WIRE_TO_CONTROLLER;
 	default:
 		return WIRE_BOTH;

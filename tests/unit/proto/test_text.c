@@ -89,6 +89,32 @@ static void lines_and_hex(void **state)
 	assert_false(text_is_hex("0G", 2, 2));
 }
 
+static void params(void **state)
+{
+	char longest[LIMIT_PARAM + 2];
+
+	(void)state;
+	assert_true(text_is_param("debug"));
+	assert_true(text_is_param("debug=0x1f"));
+	assert_true(text_is_param("dyndbg=file a.c +p"));
+	assert_true(text_is_param("a-b.c_d="));
+	assert_false(text_is_param(""));
+	assert_false(text_is_param("=1"));
+	assert_false(text_is_param("-r"));
+	assert_false(text_is_param("--remove=1"));
+	assert_true(text_is_param("_x=1"));
+	assert_false(text_is_param("a b=1"));
+	assert_false(text_is_param("a=\"b\""));
+	assert_false(text_is_param("a=1\nb=2"));
+	assert_false(text_is_param("a=\303\244"));
+	memset(longest, 'a', sizeof(longest));
+	longest[LIMIT_PARAM] = '\0';
+	assert_true(text_is_param(longest));
+	longest[LIMIT_PARAM] = 'a';
+	longest[LIMIT_PARAM + 1] = '\0';
+	assert_false(text_is_param(longest));
+}
+
 static void utf8(void **state)
 {
 	static const struct {
@@ -205,6 +231,7 @@ int main(void)
 		cmocka_unit_test(slots),
 		cmocka_unit_test(paths),
 		cmocka_unit_test(lines_and_hex),
+		cmocka_unit_test(params),
 		cmocka_unit_test(utf8),
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(an_escape_reports_a_full_buffer),

@@ -250,6 +250,36 @@ static void the_rest_has_rules_too(void **state)
 	EXPECT(env, boots, NULL, "boots");
 }
 
+static void modules_have_names_and_parameters(void **state)
+{
+	Kferry__Envelope *env = load(*state, "module_request");
+
+	EXPECT(env, module_request->name, "", "name");
+	EXPECT(env, module_request->name, "-r", "name");
+	EXPECT(env, module_request->name, "a b", "name");
+	EXPECT(env, module_request->name, "../../tmp/x", "name");
+	EXPECT(env, module_request->param[0], "--remove", "param[i]");
+	EXPECT(env, module_request->param[0], "a=1\nb", "param[i]");
+	EXPECT(env, module_request->param[1], "", "param[i]");
+	EXPECT(env, module_request->n_param, LIMIT_PARAMS + 1, "param");
+	env = load(*state, "modules_request");
+	EXPECT(env, modules_request->name[0], "/etc", "name[i]");
+	EXPECT(env, modules_request->n_name, LIMIT_LIST + 1, "name");
+	env = load(*state, "show_modules_request");
+	EXPECT(env, show_modules_request->slot, "foreign", "slot");
+	EXPECT(env, show_modules_request->slot, "", NONE);
+	env = load(*state, "modules");
+	EXPECT(env, modules->module[0]->users, -2, "module");
+	EXPECT(env, modules->module[0]->holder[0], "\033[1m", "module");
+	EXPECT(env, modules->module[0]->slot, "x", "module");
+	env = load(*state, "module_change");
+	EXPECT(env, module_change->loaded[0], "", "loaded[i]");
+	env = load(*state, "modules_shown");
+	EXPECT(env, modules_shown->slot, "", "slot");
+	EXPECT(env, modules_shown->release, "../x", "release");
+	EXPECT(env, modules_shown->name[0], "a/b", "name[i]");
+}
+
 /* --- bytes ----------------------------------------------------------------------------
  */
 
@@ -472,6 +502,7 @@ int main(void)
 		cmocka_unit_test(slots_are_named_where_they_must_be),
 		cmocka_unit_test(hellos_have_versions),
 		cmocka_unit_test(the_rest_has_rules_too),
+		cmocka_unit_test(modules_have_names_and_parameters),
 		cmocka_unit_test(a_nul_in_a_string_is_found),
 		cmocka_unit_test(malformed_bytes_are_refused),
 		cmocka_unit_test(what_is_unknown_is_tolerated),

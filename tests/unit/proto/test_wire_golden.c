@@ -251,6 +251,64 @@ static void fill_logs(Kferry__Envelope *env)
 	}
 }
 
+static void fill_modules(Kferry__Modules *m)
+{
+	static Kferry__Module module[2] = {KFERRY__MODULE__INIT, KFERRY__MODULE__INIT};
+	static Kferry__Module *modules[] = {&module[0], &module[1]};
+	static char *holders[] = {S("v4l2_mem2mem"), S("bcm2835-codec")};
+
+	module[0].name = S("videodev");
+	module[0].size = 303104;
+	module[0].users = 3;
+	module[0].n_holder = ARRAY_SIZE(holders);
+	module[0].holder = holders;
+	module[0].state = S("live");
+	module[0].taint = S("OE");
+	module[0].slot = S(SLOT);
+	module[1].name = S("tun");
+	module[1].users = -1;
+	m->n_module = ARRAY_SIZE(modules);
+	m->module = modules;
+	m->left_out = 3;
+	m->release = S(RELEASE);
+	m->running_slot = S(OTHER);
+	m->modules_slot = S(SLOT);
+	m->log_us = 5098000;
+}
+
+static void fill_module_calls(Kferry__Envelope *env)
+{
+	static char *names[] = {S("videodev"), S("v4l2_mem2mem")};
+	static char *params[] = {S("debug=1"), S("dyndbg=file a.c +p")};
+
+	if (env->body_case == KFERRY__ENVELOPE__BODY_MODULES_REQUEST) {
+		env->modules_request->n_name = ARRAY_SIZE(names);
+		env->modules_request->name = names;
+	} else if (env->body_case == KFERRY__ENVELOPE__BODY_MODULES) {
+		fill_modules(env->modules);
+	} else if (env->body_case == KFERRY__ENVELOPE__BODY_MODULE_REQUEST) {
+		env->module_request->action = KFERRY__MODULE_ACTION__MODULE_RELOAD;
+		env->module_request->name = names[0];
+		env->module_request->n_param = ARRAY_SIZE(params);
+		env->module_request->param = params;
+	} else if (env->body_case == KFERRY__ENVELOPE__BODY_MODULE_CHANGE) {
+		env->module_change->n_unloaded = ARRAY_SIZE(names);
+		env->module_change->unloaded = names;
+		env->module_change->n_loaded = ARRAY_SIZE(names);
+		env->module_change->loaded = names;
+	} else if (env->body_case == KFERRY__ENVELOPE__BODY_SHOW_MODULES_REQUEST) {
+		env->show_modules_request->slot = S(SLOT);
+	} else if (env->body_case == KFERRY__ENVELOPE__BODY_MODULES_SHOWN) {
+		env->modules_shown->slot = S(SLOT);
+		env->modules_shown->release = S(RELEASE);
+		env->modules_shown->changed = 2;
+		env->modules_shown->total = 2317;
+		env->modules_shown->n_name = ARRAY_SIZE(names);
+		env->modules_shown->name = names;
+		env->modules_shown->log_us = 5098000;
+	}
+}
+
 static void fill(Kferry__Envelope *env)
 {
 	if (env->body_case == KFERRY__ENVELOPE__BODY_HELLO)
@@ -272,6 +330,7 @@ static void fill(Kferry__Envelope *env)
 	fill_deploy(env);
 	fill_logs(env);
 	fill_small(env);
+	fill_module_calls(env);
 }
 
 /* --- kinds, from the schema ------------------------- */
