@@ -53,6 +53,8 @@ struct agent_boot {
 	 * agrees.
 	 * "": a foreign kernel. */
 	char slot[SLOT_ID_SIZE];
+	/* The command line names it: no other slot of the same image is meant. */
+	bool marked;
 	/* The slot was started by kexec: nothing shows that the board boots it. */
 	bool kexec;
 	/* When this kernel started, in clock_now_ms(): 0 on a board; in a scratch root

@@ -150,6 +150,16 @@ static int cmd_early(const struct options *o, int argc, char **argv)
 	return early_run(o->root);
 }
 
+static int cmd_show_modules(const struct options *o, int argc, char **argv)
+{
+	struct kf_error err = {0};
+
+	(void)argv;
+	if (argc > 1)
+		return usage_error("show-modules takes no arguments", "");
+	return early_show_modules(o->root, &err) < 0 ? complain(&err) : 0;
+}
+
 static int cmd_outside(const struct options *o, int argc, char **argv)
 {
 	int r;
@@ -194,6 +204,8 @@ static const struct command commands[] = {
 	{"stdio", "[--as NAME]", "connect stdin and stdout with the agent's socket",
 	 cmd_stdio},
 	{"early", "", "the early-boot step: modules and watchdog of a trial", cmd_early},
+	{"show-modules", "", "show the modules that the state says; the agent runs this",
+	 cmd_show_modules},
 	{"outside", "", "run a program for the agent; systemd starts this", cmd_outside},
 	{"status", "", "what runs, what is the default, how the trial stands",
 	 cmd_status},
@@ -210,7 +222,7 @@ static int cmd_help(const struct options *o, int argc, char **argv)
 	     "\n"
 	     "usage: kferryd [--root DIR] [--socket PATH] [-v] COMMAND\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		printf("  %-8s %-12s %s\n", commands[i].name, commands[i].args,
+		printf("  %-12s %-12s %s\n", commands[i].name, commands[i].args,
 		       commands[i].help);
 	puts("\n"
 	     "  --root DIR     take DIR for the board's / (tests)\n"

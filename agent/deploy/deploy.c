@@ -19,6 +19,7 @@
 #include "agent/deploy/space.h"
 #include "agent/initramfs/initramfs.h"
 #include "agent/oserr.h"
+#include "agent/slot/shown.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"
@@ -134,6 +135,7 @@ static int check_request(struct deploy *d, const Kferry__PlanRequest *req,
 	d->manifest_size = req->manifest_size;
 	d->boot_bytes = req->boot_bytes;
 	d->initramfs = req->initramfs;
+	d->modules_only = d->conf.modules_only = req->modules_only;
 	snprintf(d->release, sizeof(d->release), "%s", req->release);
 	snprintf(d->arch, sizeof(d->arch), "%s", req->arch);
 	return 0;
@@ -227,6 +229,10 @@ static int look_at_slot(struct deploy *d, const Kferry__PlanRequest *req,
 {
 	bool asked = *req->cmdline || *req->cmdline_extra, kept;
 
+	if (d->modules_only) {
+		d->installed = true;
+		return 0;
+	}
 	pthread_mutex_lock(&d->a->state_lock);
 	kept = strcmp(d->id, d->a->state.known_good) == 0 ||
 	       strcmp(d->id, d->a->state.default_slot) == 0;
@@ -407,9 +413,11 @@ static int begin(struct deploy *d, const Kferry__PlanRequest *req, const char *h
 	rc = lock_take(d->a, holder, &d->lock_fd, err);
 	if (rc == 0)
 		rc = check_request(d, req, err);
-	if (rc == 0)
+	if (rc == 0 && d->modules_only)
+		rc = shown_check_release(d->a, d->release, err);
+	else if (rc == 0)
 		rc = choose_chain(d, req, err);
-	if (rc == 0)
+	if (rc == 0 && !d->modules_only)
 		rc = make_cmdline(d, req, err);
 	if (rc == 0)
 		rc = find_slot(d, req, err);
@@ -524,6 +532,8 @@ int deploy_need(struct deploy *d, Kferry__Need *ret, struct kf_error *err)
 	}
 	if (d->kexec)
 		rc = kexec_dtbs_check(d->a, m, err);
+	if (rc == 0 && d->modules_only)
+		rc = shown_check(d->a, m, -1, err);
 	if (rc < 0)
 		return rc;
 	if (d->slot.fd < 0) {

@@ -18,6 +18,7 @@
 #include "agent/deploy/space.h"
 #include "agent/initramfs/initramfs.h"
 #include "agent/oserr.h"
+#include "agent/slot/shown.h"
 #include "agent/slot/slot_modules.h"
 #include "proto/base/clock.h"
 #include "proto/base/fs.h"
@@ -165,6 +166,18 @@ static int clear_the_way(struct deploy *d, struct kf_error *err)
 	return rc < 0 ? oserr(err, rc, "remove %s", path) : 0;
 }
 
+/* Before they become a slot: what the running kernel would not load is no use as one. */
+static int check_modules(struct deploy *d, struct kf_error *err)
+{
+	int rc = 0;
+
+	if (d->modules_only)
+		rc = shown_check(d->a, &d->manifest, d->staging_fd, err);
+	if (rc < 0 && err->reason == KF_REASON_MODULE)
+		d->drop_staging = true;
+	return rc;
+}
+
 static int prepare(struct deploy *d, struct kf_error *err)
 {
 	int rc;
@@ -174,6 +187,8 @@ static int prepare(struct deploy *d, struct kf_error *err)
 			      "the install was asked for before all files came");
 	rc = verify_end(d, err);
 	verify_stop(d);
+	if (rc == 0)
+		rc = check_modules(d, err);
 	if (rc == 0)
 		rc = make_initramfs(d, err);
 	if (rc == 0)
@@ -296,6 +311,9 @@ static void after_flip(struct deploy *d)
 	struct slot s = view(d);
 	struct kf_error e;
 
+	/* They are shown next, and only then may others go. */
+	if (d->modules_only)
+		return;
 	slot_offer_modules(d->a, &s);
 	if (slot_retain(d->a, &e) < 0)
 		log_warn("deploy id=%s event=retain error=\"%s\"", d->id, e.msg);

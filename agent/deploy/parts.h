@@ -32,10 +32,11 @@ struct deploy {
 	const struct boot_chain *chain; /* NULL: none can be used, and no_arm */
 	struct slot_conf conf;		/* how the slot shall boot */
 
-	struct slot slot; /* the slot that is there already; fd -1: none */
-	bool installed;	  /* and nothing has to be done */
-	bool kexec;	  /* kexec will start it: see that it can */
-	bool new_initrd;  /* it needs another initramfs */
+	struct slot slot;  /* the slot that is there already; fd -1: none */
+	bool installed;	   /* and nothing has to be done */
+	bool kexec;	   /* kexec will start it: see that it can */
+	bool new_initrd;   /* it needs another initramfs */
+	bool modules_only; /* for the kernel that runs: it need not be bootable */
 
 	int staging_fd;		  /* -1 before there is a manifest */
 	bool staging_new;	  /* with nothing in it yet */

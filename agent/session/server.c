@@ -17,6 +17,7 @@
 #include "agent/log/boots.h"
 #include "agent/session/listen.h"
 #include "agent/session/session.h"
+#include "agent/slot/shown.h"
 #include "agent/trial/stopping.h"
 #include "agent/trial/trial.h"
 #include "proto/base/fs.h"
@@ -216,6 +217,7 @@ static void judge(struct server *sv)
 	struct kf_error err = {0};
 
 	deploy_clean(sv->agent);
+	shown_start(sv->agent);
 	if (trial_boot(sv->agent, &err) < 0)
 		log_err("trial-boot-failed reason=%s text=\"%s\"",
 			reason_name(err.reason), err.msg);

@@ -8,6 +8,7 @@
 #include "agent/boot/boot.h"
 #include "agent/deploy/deploy.h"
 #include "agent/session/msg.h"
+#include "agent/slot/shown.h"
 #include "agent/trial/trial.h"
 #include "proto/base/clock.h"
 
@@ -42,6 +43,7 @@ int status_build(struct agent *a, Kferry__Status **ret)
 {
 	struct state st = copy_state(a);
 	char holder[LIMIT_PERSON + 1] = "", watchdog[sizeof(a->watchdog)];
+	char shown[SLOT_ID_SIZE];
 	Kferry__Status *m = malloc(sizeof(*m));
 
 	if (!m)
@@ -72,9 +74,11 @@ int status_build(struct agent *a, Kferry__Status **ret)
 	m->kexec = a->boot.kexec;
 	m->cmdline = msg_text(a->boot.cmdline, LIMIT_STRING);
 	m->watchdog = msg_text(watchdog, LIMIT_STRING);
+	shown_now(a, shown);
+	m->modules_slot = msg_text(shown, LIMIT_NAME);
 	if (!m->boot_id || !m->release || !m->banner || !m->build_id ||
 	    !m->running_slot || !m->known_good || !m->default_slot || !m->trial_slot ||
-	    !m->holder || !m->chain || !m->cmdline || !m->watchdog) {
+	    !m->holder || !m->chain || !m->cmdline || !m->watchdog || !m->modules_slot) {
 		kferry__status__free_unpacked(m, NULL);
 		return -ENOMEM;
 	}
@@ -102,7 +106,7 @@ static int fill_manifest(Kferry__Slot *m, const struct slot *s)
 
 /* 0 also for a slot that cannot be read: it is left out. */
 static int add_slot(struct agent *a, const struct state *st, const struct state_slot *ss,
-		    Kferry__Slots *list)
+		    const char *shown, Kferry__Slots *list)
 {
 	_slot_ struct slot s = {.fd = -1};
 	struct kf_error err = {0};
@@ -121,6 +125,7 @@ static int add_slot(struct agent *a, const struct state *st, const struct state_
 	m->running = strcmp(a->boot.slot, ss->id) == 0;
 	m->is_default = strcmp(st->default_slot, ss->id) == 0;
 	m->known_good = strcmp(st->known_good, ss->id) == 0;
+	m->modules_shown = strcmp(shown, ss->id) == 0;
 	return m->id ? fill_manifest(m, &s) : -ENOMEM;
 }
 
@@ -128,16 +133,18 @@ int status_slots(struct agent *a, Kferry__Slots **ret)
 {
 	struct state st = copy_state(a);
 	Kferry__Slots *m = malloc(sizeof(*m));
+	char shown[SLOT_ID_SIZE];
 	int r = 0;
 
 	if (!m)
 		return -ENOMEM;
+	shown_now(a, shown);
 	kferry__slots__init(m);
 	m->slot = calloc(STATE_SLOTS, sizeof(*m->slot));
 	if (!m->slot)
 		r = -ENOMEM;
 	for (unsigned i = 0; r == 0 && i < st.n_slots; i++)
-		r = add_slot(a, &st, &st.slots[i], m);
+		r = add_slot(a, &st, &st.slots[i], shown, m);
 	if (r < 0) {
 		kferry__slots__free_unpacked(m, NULL);
 		return r;

@@ -49,6 +49,8 @@ static void print_status(const Kferry__Status *m, bool daemon)
 	       daemon ? "running" : "not running");
 	printf("kernel       %s (%s)%s\n", m->release, or_foreign(m->running_slot),
 	       m->kexec ? ", started by kexec" : "");
+	if (*m->modules_slot && strcmp(m->modules_slot, m->running_slot) != 0)
+		printf("modules      of %s, until the next boot\n", m->modules_slot);
 	if (*m->build_id)
 		printf("build-id     %s\n", m->build_id);
 	printf("up           %s\n", text_duration((int64_t)m->uptime_ms, text));

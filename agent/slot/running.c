@@ -147,11 +147,12 @@ void running_find_slot(struct agent *a)
 	char marked[SLOT_ID_SIZE];
 
 	a->boot.slot[0] = '\0';
-	a->boot.kexec = false;
+	a->boot.kexec = a->boot.marked = false;
 	marked_slot(a, marked);
 	if (marked[0] && state_find(&a->state, marked)) {
 		if (runs(a, marked, false)) {
 			memcpy(a->boot.slot, marked, SLOT_ID_SIZE);
+			a->boot.marked = true;
 			a->boot.kexec = cmdword_has(a->boot.cmdline, CMDWORD_KEXEC);
 			return;
 		}

@@ -92,7 +92,7 @@ void slot_conf_fini(struct slot_conf *c)
 	free(TAKE_PTR(c->base));
 	free(TAKE_PTR(c->initramfs));
 	c->initrd_base = 0;
-	c->base_given = false;
+	c->base_given = c->modules_only = false;
 }
 
 static int conf_line(struct slot_conf *c, char *line)
@@ -112,6 +112,10 @@ static int conf_line(struct slot_conf *c, char *line)
 	*value++ = '\0';
 	if (strcmp(line, "base-given") == 0) {
 		c->base_given = strcmp(value, "yes") == 0;
+		return 0;
+	}
+	if (strcmp(line, "modules-only") == 0) {
+		c->modules_only = strcmp(value, "yes") == 0;
 		return 0;
 	}
 	if (strcmp(line, "initrd-base") == 0)
@@ -173,6 +177,8 @@ int slot_conf_save(int slot_fd, const struct slot_conf *c, struct kf_error *err)
 	if (rc == 0)
 		rc = put_line(&text, "base-given", c->base_given ? "yes" : NULL);
 	if (rc == 0)
+		rc = put_line(&text, "modules-only", c->modules_only ? "yes" : NULL);
+	if (rc == 0)
 		rc = put_line(&text, "initramfs", c->initramfs);
 	if (rc == 0 && c->initrd_base)
 		rc = buf_printf(&text, "initrd-base %" PRIu64 "\n", c->initrd_base);
@@ -218,6 +224,10 @@ int slot_check_unused(struct agent *a, const char *id, struct kf_error *err)
 		    s->trial.phase == KFERRY__TRIAL__TRIAL_RUNNING)) {
 		why = "its trial is under way";
 		what = "; end the trial first (kferry kernels rollback)";
+	} else if (strcmp(id, s->modules.slot) == 0 &&
+		   strcmp(s->modules.boot_id, a->boot.boot_id) == 0) {
+		why = "its modules are shown to the running kernel";
+		what = "; show that one's own first (kferry module restore)";
 	}
 	if (!why)
 		return 0;

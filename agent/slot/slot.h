@@ -30,6 +30,7 @@ struct slot_conf {
 	char *cmdline;	      /* the whole command line */
 	char *base;	      /* of it, what was there before a trial's additions */
 	bool base_given;      /* base was asked for, not taken from what ran */
+	bool modules_only;    /* installed for its modules: it has never been bootable */
 	char *initramfs;      /* "graft", "distro", "none", "package" */
 	uint64_t initrd_base; /* bytes at the front of initrd that are another kernel's
 				 (graft) */

@@ -16,6 +16,7 @@
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"
+#include "proto/text.h"
 
 #define NEW_LINK     ".kferry-new"
 #define LINK_MAX_LEN 4096
@@ -113,11 +114,57 @@ static int put_link_anywhere(const struct agent *a, int *modules_fd, const char 
 	return put_link(fd, release, target);
 }
 
+static bool is_slots(const struct agent *a, const char *id, const char *release,
+		     const struct stat *is)
+{
+	char path[SLOT_PATH + LIMIT_RELEASE + sizeof("/modules/")];
+	struct stat st;
+
+	if (!text_is_slot(id))
+		return false;
+	snprintf(path, sizeof(path), SLOTS_DIR "/%.10s/modules/%.64s", id, release);
+	return fstatat(a->state_fd, path, &st, 0) == 0 && st.st_dev == is->st_dev &&
+	       st.st_ino == is->st_ino;
+}
+
+void slot_modules_at(const struct agent *a, const char *release, char id[SLOT_ID_SIZE])
+{
+	_close_ int modules = open_modules(a, false);
+	_closedir_ DIR *d = NULL;
+	struct dirent *e;
+	struct stat is;
+	int fd;
+
+	id[0] = '\0';
+	if (modules < 0 || fstatat(modules, release, &is, 0) < 0)
+		return;
+	fd = fs_open_beneath(a->state_fd, SLOTS_DIR, O_RDONLY | O_DIRECTORY, 0);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		cleanup_close(&fd);
+		return;
+	}
+	while (!id[0] && (e = readdir(d)))
+		if (is_slots(a, e->d_name, release, &is))
+			memcpy(id, e->d_name, SLOT_ID_SIZE);
+}
+
+/* Another slot's are mounted there: they go first, or with every change one more mount
+ * would lie on the others.  For that moment the directory's own modules show. */
+static int drop_bind(const struct agent *a, const char *release, const char *at)
+{
+	char id[SLOT_ID_SIZE];
+
+	slot_modules_at(a, release, id);
+	return id[0] && umount2(at, MNT_DETACH) < 0 ? -errno : 0;
+}
+
 static int bind_over(const struct agent *a, int modules_fd, const char *release,
 		     const char *target, struct kf_error *err)
 {
 	_free_ char *at = NULL;
 	struct stat is, want;
+	int rc;
 
 	if (fstatat(modules_fd, release, &is, 0) == 0 && stat(target, &want) == 0 &&
 	    is.st_dev == want.st_dev && is.st_ino == want.st_ino)
@@ -131,6 +178,9 @@ static int bind_over(const struct agent *a, int modules_fd, const char *release,
 		at = NULL;
 		return oserr(err, -ENOMEM, "mount %s", target);
 	}
+	rc = drop_bind(a, release, at);
+	if (rc < 0)
+		return oserr(err, rc, "unmount what is shown at %s", at);
 	if (mount(target, at, NULL, MS_BIND, NULL) < 0)
 		return oserr(err, -errno, "bind mount %s over %s", target, at);
 	return 0;

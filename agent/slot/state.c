@@ -186,6 +186,15 @@ static bool take_unconfirmed(struct lines *l, struct state_unconfirmed *u)
 	return u->slot[0] && u->boot_id[0];
 }
 
+/* Two lines, likewise. */
+static bool take_modules(struct lines *l, struct state_modules *m)
+{
+	if (!l->at || strncmp(l->at, "modules-", strlen("modules-")) != 0)
+		return true;
+	return take_slot(l, "modules-slot", "-", m->slot) &&
+	       take_boot_id(l, "modules-boot", m->boot_id) && m->slot[0] && m->boot_id[0];
+}
+
 /* "slot k-0123abcd good 7" */
 static bool take_one_slot(struct lines *l, struct state *s)
 {
@@ -229,12 +238,14 @@ static bool parse_text(struct lines *l, struct state *s)
 	    !take_number(l, "next-boot", UINT64_MAX, &s->next_boot) ||
 	    !take_slot(l, "known-good", FOREIGN, s->known_good) ||
 	    !take_slot(l, "default", FOREIGN, s->default_slot) ||
-	    !take_trial(l, &s->trial) || !take_unconfirmed(l, &s->unconfirmed))
+	    !take_trial(l, &s->trial) || !take_unconfirmed(l, &s->unconfirmed) ||
+	    !take_modules(l, &s->modules))
 		return false;
 	while (l->at && *l->at)
 		if (!take_one_slot(l, s))
 			return false;
-	return l->at && is_kept(s, s->known_good) && is_kept(s, s->default_slot);
+	return l->at && is_kept(s, s->known_good) && is_kept(s, s->default_slot) &&
+	       (!s->modules.slot[0] || state_find(s, s->modules.slot));
 }
 
 /* Bytes before the digest line if it agrees with them, else 0. */
@@ -305,6 +316,9 @@ int state_emit(const struct state *s, struct buf *out)
 				"unconfirmed-boot %s\n",
 				s->unconfirmed.slot, s->unconfirmed.confirm_timeout_s,
 				s->unconfirmed.boot_id);
+	if (rc == 0 && s->modules.slot[0])
+		rc = buf_printf(out, "modules-slot %s\nmodules-boot %s\n",
+				s->modules.slot, s->modules.boot_id);
 	for (unsigned i = 0; rc == 0 && i < s->n_slots; i++)
 		rc = buf_printf(out, "slot %s %s %" PRIu64 "\n", s->slots[i].id,
 				slot_names[s->slots[i].state], s->slots[i].number);
@@ -400,6 +414,8 @@ void state_drop(struct state *s, const char *id)
 
 	if (!slot)
 		return;
+	if (strcmp(s->modules.slot, id) == 0)
+		memset(&s->modules, 0, sizeof(s->modules));
 	i = (size_t)(slot - s->slots);
 	s->n_slots--;
 	memmove(slot, slot + 1, (s->n_slots - i) * sizeof(*slot));

@@ -48,6 +48,12 @@ struct state_unconfirmed {
 	char boot_id[40]; /* counts in this boot only */
 };
 
+/* Whose modules are shown in the place of the running slot's own. */
+struct state_modules {
+	char slot[SLOT_ID_SIZE]; /* "": nobody's; else one of the slots */
+	char boot_id[40];	 /* counts in this boot only */
+};
+
 struct state {
 	uint64_t next_number;	       /* of slots */
 	uint64_t next_boot;	       /* of boots */
@@ -55,6 +61,7 @@ struct state {
 	char default_slot[SLOT_ID_SIZE];
 	struct state_trial trial;
 	struct state_unconfirmed unconfirmed;
+	struct state_modules modules;
 	struct state_slot slots[STATE_SLOTS];
 	unsigned n_slots;
 };

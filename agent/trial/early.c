@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "agent/slot/slot.h"
+#include "agent/slot/shown.h"
 #include "agent/trial/trial.h"
 #include "agent/trial/watchdog.h"
 #include "agent/trial/wdinfo.h"
@@ -92,17 +92,20 @@ static void leave_mark(const struct agent *a)
 
 static void show_modules(const struct agent *a)
 {
-	_slot_ struct slot s = {.fd = -1};
+	char id[SLOT_ID_SIZE];
 	struct kf_error err;
 
-	if (slot_open(a, a->boot.slot, &s, &err) < 0 ||
-	    slot_show_modules(a, &s, &err) < 0)
+	if (shown_settle(a, id, &err) < 0) {
 		say(a->root, "the modules of slot %s are not shown: %s", a->boot.slot,
 		    err.msg);
-	else {
-		say(a->root, "slot %s runs, release %s", s.id, s.manifest.release);
-		leave_mark(a);
+		return;
 	}
+	if (strcmp(id, a->boot.slot) == 0)
+		say(a->root, "slot %s runs, release %s", id, a->boot.release);
+	else
+		say(a->root, "slot %s runs, release %s, with the modules of %s",
+		    a->boot.slot, a->boot.release, id);
+	leave_mark(a);
 }
 
 int early_run(const char *root)
@@ -124,4 +127,17 @@ int early_run(const char *root)
 	}
 	agent_fini(&a);
 	return 0;
+}
+
+int early_show_modules(const char *root, struct kf_error *err)
+{
+	char id[SLOT_ID_SIZE];
+	struct agent a;
+	int rc = agent_init_early(&a, root, err);
+
+	if (rc < 0)
+		return rc;
+	rc = shown_settle(&a, id, err);
+	agent_fini(&a);
+	return rc;
 }

@@ -24,7 +24,7 @@
 
 #include "agent/agent.h"
 #include "agent/deploy/deploy.h"
-#include "agent/slot/slot.h"
+#include "agent/slot/shown.h"
 #include "agent/trial/trial.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
@@ -204,6 +204,7 @@ static void start(struct agent *a)
 	struct kf_error err = {0};
 
 	deploy_clean(a);
+	shown_start(a);
 	if (trial_boot(a, &err) < 0)
 		fprintf(stderr, "steps: trial: %s\n", err.msg);
 	err = (struct kf_error){0};

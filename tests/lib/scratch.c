@@ -411,6 +411,7 @@ void scratch_request(const struct kernel *k, const struct trip *t,
 	ret->chain = (char *)"";
 	ret->initramfs = t->initramfs ? t->initramfs : KFERRY__INITRAMFS__INITRAMFS_NONE;
 	ret->no_arm = t->no_arm;
+	ret->modules_only = t->modules_only;
 	ret->files = (uint32_t)k->n_files;
 	ret->total_bytes = t->total_bytes;
 }

@@ -103,7 +103,7 @@ ssize_t stream_pull(void *stream, void *data, size_t n);
 struct trip {
 	const char *cmdline, *extra, *arch, *kind;
 	Kferry__Initramfs initramfs;
-	bool no_arm;
+	bool no_arm, modules_only;
 	size_t cut;		   /* of the package, as in struct stream */
 	const struct kernel *send; /* send these files instead of the right ones */
 	uint64_t total_bytes;	   /* claim this */

@@ -101,6 +101,33 @@ static void test_unconfirmed(void **state)
 	assert_string_equal(buf_str(&text), buf_str(&again));
 }
 
+static void test_modules(void **state)
+{
+	_buf_ struct buf text = BUF_INIT, again = BUF_INIT;
+	struct kf_error err;
+	struct state s, t;
+
+	(void)state;
+	fill(&s);
+	snprintf(s.modules.slot, sizeof(s.modules.slot), "%s", s.slots[0].id);
+	snprintf(s.modules.boot_id, sizeof(s.modules.boot_id), "%s", "boot-1");
+	assert_int_equal(state_emit(&s, &text), 0);
+	assert_int_equal(state_parse(buf_data(&text), buf_len(&text), &t, &err), 0);
+	assert_memory_equal(&s, &t, sizeof(s));
+	assert_int_equal(state_emit(&t, &again), 0);
+	assert_string_equal(buf_str(&text), buf_str(&again));
+	/* They go with their slot. */
+	state_drop(&s, s.modules.slot);
+	assert_string_equal(s.modules.slot, "");
+	assert_string_equal(s.modules.boot_id, "");
+	/* And are of one that there is. */
+	snprintf(t.modules.slot, sizeof(t.modules.slot), "%s", "k-99999999");
+	buf_reset(&again);
+	assert_int_equal(state_emit(&t, &again), 0);
+	assert_int_equal(state_parse(buf_data(&again), buf_len(&again), &s, &err),
+			 -EBADMSG);
+}
+
 static void test_every_flipped_byte(void **state)
 {
 	_buf_ struct buf text = BUF_INIT;
@@ -224,6 +251,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_there_and_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unconfirmed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_modules, set_up, tear_down),
 		cmocka_unit_test(test_every_flipped_byte),
 		cmocka_unit_test(test_wrong_but_signed),
 		cmocka_unit_test(test_slots),
