@@ -69,6 +69,8 @@ static void take_record(struct kernlog *k, const char *data, size_t n)
 
 	if (kmsg_parse(data, n, &r) < 0 || data[n - 1] != '\n')
 		return;
+	if (r.usec > k->newest_us)
+		k->newest_us = r.usec;
 	if (k->any && r.seq <= k->last_seq)
 		return;
 	if (k->lost && r.seq > (k->any ? k->last_seq + 1 : 0))
@@ -109,6 +111,12 @@ void kernlog_flush(struct kernlog *k)
 {
 	take_input(k);
 	start_sync(k);
+}
+
+uint64_t kernlog_newest_us(struct kernlog *k)
+{
+	take_input(k);
+	return k->newest_us;
 }
 
 static void on_sync_timer(uv_timer_t *t)

@@ -37,6 +37,8 @@ void kernlog_cursor_free(struct kernlog_cursor *c);
 /* Everything the kernel has now goes to the file, so that kernlog_file_open() sees it,
  * and towards the disk. */
 void kernlog_flush(struct kernlog *k);
+/* The kernel's time of the newest record, 0 when there is none. */
+uint64_t kernlog_newest_us(struct kernlog *k);
 /* Does a record pass: since_us, and max_level as in LogRequest (0: all; else n+1). */
 bool kernlog_wanted(const char *record, size_t n, uint64_t since_us, unsigned max_level);
 

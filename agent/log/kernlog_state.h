@@ -34,6 +34,7 @@ struct kernlog {
 	bool lost; /* the kernel said so; how many the next record tells */
 	bool any;
 	uint64_t last_seq;
+	uint64_t newest_us; /* of all records that were read, also those known before */
 	int64_t synced_ms;
 	uint64_t end;	   /* of the stream */
 	struct buf recent; /* the stream's last bytes, whole records */

@@ -49,6 +49,9 @@ static const struct {
 	{KFERRY__ENVELOPE__BODY_CONFIRM_REQUEST, session_call},
 	{KFERRY__ENVELOPE__BODY_REMOVE_REQUEST, session_call},
 	{KFERRY__ENVELOPE__BODY_ROLLBACK_REQUEST, session_call},
+	{KFERRY__ENVELOPE__BODY_MODULES_REQUEST, session_call},
+	{KFERRY__ENVELOPE__BODY_MODULE_REQUEST, session_call},
+	{KFERRY__ENVELOPE__BODY_SHOW_MODULES_REQUEST, session_call},
 	{KFERRY__ENVELOPE__BODY_REBOOT_REQUEST, session_reboot},
 	{KFERRY__ENVELOPE__BODY_PLAN_REQUEST, session_plan},
 	{KFERRY__ENVELOPE__BODY_LOG_REQUEST, session_log},
@@ -397,7 +400,7 @@ static int open_stream(struct session *s, int fd)
 	read_hostname(hostname);
 	h.protocol_min = PROTOCOL_MIN;
 	h.protocol_max = PROTOCOL_MAX;
-	h.features = FEATURE_KEXEC | FEATURE_DELTA;
+	h.features = FEATURE_KEXEC | FEATURE_DELTA | FEATURE_MODULES;
 	h.software = (char *)"kferryd " KF_VERSION;
 	h.max_control = LIMIT_CONTROL;
 	h.max_data = LIMIT_DATA;

@@ -23,6 +23,7 @@ struct call {
 	Kferry__Envelope *req;
 	Kferry__Envelope *answer; /* set by the job; NULL: Done with text */
 	char text[256];
+	uint64_t log_us; /* the kernel's newest record when it began */
 	struct kf_error err;
 };
 
@@ -188,6 +189,11 @@ static int work(struct job *job, void *arg)
 		return do_remove(c);
 	case KFERRY__ENVELOPE__BODY_ROLLBACK_REQUEST:
 		return do_rollback(c);
+	case KFERRY__ENVELOPE__BODY_MODULES_REQUEST:
+	case KFERRY__ENVELOPE__BODY_MODULE_REQUEST:
+	case KFERRY__ENVELOPE__BODY_SHOW_MODULES_REQUEST:
+		return session_modules_work(c->s->env->agent, c->req, c->log_us,
+					    &c->answer, &c->err);
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -221,7 +227,9 @@ static bool changes_board(const Kferry__Envelope *req)
 {
 	return req->body_case == KFERRY__ENVELOPE__BODY_ARM_REQUEST ||
 	       req->body_case == KFERRY__ENVELOPE__BODY_REMOVE_REQUEST ||
-	       req->body_case == KFERRY__ENVELOPE__BODY_ROLLBACK_REQUEST;
+	       req->body_case == KFERRY__ENVELOPE__BODY_ROLLBACK_REQUEST ||
+	       req->body_case == KFERRY__ENVELOPE__BODY_MODULE_REQUEST ||
+	       req->body_case == KFERRY__ENVELOPE__BODY_SHOW_MODULES_REQUEST;
 }
 
 void session_call(struct session *s, const Kferry__Envelope *req)
@@ -238,6 +246,8 @@ void session_call(struct session *s, const Kferry__Envelope *req)
 		no_memory(s);
 		return;
 	}
+	if (s->env->kernlog)
+		c->log_us = kernlog_newest_us(s->env->kernlog);
 	session_begin(s, &call_op, c);
 	if (job_start(s->env->loop, &call_job, c, &c->job) < 0)
 		done(c, -ENOMEM);

@@ -66,6 +66,11 @@ void session_send_log_start(struct session *s, const char *boot_id, const char *
 /* A LogRequest for an earlier boot. */
 void session_kept_log(struct session *s, const Kferry__LogRequest *q);
 
+/* The work for a request of modules, on a job thread; *ret is its answer, on the heap.
+ * log_us: of the kernel's newest record when it began. */
+int session_modules_work(struct agent *a, const Kferry__Envelope *req, uint64_t log_us,
+			 Kferry__Envelope **ret, struct kf_error *err) _must_check_;
+
 /* The handlers of requests; req is valid until something is sent. */
 typedef void session_handler(struct session *s, const Kferry__Envelope *req);
 session_handler session_call, session_reboot, session_plan, session_log, session_boots,
