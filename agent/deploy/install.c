@@ -173,7 +173,7 @@ static int check_modules(struct deploy *d, struct kf_error *err)
 
 	if (d->modules_only)
 		rc = shown_check(d->a, &d->manifest, d->staging_fd, err);
-	if (rc < 0 && err->reason == KF_REASON_MODULE)
+	if (rc == -ENOEXEC)
 		d->drop_staging = true;
 	return rc;
 }

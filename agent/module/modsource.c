@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Files are read only where the two slots differ. */
+/* Files are read only in a boot that has seen other modules than the running slot's. */
 #include "agent/module/modsource.h"
 
 #include <fcntl.h>
@@ -27,6 +27,7 @@ struct source {
 struct modsource {
 	const struct agent *a;
 	struct source running, shown; /* shown.slot.fd -1: the same */
+	bool look;		      /* into the files */
 };
 
 static int compare(const void *x, const void *y)
@@ -68,6 +69,7 @@ int modsource_new(const struct agent *a, struct modsource **ret)
 		return -ENOMEM;
 	s->a = a;
 	s->running.slot.fd = s->shown.slot.fd = -1;
+	s->look = shown_has_changed(a);
 	shown_now(a, shown);
 	if (a->boot.slot[0])
 		rc = load(a, a->boot.slot, &s->running);
@@ -114,35 +116,47 @@ static int read_sys(const struct agent *a, const char *name, const char *what,
 	return fs_read_file(AT_FDCWD, path, NOTE_MAX, out);
 }
 
-/* Bytes that the file has, too, and no other build's. */
-static bool is_from(const struct agent *a, const char *name, const struct source *s,
-		    const struct manifest_file *f)
+enum answer { NO, YES, UNKNOWN };
+
+/* Are the kernel's build-id of it, or its srcversion, in the file?  UNKNOWN: the kernel
+ * has neither. */
+static enum answer is_from(const struct agent *a, const char *name,
+			   const struct source *s, const struct manifest_file *f)
 {
 	_buf_ struct buf note = BUF_INIT, version = BUF_INIT;
-	char text[MODFILE_TEXT], *nl;
+	char text[MODFILE_TEXT];
+	size_t n;
 
 	if (read_sys(a, name, "notes/.note.gnu.build-id", &note) == 0 &&
 	    buf_len(&note) > NOTE_HEAD)
 		return modfile_has(s->slot.fd, f->path, buf_data(&note) + NOTE_HEAD,
-				   buf_len(&note) - NOTE_HEAD);
-	if (read_sys(a, name, "srcversion", &version) < 0 || !buf_str(&version) ||
-	    modfile_text(s->slot.fd, f->path, "srcversion=", text) < 0)
-		return false;
-	nl = strchr(buf_str(&version), '\n');
-	if (nl)
-		*nl = '\0';
-	return strcmp(buf_str(&version), text) == 0;
+				   buf_len(&note) - NOTE_HEAD)
+			       ? YES
+			       : NO;
+	if (read_sys(a, name, "srcversion", &version) < 0 || buf_len(&version) < 2 ||
+	    !buf_str(&version))
+		return UNKNOWN;
+	n = strcspn(buf_str(&version), "\n");
+	if (modfile_text(s->slot.fd, f->path, "srcversion=", text) < 0)
+		return NO;
+	return strlen(text) == n && strncmp(buf_str(&version), text, n) == 0 ? YES : NO;
 }
 
 const char *modsource_of(const struct modsource *s, const char *name)
 {
 	const struct manifest_file *running = find(&s->running, name),
 				   *shown = find(&s->shown, name);
+	enum answer is = UNKNOWN;
 
-	/* Only one can be meant, or both are the same. */
-	if (!running || !shown || digest_equal(&running->digest, &shown->digest))
-		return running ? s->running.slot.id : shown ? s->shown.slot.id : "";
-	if (is_from(s->a, name, &s->shown, shown))
+	if (s->look && running) {
+		is = is_from(s->a, name, &s->running, running);
+		if (is == YES)
+			return s->running.slot.id;
+	}
+	if (s->look && shown && is_from(s->a, name, &s->shown, shown) == YES)
 		return s->shown.slot.id;
-	return is_from(s->a, name, &s->running, running) ? s->running.slot.id : "";
+	if (s->look && (is == NO || (running && shown &&
+				     !digest_equal(&running->digest, &shown->digest))))
+		return "";
+	return running ? s->running.slot.id : shown ? s->shown.slot.id : "";
 }

@@ -232,6 +232,20 @@ static bool changes_board(const Kferry__Envelope *req)
 	       req->body_case == KFERRY__ENVELOPE__BODY_SHOW_MODULES_REQUEST;
 }
 
+static bool is_of_modules(const Kferry__Envelope *req)
+{
+	return req->body_case == KFERRY__ENVELOPE__BODY_MODULES_REQUEST ||
+	       req->body_case == KFERRY__ENVELOPE__BODY_MODULE_REQUEST ||
+	       req->body_case == KFERRY__ENVELOPE__BODY_SHOW_MODULES_REQUEST;
+}
+
+static uint64_t newest_record(struct session *s)
+{
+	if (!s->env->kernlog && s->env->start_log)
+		s->env->start_log(s->env->arg);
+	return s->env->kernlog ? kernlog_newest_us(s->env->kernlog) : 0;
+}
+
 void session_call(struct session *s, const Kferry__Envelope *req)
 {
 	struct kf_error err = {0};
@@ -246,8 +260,8 @@ void session_call(struct session *s, const Kferry__Envelope *req)
 		no_memory(s);
 		return;
 	}
-	if (s->env->kernlog)
-		c->log_us = kernlog_newest_us(s->env->kernlog);
+	if (is_of_modules(req))
+		c->log_us = newest_record(s);
 	session_begin(s, &call_op, c);
 	if (job_start(s->env->loop, &call_job, c, &c->job) < 0)
 		done(c, -ENOMEM);

@@ -15,6 +15,7 @@
 #include "agent/outside/outside.h"
 #include "agent/slot/modules_cover.h"
 #include "agent/slot/slot_modules.h"
+#include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"
 #include "proto/text.h"
@@ -86,7 +87,7 @@ static int check_vermagic(const struct slot *running, const char *path, bool sam
 	rc = running_vermagic(running, same_path ? path : NULL, want);
 	if (rc < 0 || strcmp(is, want) == 0)
 		return 0;
-	return kf_err(err, -ENOEXEC, KF_REASON_MODULE,
+	return kf_err(err, -ENOEXEC, KF_REASON_NOT_RUNNING,
 		      "%s was built for another kernel than the one that runs: its "
 		      "vermagic is \"%.80s\", that of the running one's \"%.80s\"",
 		      path, is, want);
@@ -265,9 +266,9 @@ static void undo(struct agent *a, const char *before)
 		log_err("modules slot=%s event=undo error=\"%s\"", before, e.msg);
 }
 
-static int record_and_show(struct agent *a, const struct slot *s, char *before,
-			   struct kf_error *err)
+static int record_and_show(struct agent *a, const struct slot *s, struct kf_error *err)
 {
+	char before[SLOT_ID_SIZE];
 	int rc;
 
 	pthread_mutex_lock(&a->chain_lock);
@@ -281,6 +282,24 @@ static int record_and_show(struct agent *a, const struct slot *s, char *before,
 		undo(a, before);
 	pthread_mutex_unlock(&a->chain_lock);
 	return rc;
+}
+
+bool shown_has_changed(const struct agent *a)
+{
+	_free_ char *mark = agent_path(a, SHOWN_MARK);
+
+	return mark && fs_exists(AT_FDCWD, mark);
+}
+
+static void leave_mark(const struct agent *a)
+{
+	_free_ char *mark = agent_path(a, SHOWN_MARK);
+	int rc = mark ? fs_mkdirs_parent(AT_FDCWD, mark) : -ENOMEM;
+	_close_ int fd =
+		rc < 0 ? rc : fs_open_beneath(AT_FDCWD, mark, O_WRONLY | O_CREAT, 0644);
+
+	if (fd < 0)
+		log_warn("modules mark=%s error=\"%s\"", SHOWN_MARK, strerror(-fd));
 }
 
 /* Nothing but its modules was ever wanted of it, and now others are. */
@@ -298,7 +317,7 @@ int shown_switch(struct agent *a, const char *id, struct shown_change *ret,
 		 struct kf_error *err)
 {
 	_slot_ struct slot s = {.fd = -1}, before = {.fd = -1};
-	char was[SLOT_ID_SIZE], ignored[SLOT_ID_SIZE];
+	char was[SLOT_ID_SIZE];
 	struct shown_change c = {.changed = 0};
 	struct kf_error none;
 	int rc;
@@ -314,7 +333,8 @@ int shown_switch(struct agent *a, const char *id, struct shown_change *ret,
 	if (rc < 0)
 		return rc;
 	compare(&before, &s, &c);
-	rc = record_and_show(a, &s, ignored, err);
+	leave_mark(a);
+	rc = record_and_show(a, &s, err);
 	if (rc < 0)
 		return rc;
 	log_info("modules slot=%s event=shown changed=%u of=%u before=%s", s.id,

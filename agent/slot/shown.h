@@ -12,7 +12,8 @@
 
 #include "agent/slot/slot.h"
 
-#define SHOWN_NAMES 32 /* of changed modules that are told */
+#define SHOWN_MARK  "/run/kferry/modules-changed" /* in this boot */
+#define SHOWN_NAMES 32				  /* of changed modules that are told */
 
 /* The modules of a slot against those that were shown. */
 struct shown_change {
@@ -31,9 +32,9 @@ const char *shown_wanted(const struct agent *a);
 
 /*
  * Are this package's modules for the kernel that runs?  Refused with
- * KF_REASON_NOT_RUNNING: none of ours runs, another release, another image; with
- * KF_REASON_MODULE: a module that differs from the running slot's was built for another
- * kernel, by its vermagic.  files_fd: the package's files; -1: they are not there yet.
+ * KF_REASON_NOT_RUNNING: none of ours runs, another release, another image; or (-ENOEXEC)
+ * a module that differs from the running slot's was built for another kernel, by its
+ * vermagic.  files_fd: the package's files; -1: they are not there yet.
  */
 int shown_check(const struct agent *a, const struct manifest *m, int files_fd,
 		struct kf_error *err) _must_check_;
@@ -45,6 +46,9 @@ int shown_check_release(const struct agent *a, const char *release,
  * that was shown before, for its modules only, is removed.  Takes a->chain_lock. */
 int shown_switch(struct agent *a, const char *id, struct shown_change *ret,
 		 struct kf_error *err) _must_check_;
+/* Has this boot seen others than the running slot's own?  Then what is loaded need not be
+ * from what is shown. */
+bool shown_has_changed(const struct agent *a);
 /* Show what the state says; where that slot's cannot be, the running one's.  ret_id:
  * whose are shown.  For the early step, and the agent's helper outside of the sandbox. */
 int shown_settle(const struct agent *a, char ret_id[SLOT_ID_SIZE],

@@ -58,6 +58,7 @@ int cmd_bd(struct cmd_env *env, int argc, char *argv[]);
 int cmd_reboot(struct cmd_env *env, int argc, char *argv[]);
 int cmd_dmesg(struct cmd_env *env, int argc, char *argv[]);
 int cmd_kernels(struct cmd_env *env, int argc, char *argv[]);
+int cmd_module(struct cmd_env *env, int argc, char *argv[]);
 int cmd_exec(struct cmd_env *env, int argc, char *argv[]);
 int cmd_vm(struct cmd_env *env, int argc, char *argv[]);
 int cmd_completion(struct cmd_env *env, int argc, char *argv[]);
@@ -72,8 +73,8 @@ int cmd_usage(const struct cmd_env *env, const char *name, const char *fmt, ...)
 int cmd_bad_option(const struct cmd_env *env, const char *name, char *const argv[]);
 /* Print err for board and return the exit status that its reason means. */
 int cmd_fail(const struct cmd_env *env, const char *board, const struct kf_error *err);
-/* The status for a reason: BUSY 75, USAGE 64, BUILD/FELL_BACK/WRONG_KERNEL/UNHEALTHY 1,
- * else 2. */
+/* The status for a reason: BUSY 75, USAGE 64,
+ * BUILD/FELL_BACK/WRONG_KERNEL/UNHEALTHY/MODULE 1, else 2. */
 int cmd_status(int reason);
 /* The command of that name or alias, NULL; ret_near (may be NULL): the nearest name. */
 const struct cmd *cmd_find(const char *name, const char **ret_near);

@@ -64,6 +64,7 @@ int cmd_status(int reason)
 	case KF_REASON_FELL_BACK:
 	case KF_REASON_WRONG_KERNEL:
 	case KF_REASON_UNHEALTHY:
+	case KF_REASON_MODULE:
 		return STATUS_FAIL;
 	default:
 		return STATUS_ERROR;

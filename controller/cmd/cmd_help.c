@@ -33,9 +33,11 @@ static const struct {
 	{"kw deploy --list, --list-all", "kernels list"},
 	{"kw deploy --uninstall K", "kernels rm SLOT"},
 	{"kw deploy --boot-into-new-kernel-once", "deploy --once"},
+	{"kw deploy --modules", "deploy --modules"},
 	{"kw bd", "bd"},
 	{"kw ssh -c CMD", "exec -- CMD"},
 	{"kw debug --dmesg [--follow]", "dmesg [-f]"},
+	{"kw drm --load-module, --unload-module", "module load, unload, reload"},
 	{"kw vm --up", "vm create, up, down; then as any board"},
 	{"kw version", "version"},
 };

@@ -39,18 +39,18 @@ static const char *state_name(Kferry__SlotState state)
 
 static json_t *slot_json(const Kferry__Slot *s)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:b, s:s, s:s, s:b, s:I}",
-			 "id", s->id, "state", state_name(s->state), "release",
-			 s->release, "build_id", s->build_id, "bytes",
-			 (json_int_t)s->bytes, "running", (int)s->running, "default",
-			 (int)s->is_default, "known_good", (int)s->known_good, "commit",
-			 s->commit, "branch", s->branch, "dirty", (int)s->dirty, "number",
-			 (json_int_t)s->number);
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:b, s:s, s:s, s:b, s:I, s:b}", "id",
+		s->id, "state", state_name(s->state), "release", s->release, "build_id",
+		s->build_id, "bytes", (json_int_t)s->bytes, "running", (int)s->running,
+		"default", (int)s->is_default, "known_good", (int)s->known_good, "commit",
+		s->commit, "branch", s->branch, "dirty", (int)s->dirty, "number",
+		(json_int_t)s->number, "modules_shown", (int)s->modules_shown);
 }
 
 /* One line of the list; as wide as what is in it. */
 struct row {
-	char slot[24], state[12], is[40], release[LIMIT_RELEASE + 1], size[16],
+	char slot[24], state[12], is[48], release[LIMIT_RELEASE + 1], size[16],
 		commit[16];
 	bool running;
 };
@@ -60,10 +60,10 @@ struct table {
 	size_t n;
 };
 
-static const char *words(const bool is[static 3], char dst[static 40])
+static const char *words(const bool is[static 4], char dst[static 48])
 {
-	snprintf(dst, 40, "%s%s%s", is[0] ? "running " : "", is[1] ? "default " : "",
-		 is[2] ? "known-good" : "");
+	snprintf(dst, 48, "%s%s%s%s", is[0] ? "running " : "", is[1] ? "default " : "",
+		 is[2] ? "known-good " : "", is[3] ? "modules" : "");
 	if (*dst && dst[strlen(dst) - 1] == ' ')
 		dst[strlen(dst) - 1] = '\0';
 	return dst;
@@ -72,7 +72,9 @@ static const char *words(const bool is[static 3], char dst[static 40])
 static void add_slot(struct table *t, const Kferry__Slot *s)
 {
 	struct row *r = &t->rows[t->n++];
-	const bool is[] = {s->running, s->is_default, s->known_good};
+	/* Where the running one's own are shown there is nothing to say. */
+	const bool is[] = {s->running, s->is_default, s->known_good,
+			   s->modules_shown && !s->running};
 	char shorter[10];
 
 	snprintf(r->slot, sizeof(r->slot), "%s", s->id);
@@ -92,7 +94,7 @@ static void add_slot(struct table *t, const Kferry__Slot *s)
 static void add_foreign(struct table *t, const Kferry__Status *s)
 {
 	const bool is[] = {!*s->running_slot, !strcmp(s->default_slot, "foreign"),
-			   !strcmp(s->known_good, "foreign")};
+			   !strcmp(s->known_good, "foreign"), false};
 	struct row *r = &t->rows[t->n];
 
 	if (!is[0] && !is[1] && !is[2])

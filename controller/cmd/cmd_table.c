@@ -82,7 +82,8 @@ const struct cmd cmds[] = {
 		.alias = "d",
 		.run = cmd_deploy,
 		.args = "[BOARD...] [-l KEY=VALUE] [--from FILE] [--no-reboot] [--once] "
-			"[--force] [--strict] [--kexec] [--cmdline WORDS]",
+			"[--force] [--strict] [--kexec] [--cmdline WORDS] [--modules "
+			"[--reload NAME]...]",
 		.help = "Send a kernel, boot it once, come back with a verdict",
 		.details =
 			"  -b, --board LIST  boards: names, joined by commas or each "
@@ -100,19 +101,26 @@ const struct cmd cmds[] = {
 			"it\n"
 			"  --kexec-ok   the same, and a pass does\n"
 			"  --cmdline WORDS  added to this trial's kernel command "
-			"line\n",
+			"line\n"
+			"  --modules        only modules, for the kernel that runs, "
+			"until "
+			"the next boot\n"
+			"  --reload NAME    with --modules: load it again, with 'NAME "
+			"param=1' so\n",
 		.words = WORDS_BOARD,
 		.examples =
 			"kferry deploy pc\n"
 			"kferry deploy -b pc,laptop --from linux.kferry --once\n"
 			"kferry deploy -l rack=3\n"
-			"kferry deploy pc --cmdline 'initcall_debug ignore_loglevel'\n",
+			"kferry deploy pc --cmdline 'initcall_debug ignore_loglevel'\n"
+			"kferry deploy pc --modules --reload 'e1000e debug=16'\n",
 	},
 	{
 		.name = "bd",
 		.run = cmd_bd,
 		.args = "[BOARD...] [-l KEY=VALUE] [--no-reboot] [--once] [--force] "
-			"[--strict] [--kexec] [--cmdline WORDS]",
+			"[--strict] [--kexec] [--cmdline WORDS] [--modules [--reload "
+			"NAME]...]",
 		.help = "Build and deploy",
 		.details =
 			"The options are deploy's, but for --from. The boards are asked "
@@ -131,10 +139,16 @@ const struct cmd cmds[] = {
 			"  --kexec          boot it by kexec: fast; a pass does not "
 			"confirm it\n"
 			"  --kexec-ok       the same, and a pass does\n"
-			"  --cmdline WORDS  added to this trial's kernel command line\n",
+			"  --cmdline WORDS  added to this trial's kernel command line\n"
+			"  --modules        only modules, for the kernel that runs, "
+			"until "
+			"the next boot\n"
+			"  --reload NAME    with --modules: load it again, with 'NAME "
+			"param=1' so\n",
 		.words = WORDS_BOARD,
 		.examples = "kferry bd\n"
-			    "kferry bd -b all --once\n",
+			    "kferry bd -b all --once\n"
+			    "kferry bd --modules --reload e1000e\n",
 	},
 	{
 		.name = "reboot",
@@ -192,6 +206,32 @@ const struct cmd cmds[] = {
 		.examples = "kferry kernels\n"
 			    "kferry kernels rm k-3f9a1c2b\n"
 			    "kferry kernels rollback && kferry reboot\n",
+	},
+	{
+		.name = "module",
+		.run = cmd_module,
+		.args = "[list [NAME...]|load|unload|reload NAME [PARAM=VALUE]... "
+			"...|restore] [-b BOARD]",
+		.help = "The modules of a board's running kernel",
+		.details =
+			"  module list [NAME...]  what is loaded, and from which slot\n"
+			"  module load NAME       with what it needs, by the board's "
+			"modprobe\n"
+			"  module unload NAME     refused with the reason when it is in "
+			"use\n"
+			"  module reload NAME     unload it and all that use it, load "
+			"them "
+			"again\n"
+			"  module restore         show the running slot's own modules "
+			"again "
+			"(deploy --modules)\n"
+			"\nParameters stand behind the name they are for. What the "
+			"kernel "
+			"says then is shown, and a\nfault in it is exit status 1.\n",
+		.verbs = "list load unload reload restore",
+		.examples = "kferry module list\n"
+			    "kferry module reload e1000e debug=16\n"
+			    "kferry module load dummy numdummies=2 tun -b pc\n",
 	},
 	{
 		.name = "exec",

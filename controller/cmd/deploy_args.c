@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controller/fleet/pick.h"
+#include "controller/module/module_spec.h"
 #include "proto/text.h"
 
 enum {
@@ -16,13 +17,55 @@ enum {
 	OPT_KEXEC,
 	OPT_KEXEC_OK,
 	OPT_CMDLINE,
-	OPT_STRICT
+	OPT_STRICT,
+	OPT_MODULES,
+	OPT_RELOAD
 };
 
 void deploy_args_fini(struct deploy_args *a)
 {
 	free(a->boards);
+	free(a->opts.reload);
 	a->boards = NULL;
+	a->opts.reload = NULL;
+}
+
+static int add_reload(struct cmd_env *env, const char *name, const char *text,
+		      struct deploy_opts *opts)
+{
+	_module_spec_ struct module_spec spec = {0};
+	struct kf_error err = {0};
+	const char **more;
+
+	if (module_spec_parse(text, &spec, &err) < 0)
+		return cmd_usage(env, name, "--reload: %s", err.msg);
+	more = reallocarray(opts->reload, opts->n_reload + 1, sizeof(*more));
+	if (!more)
+		return STATUS_ERROR;
+	opts->reload = more;
+	more[opts->n_reload++] = text;
+	return 0;
+}
+
+/* What does not go together. */
+static int check_opts(struct cmd_env *env, const char *name, const struct deploy_opts *o)
+{
+	if (o->cmdline_extra && !text_is_line(o->cmdline_extra, 1024))
+		return cmd_usage(env, name,
+				 "--cmdline takes printable ASCII, at most 1024 bytes");
+	if (o->kexec && o->no_reboot)
+		return cmd_usage(env, name,
+				 "--kexec is a way to reboot: it does not "
+				 "go with --no-reboot");
+	if (o->n_reload > 0 && !o->modules)
+		return cmd_usage(env, name,
+				 "--reload is for --modules: after a boot the new "
+				 "ones are loaded anyway");
+	if (o->modules && (o->kexec || o->no_reboot || o->once || o->cmdline_extra))
+		return cmd_usage(env, name,
+				 "--modules boots nothing: it does not go with --kexec, "
+				 "--no-reboot, --once or --cmdline");
+	return 0;
 }
 
 /* Words and -b together; none: the one given before the command, or the default. */
@@ -57,12 +100,14 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 		{"cmdline", required_argument, NULL, OPT_CMDLINE},
 		{"from", required_argument, NULL, OPT_FROM},
 		{"strict", no_argument, NULL, OPT_STRICT},
+		{"modules", no_argument, NULL, OPT_MODULES},
+		{"reload", required_argument, NULL, OPT_RELOAD},
 		{0},
 	};
 	_pick_ struct pick pick = {0};
-	int c;
+	int c, status = 0;
 
-	while ((c = getopt_long(argc, argv, ":b:l:", options, NULL)) != -1) {
+	while (!status && (c = getopt_long(argc, argv, ":b:l:", options, NULL)) != -1) {
 		if ((c == 'b' && pick_add(&pick, optarg) < 0) ||
 		    (c == 'l' && pick_add_label(&pick, optarg) < 0))
 			return STATUS_ERROR;
@@ -84,6 +129,10 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 			return STATUS_ERROR;
 		else if (c == OPT_STRICT)
 			continue;
+		else if (c == OPT_MODULES)
+			ret->opts.modules = true;
+		else if (c == OPT_RELOAD)
+			status = add_reload(env, argv[0], optarg, &ret->opts);
 		else if (c == OPT_FROM && !bd)
 			ret->from = optarg;
 		else if (c == OPT_FROM)
@@ -93,13 +142,10 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 		else
 			return cmd_bad_option(env, argv[0], argv);
 	}
-	if (ret->opts.cmdline_extra && !text_is_line(ret->opts.cmdline_extra, 1024))
-		return cmd_usage(env, argv[0],
-				 "--cmdline takes printable ASCII, at most 1024 bytes");
-	if (ret->opts.kexec && ret->opts.no_reboot)
-		return cmd_usage(env, argv[0],
-				 "--kexec is a way to reboot: it does not "
-				 "go with --no-reboot");
+	if (!status)
+		status = check_opts(env, argv[0], &ret->opts);
+	if (status)
+		return status;
 	ret->build = bd;
 	return take_boards(env, argc, argv, &pick, ret);
 }

@@ -133,6 +133,8 @@ static int check_board(struct deploy *d, struct kf_error *err)
 		r = deploy_connect(d, err);
 	if (r == 0)
 		r = fit_arch(d->cfg, d->board, client_hello(d->client), err);
+	if (r == 0 && d->opts->modules)
+		return modules_check_board(d, err);
 	if (r == 0 && kexec_is_wanted(d))
 		return kexec_check_board(d, err);
 	if (r == 0)
@@ -233,6 +235,9 @@ static bool runs_already(const struct deploy *d, const Kferry__Status *st)
 	if (strcmp(st->running_slot, d->k->slot) != 0 || d->opts->force ||
 	    d->opts->no_reboot)
 		return false;
+	/* With another slot's modules it is not this very kernel. */
+	if (*st->modules_slot && strcmp(st->modules_slot, d->k->slot) != 0)
+		return false;
 	return !st->kexec || kexec_is_wanted(d) ||
 	       strcmp(st->default_slot, d->k->slot) == 0;
 }
@@ -246,6 +251,8 @@ static int drive(struct deploy *d, char text[static 256], struct kf_error *err)
 
 	if (r == 0)
 		r = deploy_connect(d, err);
+	if (r == 0 && d->opts->modules)
+		return modules_drive(d, text, err);
 	if (r == 0 && kexec_is_wanted(d))
 		r = kexec_check_agent(d, err);
 	if (r == 0)
@@ -302,6 +309,12 @@ static void describe(struct deploy *d)
 	run_set(d->run, "dirty", json_boolean(m->dirty));
 }
 
+/* Other modules in a kernel that runs confirm nothing. */
+static bool is_confirmed(const struct deploy *d)
+{
+	return !d->unproven && !d->opts->modules;
+}
+
 static void say_verdict(struct deploy *d, const char *verdict, const char *text,
 			int status)
 {
@@ -313,7 +326,7 @@ static void say_verdict(struct deploy *d, const char *verdict, const char *text,
 	if (log)
 		json_object_set_new(fields, "log", json_string(log));
 	if (status == STATUS_PASS)
-		json_object_set_new(fields, "confirmed", json_boolean(!d->unproven));
+		json_object_set_new(fields, "confirmed", json_boolean(is_confirmed(d)));
 	/* The last part of the boot's time line. */
 	if (d->boot.back)
 		took = clock_now_ms() - d->boot.back;
@@ -334,7 +347,7 @@ static int conclude(struct deploy *d, int r, const char *text, const struct kf_e
 {
 	int status = r < 0 ? cmd_status(err->reason) : STATUS_PASS;
 	const char *verdict = r < 0 ? status == STATUS_FAIL ? "FAIL" : "ERROR" : "PASS";
-	bool rebooted = d->stage == DEPLOY_REBOOTED;
+	bool judged = d->stage == DEPLOY_REBOOTED || d->stage == DEPLOY_SHOWN;
 
 	if (r == 1) {
 		run_set(d->run, "verdict", json_null());
@@ -348,12 +361,12 @@ static int conclude(struct deploy *d, int r, const char *text, const struct kf_e
 	run_set(d->run, "text", string_or_null(text));
 	run_set(d->run, "status", json_integer(status));
 	if (r == 0)
-		run_set(d->run, "confirmed", json_boolean(!d->unproven));
+		run_set(d->run, "confirmed", json_boolean(is_confirmed(d)));
 	if (d->log)
 		run_set(d->run, "log", string_or_null(d->log));
-	if (r < 0 && !rebooted)
+	if (r < 0 && !judged)
 		ui_error(d->ui, d->board, err);
-	if (r == 0 || rebooted || ui_is_json(d->ui))
+	if (r == 0 || judged || ui_is_json(d->ui))
 		say_verdict(d, verdict, text, status);
 	return status;
 }
@@ -370,6 +383,11 @@ static void say_interrupted(const struct deploy *d, struct kf_error *err)
 		       "interrupted; %s may be armed: then the board's next boot is its "
 		       "trial, and the one after that is not",
 		       d->k->slot);
+	else if (d->stage == DEPLOY_SHOWN)
+		kf_err(err, err->code, err->reason,
+		       "interrupted; the modules of %s are shown until the next boot, or "
+		       "`kferry module restore -b %s`",
+		       d->k->slot, d->board);
 	else
 		kf_err(err, err->code, err->reason,
 		       "interrupted; a trial of %s that nobody confirms ends by itself "

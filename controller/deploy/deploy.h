@@ -18,6 +18,9 @@ struct deploy_opts {
 	bool kexec;	/* boot the trial by kexec; a pass does not confirm */
 	bool kexec_ok;	/* ... and confirm it all the same */
 	struct parcels *parcels; /* of this kernel, for several boards; NULL: one board */
+	bool modules;		 /* only these, for the kernel that runs; no reboot */
+	const char **reload;	 /* with modules: "NAME [param=value]...", loaded again */
+	size_t n_reload;
 	const char *cmdline_extra; /* added to the trial's command line; may be NULL */
 };
 

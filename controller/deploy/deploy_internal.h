@@ -2,7 +2,7 @@
 /*
  * What the parts of a deploy share: deploy.c (the order of things), deploy_push.c (plan,
  * files, install, arm), verdict.c (after the reboot), evidence.c (logs), health.c
- * (checks).
+ * (checks), modules.c (without a reboot).
  */
 #ifndef KF_DEPLOY_INTERNAL_H
 #define KF_DEPLOY_INTERNAL_H
@@ -17,7 +17,12 @@
 #define BOOT_ID_SIZE 64
 
 /* How far it went: what an interruption leaves, and whether there is a verdict. */
-enum deploy_stage { DEPLOY_SENDING, DEPLOY_ARMED, DEPLOY_REBOOTED };
+enum deploy_stage {
+	DEPLOY_SENDING,
+	DEPLOY_ARMED,
+	DEPLOY_REBOOTED,
+	DEPLOY_SHOWN, /* its modules, to the kernel that runs */
+};
 
 struct deploy {
 	const struct config *cfg;
@@ -66,6 +71,8 @@ int deploy_arm(struct deploy *d, int64_t took_from, struct kf_error *err) _must_
  */
 int verdict_reach(struct deploy *d, int64_t took_ms, char text[static 256],
 		  struct kf_error *err) _must_check_;
+/* The error that a finding is: its class and title.  Returns its code. */
+int verdict_by_finding(const struct finding *f, int reason, struct kf_error *err);
 /* Does what runs wait for a confirmation, also when another slot was armed since? */
 bool verdict_waits(const Kferry__Status *st);
 
@@ -74,6 +81,9 @@ int evidence_log(struct deploy *d, struct kf_error *err) _must_check_;
 /* What the trial left, after the board fell back: its log and pstore. */
 int evidence_of_trial(struct deploy *d, const char *now_boot,
 		      struct kf_error *err) _must_check_;
+/* The log of that boot, which has ended, and its pstore. */
+int evidence_of_boot(struct deploy *d, const char *boot_id,
+		     struct kf_error *err) _must_check_;
 /* findings.json, and their number in result.json. */
 void evidence_save_findings(struct deploy *d);
 
@@ -88,6 +98,13 @@ int kexec_check_agent(const struct deploy *d, struct kf_error *err) _must_check_
 int kexec_check_board(struct deploy *d, struct kf_error *err) _must_check_;
 /* After the verdict: what a pass by kexec lacks. */
 void kexec_say_unproven(struct deploy *d);
+
+/* --modules: would the board take them (d->k NULL: as far as can be known before a
+ * build); then all of it, as drive() in deploy.c.  1: there is no verdict, nothing was
+ * reloaded. */
+int modules_check_board(struct deploy *d, struct kf_error *err) _must_check_;
+int modules_drive(struct deploy *d, char text[static 256],
+		  struct kf_error *err) _must_check_;
 
 /* Run the profile's checks.  KF_REASON_UNHEALTHY names the one that failed. */
 int health_check(struct deploy *d, struct kf_error *err) _must_check_;

@@ -111,8 +111,9 @@ static int send_plan(struct push *p, const char *extra)
 	q.cmdline_extra = (char *)extra;
 	q.chain = (char *)get(d, "boot.chain");
 	q.no_arm = d->opts->no_reboot;
-	q.kexec = kexec_is_wanted(d);
+	q.kexec = kexec_is_wanted(d) && !d->opts->modules;
 	q.delta = knows_delta(p);
+	q.modules_only = d->opts->modules;
 	return client_request(d->client, &env, deploy_deadline(d, "timeout.connect"),
 			      p->err);
 }

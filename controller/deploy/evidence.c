@@ -229,7 +229,7 @@ static int collect_file(struct deploy *d, const Kferry__File *f, deadline_ms dea
 	return r;
 }
 
-static int collect(struct deploy *d, const char *boot_id, struct kf_error *err)
+int evidence_of_boot(struct deploy *d, const char *boot_id, struct kf_error *err)
 {
 	Kferry__CollectRequest q = KFERRY__COLLECT_REQUEST__INIT;
 	Kferry__Envelope env = CLIENT_ENVELOPE(COLLECT_REQUEST, collect_request, &q);
@@ -304,7 +304,7 @@ int evidence_of_trial(struct deploy *d, const char *now_boot, struct kf_error *e
 		return r;
 	if (!find_boot(d, answer->boots, now_boot, boot_id))
 		return 0;
-	return collect(d, boot_id, err);
+	return evidence_of_boot(d, boot_id, err);
 }
 
 void evidence_save_findings(struct deploy *d)

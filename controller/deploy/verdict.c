@@ -124,7 +124,7 @@ static const char *short_title(const struct finding *f)
 							  : f->title;
 }
 
-static int fail_by_finding(const struct finding *f, int reason, struct kf_error *err)
+int verdict_by_finding(const struct finding *f, int reason, struct kf_error *err)
 {
 	return kf_err(err, -EIO, reason, "%s: \"%s\"", f->class_name, short_title(f));
 }
@@ -149,7 +149,7 @@ static int fell_back(struct deploy *d, const struct running *now, struct kf_erro
 	evidence_save_findings(d);
 	worst = findings_worst(d->findings);
 	if (worst && worst->severity >= SEVERITY_ERROR)
-		return fail_by_finding(worst, KF_REASON_FELL_BACK, err);
+		return verdict_by_finding(worst, KF_REASON_FELL_BACK, err);
 	return kf_err(err, -EIO, KF_REASON_FELL_BACK,
 		      "the trial kernel did not come up; it left no panic and no oops%s",
 		      d->log ? "" : ", and no log");
@@ -182,7 +182,7 @@ static int examine(struct deploy *d, struct kf_error *err)
 	evidence_save_findings(d);
 	worst = findings_worst(d->findings);
 	if (worst && worst->severity >= SEVERITY_ERROR)
-		return fail_by_finding(worst, KF_REASON_UNHEALTHY, err);
+		return verdict_by_finding(worst, KF_REASON_UNHEALTHY, err);
 	if (health < 0) {
 		*err = unhealthy;
 		return health;

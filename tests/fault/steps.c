@@ -7,7 +7,8 @@
  *
  *	start		what every start of the agent does; always comes first
  *	deploy=DIR	install the package DIR (a manifest and its files)
- *	arm=SLOT confirm=SLOT once=SLOT remove=SLOT rollback=SLOT
+ *	modules=DIR	the same for its modules only, and show them to the kernel that
+ *runs arm=SLOT confirm=SLOT once=SLOT remove=SLOT rollback=SLOT
  *
  * `confirm` makes the slot the default, `once` does not.  A step that fails is told on
  * stderr ("steps: arm: ...") and ends the program with status 1; with -r it is tried once
@@ -138,7 +139,8 @@ static int send_files(struct deploy *d, struct package *p, struct kf_error *err)
 	return deploy_receive(d, pull, p, err);
 }
 
-static int install(struct agent *a, struct package *p, struct kf_error *err)
+static int install(struct agent *a, struct package *p, bool modules_only,
+		   struct kf_error *err)
 {
 	Kferry__PlanRequest req = KFERRY__PLAN_REQUEST__INIT;
 	Kferry__Installed installed = KFERRY__INSTALLED__INIT;
@@ -154,6 +156,7 @@ static int install(struct agent *a, struct package *p, struct kf_error *err)
 	req.chain = (char *)chain;
 	req.initramfs = KFERRY__INITRAMFS__INITRAMFS_AUTO;
 	req.files = (uint32_t)p->manifest.n_files;
+	req.modules_only = modules_only;
 	rc = deploy_begin(a, &req, "steps", &d, &plan, err);
 	if (rc < 0)
 		return rc;
@@ -167,23 +170,27 @@ static int install(struct agent *a, struct package *p, struct kf_error *err)
 	return rc;
 }
 
-static int deploy(struct agent *a, const char *dir, struct kf_error *err)
+static int deploy(struct agent *a, const char *dir, bool modules_only,
+		  struct kf_error *err)
 {
+	struct shown_change change;
+	char id[SLOT_ID_SIZE];
 	struct package p;
 	int rc = package_open(&p, dir, err);
 
 	if (rc == 0)
-		rc = install(a, &p, err);
+		rc = install(a, &p, modules_only, err);
+	manifest_slot_id(&p.digest, id);
 	package_close(&p);
-	return rc;
+	return rc < 0 || !modules_only ? rc : shown_switch(a, id, &change, err);
 }
 
 static int step(struct agent *a, const char *verb, const char *what, struct kf_error *err)
 {
 	char text[256];
 
-	if (strcmp(verb, "deploy") == 0)
-		return deploy(a, what, err);
+	if (strcmp(verb, "deploy") == 0 || strcmp(verb, "modules") == 0)
+		return deploy(a, what, strcmp(verb, "modules") == 0, err);
 	if (strcmp(verb, "arm") == 0)
 		return trial_arm(a, what, 600, text, err);
 	if (strcmp(verb, "confirm") == 0)

@@ -152,7 +152,7 @@ def own_files(chain):
 class Package:
     """One kernel, unpacked in a directory."""
 
-    def __init__(self, chain, where, seed):
+    def __init__(self, chain, where, seed, name=None, more=None):
         text = f"kernel {seed} "
         files = {"boot/image": image(chain, text), "boot/initrd": f"initrd {seed}".encode() * 50,
                  "boot/config": b"CONFIG_MODULES=y\nCONFIG_BLK_DEV_INITRD=y\n"}
@@ -161,10 +161,11 @@ class Package:
             files["overlays/disable-bt.dtbo"] = f"overlay {seed}".encode()
         if chain == "uboot-extlinux":
             files["dtbs/" + bootmodel.FDTFILE] = f"dtb {seed}".encode()
+        files.update(more or {})
         self.made = scratch.Package(arch="arm64" if chain in ARM64 else "x86_64", modules=2,
                                     seed=seed, files=files)
         self.id = self.made.slot()
-        self.dir = pathlib.Path(where) / f"package-{seed}"
+        self.dir = pathlib.Path(where) / f"package-{name or seed}"
         for name, data in {**self.made.files, "manifest": self.made.manifest()}.items():
             path = self.dir / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -282,7 +282,7 @@ static void another_vermagic_is_refused(void **state)
 	variant(&same, "b2 vermagic=" RELEASE " SMP");
 	variant(&wrong, "b2 vermagic=" RELEASE " SMP preempt");
 	/* The dots that fill the files up stand behind what the text is. */
-	refused(b, &wrong, KF_REASON_MODULE, "SMP preempt");
+	refused(b, &wrong, KF_REASON_NOT_RUNNING, "SMP preempt");
 	install(b, &good);
 	change(b, good.id, &c);
 	install(b, &same);
@@ -313,7 +313,7 @@ static void a_new_modules_vermagic_counts(void **state)
 	k.n_files++;
 	kernel_finish(&k);
 	assert_true(scratch_deploy(&b->s, &k, &t) < 0);
-	assert_int_equal(t.err.reason, KF_REASON_MODULE);
+	assert_int_equal(t.err.reason, KF_REASON_NOT_RUNNING);
 	assert_non_null(strstr(t.err.msg, "kernel/c.ko"));
 	kernel_fini(&k);
 }
