@@ -45,6 +45,7 @@ static const struct {
 	{"--cmdline", "", NULL},
 	{"--cpus", "", NULL},
 	{"--link", "ssh exec: unix:", NULL},
+	{"--reload", "", NULL},
 	{"--memory", "", NULL},
 	{"-m", "", NULL},
 	{"--run", "", NULL},
