@@ -10,8 +10,10 @@
 #include "agent/deploy/settle.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "proto/base/fs.h"
 #include "proto/base/thread.h"
@@ -69,14 +71,37 @@ static int open_file(struct settle *s, size_t i)
 			     : fd;
 }
 
+/* Those whose dirty pages are the page cache's: elsewhere (ZFS) sync_file_range() has
+ * nothing to write and says that all is well.  Numbers from linux/magic.h. */
+static bool is_of_page_cache(int fd)
+{
+	struct statfs st;
+
+	if (fstatfs(fd, &st) < 0)
+		return false;
+	switch ((unsigned long)st.f_type) {
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case F2FS_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int write_back(int fd)
 {
-	if (sync_file_range(fd, 0, 0,
-			    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-				    SYNC_FILE_RANGE_WAIT_AFTER) == 0)
-		return 0;
-	if (errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP && errno != ESPIPE)
-		return -errno;
+	if (is_of_page_cache(fd)) {
+		if (sync_file_range(fd, 0, 0,
+				    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+					    SYNC_FILE_RANGE_WAIT_AFTER) == 0)
+			return 0;
+		if (errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP &&
+		    errno != ESPIPE)
+			return -errno;
+	}
 	return fdatasync(fd) < 0 ? -errno : 0;
 }
 

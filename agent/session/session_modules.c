@@ -8,6 +8,7 @@
 #include "agent/session/msg.h"
 #include "agent/session/session_op.h"
 #include "agent/slot/shown.h"
+#include "agent/trial/trial.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
@@ -161,6 +162,19 @@ static int change(struct agent *a, const Kferry__Envelope *req, Kferry__Envelope
 
 /* --- whose are shown ------------------------------------------------------------ */
 
+/* What becomes of a trial has to be its own modules' doing. */
+static int check_no_trial(const struct agent *a, struct kf_error *err)
+{
+	unsigned timeout_s;
+
+	if (!trial_timeout(a, &timeout_s))
+		return 0;
+	return kf_err(err, -EBUSY, KF_REASON_NOT_RUNNING,
+		      "slot %s is on trial, and stays with its own modules until it is "
+		      "confirmed (kferry kernels confirm)",
+		      a->boot.slot);
+}
+
 static int show(struct agent *a, const Kferry__Envelope *req, uint64_t log_us,
 		Kferry__Envelope *answer, struct kf_error *err)
 {
@@ -175,7 +189,9 @@ static int show(struct agent *a, const Kferry__Envelope *req, uint64_t log_us,
 	kferry__modules_shown__init(m);
 	answer->body_case = KFERRY__ENVELOPE__BODY_MODULES_SHOWN;
 	answer->modules_shown = m;
-	rc = shown_switch(a, req->show_modules_request->slot, c, err);
+	rc = check_no_trial(a, err);
+	if (rc == 0)
+		rc = shown_switch(a, req->show_modules_request->slot, c, err);
 	if (rc < 0)
 		return rc;
 	m->slot = msg_text(c->slot, LIMIT_NAME);

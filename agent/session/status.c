@@ -74,6 +74,7 @@ int status_build(struct agent *a, Kferry__Status **ret)
 	m->kexec = a->boot.kexec;
 	m->cmdline = msg_text(a->boot.cmdline, LIMIT_STRING);
 	m->watchdog = msg_text(watchdog, LIMIT_STRING);
+	m->modules_changed = shown_has_changed(a);
 	shown_now(a, shown);
 	m->modules_slot = msg_text(shown, LIMIT_NAME);
 	if (!m->boot_id || !m->release || !m->banner || !m->build_id ||

@@ -286,20 +286,22 @@ static int record_and_show(struct agent *a, const struct slot *s, struct kf_erro
 
 bool shown_has_changed(const struct agent *a)
 {
-	_free_ char *mark = agent_path(a, SHOWN_MARK);
+	_free_ char *boot = agent_line(a, SHOWN_MARK);
 
-	return mark && fs_exists(AT_FDCWD, mark);
+	return boot && strcmp(boot, a->boot.boot_id) == 0;
 }
 
+/* It counts in this boot only, also where /run outlives it. */
 static void leave_mark(const struct agent *a)
 {
 	_free_ char *mark = agent_path(a, SHOWN_MARK);
 	int rc = mark ? fs_mkdirs_parent(AT_FDCWD, mark) : -ENOMEM;
-	_close_ int fd =
-		rc < 0 ? rc : fs_open_beneath(AT_FDCWD, mark, O_WRONLY | O_CREAT, 0644);
 
-	if (fd < 0)
-		log_warn("modules mark=%s error=\"%s\"", SHOWN_MARK, strerror(-fd));
+	if (rc == 0)
+		rc = fs_replace(AT_FDCWD, mark, a->boot.boot_id, strlen(a->boot.boot_id),
+				0644);
+	if (rc < 0)
+		log_warn("modules mark=%s error=\"%s\"", SHOWN_MARK, strerror(-rc));
 }
 
 /* Nothing but its modules was ever wanted of it, and now others are. */
@@ -333,7 +335,8 @@ int shown_switch(struct agent *a, const char *id, struct shown_change *ret,
 	if (rc < 0)
 		return rc;
 	compare(&before, &s, &c);
-	leave_mark(a);
+	if (c.changed > 0)
+		leave_mark(a);
 	rc = record_and_show(a, &s, err);
 	if (rc < 0)
 		return rc;

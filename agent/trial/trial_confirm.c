@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/boot/boot.h"
+#include "agent/slot/shown.h"
 #include "agent/trial/trial_parts.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"
@@ -103,6 +104,18 @@ static int check_time(const struct agent *a, const char *slot, struct kf_error *
 		      slot);
 }
 
+/* Its own modules may never have been loaded in this boot. */
+static int check_modules(const struct agent *a, const char *slot, struct kf_error *err)
+{
+	if (strcmp(slot, a->boot.slot) != 0 || !shown_has_changed(a))
+		return 0;
+	return kf_err(
+		err, -EINVAL, KF_REASON_NOT_RUNNING,
+		"slot %s has run with another slot's modules in this boot, so nothing "
+		"shows that it is good with its own: boot it again (kferry deploy)",
+		slot);
+}
+
 static int confirm(struct agent *a, const char *slot, bool make_default, bool force,
 		   struct kf_error *err)
 {
@@ -123,6 +136,8 @@ static int confirm(struct agent *a, const char *slot, bool make_default, bool fo
 	pthread_mutex_unlock(&a->state_lock);
 	if (rc == 0)
 		rc = check_time(a, slot, err);
+	if (rc == 0 && !force)
+		rc = check_modules(a, slot, err);
 	if (rc < 0)
 		return rc;
 	if (make_default)

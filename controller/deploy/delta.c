@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "controller/cancel.h"
 #include "controller/deploy/patch_out.h"
 #include "proto/base/clock.h"
 #include "proto/base/fs.h"
@@ -193,7 +194,7 @@ void delta_keep(const struct delta *x)
 		return;
 	versions_put(x->versions, &k->digest, buf_data(&k->manifest_bytes),
 		     buf_len(&k->manifest_bytes));
-	for (size_t i = 0; i < k->manifest.n_files; i++)
+	for (size_t i = 0; i < k->manifest.n_files && !atomic_load(cancel_flag()); i++)
 		if (is_wanted(x, i))
 			versions_put_file(x->versions, &k->manifest.files[i].digest,
 					  k->source[i], is_ours(k, k->source[i]));

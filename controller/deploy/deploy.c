@@ -235,8 +235,10 @@ static bool runs_already(const struct deploy *d, const Kferry__Status *st)
 	if (strcmp(st->running_slot, d->k->slot) != 0 || d->opts->force ||
 	    d->opts->no_reboot)
 		return false;
-	/* With another slot's modules it is not this very kernel. */
-	if (*st->modules_slot && strcmp(st->modules_slot, d->k->slot) != 0)
+	/* With another slot's modules it is not this very kernel; also when they are no
+	 * longer shown, for they may be loaded. */
+	if (st->modules_changed ||
+	    (*st->modules_slot && strcmp(st->modules_slot, d->k->slot) != 0))
 		return false;
 	return !st->kexec || kexec_is_wanted(d) ||
 	       strcmp(st->default_slot, d->k->slot) == 0;

@@ -48,12 +48,14 @@ void pace_add(struct pace *p, uint64_t made_us, uint64_t waited_us)
 	p->made_us += made_us;
 	p->waited_us += waited_us;
 	all = p->made_us + p->waited_us;
-	if (p->fixed || all < WINDOW_US)
+	if (all < WINDOW_US)
 		return;
 	if (p->failed_for > 0)
 		p->failed_for--;
 	p->behind = p->waited_us * 100 > all * AHEAD_PCT;
-	if (p->waited_us * 100 >= all * BEHIND_PCT)
+	if (p->fixed)
+		p->stalls = 0;
+	else if (p->waited_us * 100 >= all * BEHIND_PCT)
 		go_up(p);
 	else if (!p->behind)
 		go_down(p);
@@ -69,5 +71,5 @@ int pace_level(const struct pace *p)
 
 bool pace_is_behind(const struct pace *p)
 {
-	return p->fixed || p->behind;
+	return p->behind;
 }

@@ -30,8 +30,8 @@ void pace_init(struct pace *p, int level);
 void pace_add(struct pace *p, uint64_t made_us, uint64_t waited_us);
 /* zstd's; far below 0 where compressing does not pay at all. */
 int pace_level(const struct pace *p);
-/* Has the link been behind lately, so that sending less is worth some time?  With a fixed
- * level that is taken for granted. */
+/* Has the link been behind lately, so that sending less is worth some time?  Of a link
+ * that nothing is known of (pace_add() was not called) it has not. */
 bool pace_is_behind(const struct pace *p);
 
 #endif

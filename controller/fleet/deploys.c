@@ -19,6 +19,7 @@
 #include "controller/fleet/deploys_internal.h"
 #include "controller/fleet/fleet.h"
 #include "controller/kernel/require.h"
+#include "controller/kernel/tree.h"
 #include "controller/strf.h"
 #include "proto/base/clock.h"
 #include "proto/reason.h"
@@ -74,6 +75,20 @@ static bool same_kernel(const struct config *cfg, const char *a, const char *b)
 			return false;
 	}
 	return true;
+}
+
+/* Do both boards' kernels come from one object directory, however it is spelled?  One
+ * that cannot be told counts as the same. */
+static bool same_objects(const struct config *cfg, const char *a, const char *b)
+{
+	struct tree *x = NULL, *y = NULL;
+	struct kf_error err;
+	bool same = tree_open(cfg, a, &x, &err) < 0 || tree_open(cfg, b, &y, &err) < 0 ||
+		    strcmp(x->obj, y->obj) == 0;
+
+	tree_free(x);
+	tree_free(y);
+	return same;
 }
 
 /* --- a board's job ---------------------------------------------------------------------
@@ -227,8 +242,7 @@ static void drop_kernel(struct call *c, struct group *g)
 static void await_place(struct call *c, const struct group *g)
 {
 	for (struct group *before = c->groups; before < g; before++) {
-		if (before->k &&
-		    same_value(c->env->cfg, before->board, g->board, "build.output"))
+		if (before->k && same_objects(c->env->cfg, before->board, g->board))
 			drop_kernel(c, before);
 	}
 }

@@ -11,6 +11,7 @@ import json
 import pathlib
 import shutil
 import sys
+import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
@@ -140,6 +141,33 @@ class Modules(unittest.TestCase):
         self.assertIn(f"those of {first.slot()} are shown again", done.text)
         self.assertEqual(self.shown(), first.files[DEMO])
         self.assertEqual(self.board.slots(), [first.slot()])
+
+    def test_what_ran_with_others_is_booted_again_before_it_passes(self):
+        """Also when they are no longer shown: they may still be loaded."""
+        first, second = self.running(), self.package(2)
+        self.modules(second)
+        done = self.board.kferry("kernels", "confirm", first.slot(), check=2)
+        self.assertIn("another slot's modules", done.err)
+        self.board.kferry("module", "restore", check=0)
+        boots = self.board.boots
+        done = self.board.kferry("deploy", "--from", first.file, check=0)
+        self.assertIn("PASS", done.text)
+        self.assertEqual(self.board.boots, boots + 1)
+        self.board.kferry("deploy", "--from", first.file, check=0)
+        self.assertEqual(self.board.boots, boots + 1)
+
+    def test_a_trial_keeps_its_own(self):
+        first, second = self.package(1), self.package(2)
+        self.board.write_config("health.checks = /bin/sh -c 'sleep 60'\ntimeout.health = 60\n"
+                                "timeout.confirm = 15\n")
+        trial = threading.Thread(target=lambda: self.board.kferry(
+            "deploy", "--from", first.file, check=1))
+        trial.start()
+        wait_for("the trial", lambda: self.board.boot_log[-1] == first.slot()
+                 and "deadline" in self.board.status())
+        done = self.modules(second, check=2)
+        self.assertIn("is on trial", done.err)
+        trial.join()
 
     def test_many_in_a_row_leave_one(self):
         first = self.running()

@@ -69,6 +69,8 @@ static int find_key(struct depmod *d, struct digest *ret, bool *ret_young)
 
 		if (r == -ENOMEM)
 			return r;
+		/* What cannot be read may change without being seen. */
+		k.young = k.young || r < 0 || (fd < 0 && fd != -ENOENT);
 	}
 	packkey_text(&k, d->stripped ? "stripped" : "links");
 	packcache_list_digest(&d->p->contents, d->first, &list);
@@ -280,7 +282,7 @@ int packdepmod_add(struct pack *p, size_t first, bool stripped, struct kf_error 
 
 	if (!dir || !prefix || find_key(&d, &key, &young) < 0)
 		return pack_no_memory(err);
-	was = packcache_memo(p->cache, MEMO, &key);
+	was = young ? NULL : packcache_memo(p->cache, MEMO, &key);
 	if (was) {
 		r = add_files(&d, &made, err);
 		if (r < 0)

@@ -248,12 +248,14 @@ static int by_makefile(struct pack *p, const char *dts, struct contents *found,
 
 	if ((p->temp && !temp) || find_key(p, dts, &key, &young) < 0)
 		return pack_no_memory(err);
-	was = temp ? NULL : packcache_memo(p->cache, MEMO, &key);
+	was = temp || young ? NULL : packcache_memo(p->cache, MEMO, &key);
 	if (was && fs_exists(AT_FDCWD, dir)) {
 		r = add_installed(p, dir, found, &is, err);
-		digest_hex(&is, hex);
-		if (r < 0 || strcmp(hex, was) == 0)
+		if (r < 0)
 			return r;
+		digest_hex(&is, hex);
+		if (strcmp(hex, was) == 0)
+			return 0;
 		ui_debug(p->ui, "device trees were altered in the cache");
 		contents_cut(found, 0);
 	}

@@ -129,6 +129,9 @@ static void a_fixed_level_stays(void **state)
 	pace_init(&p, 19);
 	send_over(&p, 100, 4000);
 	assert_int_equal(pace_level(&p), 19);
+	assert_false(pace_is_behind(&p));
+	send_over(&p, 50, 5);
+	assert_int_equal(pace_level(&p), 19);
 	assert_true(pace_is_behind(&p));
 }
 
