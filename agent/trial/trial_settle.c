@@ -60,7 +60,7 @@ void trial_fell_back(struct agent *a)
 		entry->state = KFERRY__SLOT_STATE__SLOT_BAD;
 }
 
-/* Nothing is known of the kernel: the slot is what it was before it was armed. */
+/* Nothing is known of the kernel: its slot may be armed again. */
 static void not_tried(struct agent *a)
 {
 	struct state_trial *t = &a->state.trial;

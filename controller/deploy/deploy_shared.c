@@ -74,6 +74,9 @@ int deploy_write_shared(struct deploy *d, struct delta *x, kernel_sink_fn sink, 
 	maker.arg = wanted_new(d, x, level);
 	if (!maker.arg)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	/* Equal keys are equal bytes as long as the store keeps its versions.  If it
+	 * loses one between two makers, the board's digests refuse what their streams
+	 * make together, and whole files are sent. */
 	digest_init(&ctx);
 	digest_update(&ctx, &level, sizeof(level));
 	digest_update(&ctx, x->want, (d->k->manifest.n_files + 7) / 8);
