@@ -35,8 +35,8 @@ from stages import STAGES, StageBoard  # noqa: E402
 ALL = os.environ.get("KF_SWEEP") == "all"
 SEED = int(os.environ.get("KF_SEED", random.SystemRandom().randrange(1 << 31)))
 RANDOM = 40 if ALL else 3  # subsets after each operation
-RETRIES = 300 if ALL else 25  # of a chain
-RETRIES_EACH = 2  # of a stage, of these
+RETRIES = 300 if ALL else 36  # of a chain
+RETRIES_EACH = 3  # of a stage, of these
 ERRORS = (AssertionError, OSError, ValueError, KeyError, StepFailed, bootmodel.Dead,
           subprocess.SubprocessError)
 # Where a cut may leave the board's own kernel, which is neither the old slot nor the new,
@@ -126,9 +126,12 @@ class Crash(unittest.TestCase):
                                         f", lost: {what}: {error}")
 
     def sample(self, kept, rng):
-        """Some of each stage, the others wherever they are."""
+        """Of each stage the disk that has its last change and nothing else that was not flushed,
+        and some more; the others wherever they are."""
+        last = {disk[0].name: disk for disk in kept if disk[2].startswith("all but")}
+        chosen = list(last.values())
+        rest, kept = [], [disk for disk in kept if not any(disk is c for c in chosen)]
         rng.shuffle(kept)
-        chosen, rest = [], []
         for disk in kept:
             of_stage = sum(disk[0] is c[0] for c in chosen)
             (chosen if of_stage < RETRIES_EACH else rest).append(disk)

@@ -410,7 +410,10 @@ static int grub_remove(const struct agent *a, const char *slot, struct kf_error 
 		if (r < 0)
 			return r;
 	}
-	r = fs_sync_dir(g.fd, ".");
+	/* Before the state forgets the slot: nobody would look for what is left of it. */
+	r = fs_exists(g.fd, OURS) ? fs_sync_dir(g.fd, OURS) : 0;
+	if (r == 0)
+		r = fs_sync_dir(g.fd, ".");
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "flush %s: %m", g.path);
 	return 0;
