@@ -24,7 +24,7 @@ board='qemu-system-x86 qemu-utils ovmf mmdebstrap debian-archive-keyring gdisk d
 tests='libcmocka-dev clang clang-format libclang-rt-14-dev shellcheck strace
 	systemd-boot-efi openssh-server file git tmux busybox-static grub-common
 	grub-efi-amd64-bin btrfs-progs dropbear-bin qemu-user-static qemu-system-arm
-	u-boot-qemu libubootenv-tool device-tree-compiler'
+	u-boot-qemu libubootenv-tool device-tree-compiler zsh fish'
 bench='gcc-aarch64-linux-gnu openssh-server valgrind'
 
 say() { printf 'deps.sh: %s\n' "$*" >&2; }
