@@ -190,6 +190,16 @@ class Pack(unittest.TestCase):
         # Its makefile looks at the compiler as well, and finds another than built it.
         self.compare("-o", "build.llvm=1")
 
+    def test_words_that_only_build(self):
+        """They are no reason to let the makefile install everything, each time."""
+        version = self.release.split("-", maxsplit=1)[0]
+        self.compare("-o", f"build.extra=KERNELVERSION={version} -j2")
+
+    def test_says_why_everything_is_installed(self):
+        type(self).n += 1
+        _, said = self.pack("-o", "build.extra=INSTALL_MOD_DIR=extra")
+        self.assertIn("because of: INSTALL_MOD_DIR=extra", said)
+
     def test_full_is_the_same(self):
         type(self).n += 1
         kept, _ = self.pack()

@@ -216,9 +216,10 @@ static int try_modules(struct pack *p, struct kf_error *err)
 	if (r < 0)
 		return r;
 	if (why)
-		ui_debug(p->ui,
-			 "pack: the tree's makefile installs all modules, because of: %s",
-			 why);
+		ui_note(p->ui,
+			"the tree's makefile installs all modules each time, because of: "
+			"%s",
+			why);
 	r = p->temp ? 0 : remove_other(p, true, err);
 	return r < 0 ? r : packfull_add(p, err);
 }

@@ -63,6 +63,7 @@ static bool is_of_build(const char *w)
 					    "KRUSTFLAGS=",
 					    "LOCALVERSION=",
 					    "EXTRAVERSION=",
+					    "KERNELVERSION=",
 					    "INSTALL_MOD_STRIP=",
 					    "KBUILD_BUILD_",
 					    "-j",
