@@ -30,25 +30,6 @@ bool deploy_is_lost(const struct kf_error *err)
 	return err->reason == KF_REASON_CONNECTION;
 }
 
-int deploy_connect(struct deploy *d, struct kf_error *err)
-{
-	return client_open(d->cfg, d->board, deploy_deadline(d, "timeout.connect"),
-			   &d->client, err);
-}
-
-int deploy_status(struct deploy *d, const Kferry__Status **ret, struct kf_error *err)
-{
-	Kferry__StatusRequest q = KFERRY__STATUS_REQUEST__INIT;
-	Kferry__Envelope env = CLIENT_ENVELOPE(STATUS_REQUEST, status_request, &q);
-	const Kferry__Envelope *answer;
-	int r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_STATUS,
-			    deploy_deadline(d, "timeout.connect"), &answer, err);
-
-	if (r == 0)
-		*ret = answer->status;
-	return r;
-}
-
 /* What the board is; valid until the next use of the client. */
 static int get_facts(struct deploy *d, const Kferry__Facts **ret, struct kf_error *err)
 {
@@ -398,10 +379,16 @@ static void say_interrupted(const struct deploy *d, struct kf_error *err)
 }
 
 int deploy_run(const struct config *cfg, struct ui *ui, const char *board,
-	       const struct kernel *k, const struct deploy_opts *opts, struct run *run)
+	       const struct kernel *k, const struct deploy_opts *opts,
+	       struct greeting *greeting, struct run *run)
 {
-	struct deploy d = {
-		.cfg = cfg, .ui = ui, .board = board, .k = k, .opts = opts, .run = run};
+	struct deploy d = {.cfg = cfg,
+			   .ui = ui,
+			   .board = board,
+			   .k = k,
+			   .opts = opts,
+			   .greeting = greeting,
+			   .run = run};
 	struct kf_error err = {0};
 	char text[256] = "";
 	int status, r;

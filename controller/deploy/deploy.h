@@ -24,15 +24,28 @@ struct deploy_opts {
 	const char *cmdline_extra; /* added to the trial's command line; may be NULL */
 };
 
+/* A connection made ahead of a deploy, or why there is none. */
+struct greeting {
+	bool made;
+	struct client *client;
+	int r;
+	struct kf_error err;
+};
+
 enum verdict { VERDICT_NONE, VERDICT_PASS, VERDICT_FAIL, VERDICT_ERROR };
 
 /* Before a build: is the board there, is its agent, could the chain be armed?  So that
  * nothing is built for a board that cannot take it. */
 int deploy_check(const struct config *cfg, struct ui *ui, const char *board,
 		 const struct deploy_opts *opts, struct kf_error *err) _must_check_;
-/* The whole of it.  run gets artifacts, steps and the verdict.  Returns the exit status.
- */
+/* Connect while the kernel is not ready yet; takes timeout.connect at the most.  What it
+ * came to is told by the deploy that gets it. */
+void deploy_greet(const struct config *cfg, const char *board, struct greeting *g);
+void greeting_fini(struct greeting *g);
+/* The whole of it.  run gets artifacts, steps and the verdict.  greeting may be NULL;
+ * what is in it is used up.  Returns the exit status. */
 int deploy_run(const struct config *cfg, struct ui *ui, const char *board,
-	       const struct kernel *k, const struct deploy_opts *opts, struct run *run);
+	       const struct kernel *k, const struct deploy_opts *opts,
+	       struct greeting *greeting, struct run *run);
 
 #endif

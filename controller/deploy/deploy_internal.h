@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the parts of a deploy share: deploy.c (the order of things), deploy_push.c (plan,
- * files, install, arm), verdict.c (after the reboot), evidence.c (logs), health.c
- * (checks), modules.c (without a reboot).
+ * What the parts of a deploy share: deploy.c (the order of things), greeting.c (the first
+ * connection), deploy_push.c (plan, files, install, arm), verdict.c (after the reboot),
+ * evidence.c (logs), health.c (checks), modules.c (without a reboot).
  */
 #ifndef KF_DEPLOY_INTERNAL_H
 #define KF_DEPLOY_INTERNAL_H
@@ -31,7 +31,9 @@ struct deploy {
 	const struct kernel *k;
 	const struct deploy_opts *opts;
 	struct run *run;
-	struct client *client; /* NULL between connections */
+	struct greeting *greeting; /* NULL: none, or used up */
+	struct client *client;	   /* NULL between connections */
+	bool greeted;		   /* that one is old, and was not used yet */
 	struct findings *findings;
 	bool kexec;    /* the trial was armed with kexec */
 	bool unproven; /* it passed, and is not confirmed because of that */
@@ -47,6 +49,7 @@ struct deploy {
 
 /* A deadline of the configuration's key from now. */
 deadline_ms deploy_deadline(const struct deploy *d, const char *key);
+/* The first time by the greeting, where there is one. */
 int deploy_connect(struct deploy *d, struct kf_error *err) _must_check_;
 /* The agent's status; valid until the next use of the client. */
 int deploy_status(struct deploy *d, const Kferry__Status **ret,

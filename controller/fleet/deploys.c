@@ -24,7 +24,7 @@
 #include "proto/base/clock.h"
 #include "proto/reason.h"
 
-enum group_state { WAITING, READY, FAILED };
+enum group_state { WAITING, PACKING, READY, FAILED };
 
 struct group {
 	const char *board; /* whose configuration the kernel is made by */
@@ -119,8 +119,8 @@ static bool ask_board(struct one *o)
 	return r == 0;
 }
 
-/* NULL: there is none, and why was told. */
-static const struct kernel *await_kernel(struct one *o)
+/* NULL: there is none, and why was told.  The board is greeted while it is packed. */
+static const struct kernel *await_kernel(struct one *o, struct greeting *greeting)
 {
 	struct call *c = o->call;
 	struct group *g = o->group;
@@ -130,6 +130,13 @@ static const struct kernel *await_kernel(struct one *o)
 	g->waiting++;
 	pthread_cond_broadcast(&c->changed);
 	while (g->state == WAITING)
+		pthread_cond_wait(&c->changed, &c->lock);
+	if (g->state == PACKING) {
+		pthread_mutex_unlock(&c->lock);
+		deploy_greet(c->env->cfg, o->out.board, greeting);
+		pthread_mutex_lock(&c->lock);
+	}
+	while (g->state == PACKING)
 		pthread_cond_wait(&c->changed, &c->lock);
 	ready = g->state == READY;
 	if (!ready)
@@ -163,7 +170,7 @@ static bool told_before(const struct one *o)
 	return false;
 }
 
-static void deploy_to(struct one *o, const struct kernel *k)
+static void deploy_to(struct one *o, const struct kernel *k, struct greeting *greeting)
 {
 	struct cmd_env *env = o->call->env;
 	const char *board = o->out.board, *verdict, *text;
@@ -181,7 +188,8 @@ static void deploy_to(struct one *o, const struct kernel *k)
 	}
 	snprintf(o->out.slot, sizeof(o->out.slot), "%s", k->slot);
 	o->out.run = strdup(run_dir(run));
-	o->out.status = deploy_run(env->cfg, env->ui, board, k, &o->group->opts, run);
+	o->out.status =
+		deploy_run(env->cfg, env->ui, board, k, &o->group->opts, greeting, run);
 	verdict = run_text(run, "verdict");
 	text = run_text(run, "text");
 	snprintf(o->out.verdict, sizeof(o->out.verdict), "%s", verdict ? verdict : "");
@@ -195,14 +203,16 @@ static void serve(void *arg)
 	struct one *o = arg;
 	struct call *c = o->call;
 	const struct kernel *k = NULL;
+	struct greeting greeting = {0};
 	int64_t began;
 
 	ui_board(c->env->ui, o->out.board, false);
 	if (ask_board(o))
-		k = await_kernel(o);
+		k = await_kernel(o, &greeting);
 	began = clock_now_ms();
 	if (k)
-		deploy_to(o, k);
+		deploy_to(o, k, &greeting);
+	greeting_fini(&greeting);
 	o->out.took_ms = k ? clock_now_ms() - began : -1;
 	pthread_mutex_lock(&c->lock);
 	o->group->unfinished--;
@@ -257,6 +267,15 @@ static int make_parcels(struct call *c, struct group *g)
 	return dir ? parcels_new(dir, &g->opts.parcels) : -ENOMEM;
 }
 
+static void set_state(struct call *c, struct group *g, enum group_state state, int status)
+{
+	pthread_mutex_lock(&c->lock);
+	g->state = state;
+	g->status = status;
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+}
+
 /* The exit status. */
 static int make_kernel(struct call *c, struct group *g)
 {
@@ -269,12 +288,15 @@ static int make_kernel(struct call *c, struct group *g)
 	if (atomic_load(cancel_flag()))
 		return STATUS_ERROR;
 	if (a->from) {
+		set_state(c, g, PACKING, 0);
 		r = kernel_from_file(env->cfg, env->ui, a->from, &g->k, &err);
 	} else {
 		if (a->build)
 			r = kernel_build(env->cfg, env->ui, g->board, NULL, &built, &err);
-		if (r == 0)
+		if (r == 0) {
+			set_state(c, g, PACKING, 0);
 			r = kernel_from_tree(env->cfg, env->ui, g->board, &g->k, &err);
+		}
 	}
 	ui_progress_end(env->ui, NULL);
 	if (r == 0 && make_parcels(c, g) < 0)
@@ -290,11 +312,7 @@ static void make_group(struct call *c, struct group *g)
 		await_place(c, g);
 		status = make_kernel(c, g);
 	}
-	pthread_mutex_lock(&c->lock);
-	g->state = status == STATUS_PASS ? READY : FAILED;
-	g->status = status;
-	pthread_cond_broadcast(&c->changed);
-	pthread_mutex_unlock(&c->lock);
+	set_state(c, g, status == STATUS_PASS ? READY : FAILED, status);
 }
 
 static struct group *group_of(struct call *c, const char *board)
