@@ -379,10 +379,30 @@ static bool is_bad(const struct state_slot *s)
 	return s->state == KFERRY__SLOT_STATE__SLOT_BAD;
 }
 
-/* The oldest slot that retention wants gone; false when all may stay. */
+/* One whose slot.conf cannot be read is taken for one that boots. */
+static bool is_for_modules(const struct agent *a, const char *id)
+{
+	_slot_conf_ struct slot_conf conf = {0};
+	char path[SLOT_PATH];
+	_close_ int fd = -1;
+
+	snprintf(path, sizeof(path), SLOTS_DIR "/%.*s", SLOT_ID_SIZE - 1, id);
+	fd = fs_open_beneath(a->state_fd, path, O_RDONLY | O_DIRECTORY, 0);
+	return fd >= 0 && slot_conf_load(fd, &conf) == 0 && conf.modules_only;
+}
+
+static void take_older(const struct state_slot **oldest, const struct state_slot *s)
+{
+	if (!*oldest || s->number < (*oldest)->number)
+		*oldest = s;
+}
+
+/* The oldest slot that retention wants gone; false when all may stay.  One that cannot
+ * boot by itself is worth less than any that can, however old. */
 static bool pick_surplus(struct agent *a, char id[SLOT_ID_SIZE])
 {
-	const struct state_slot *oldest = NULL, *oldest_bad = NULL;
+	const struct state_slot *oldest = NULL, *oldest_bad = NULL,
+				*oldest_modules = NULL;
 	unsigned loose = 0, bad = 0;
 
 	pthread_mutex_lock(&a->state_lock);
@@ -392,18 +412,20 @@ static bool pick_surplus(struct agent *a, char id[SLOT_ID_SIZE])
 		if (slot_check_unused(a, s->id, NULL) < 0)
 			continue;
 		loose++;
-		if (!oldest || s->number < oldest->number)
-			oldest = s;
+		take_older(&oldest, s);
+		if (is_for_modules(a, s->id))
+			take_older(&oldest_modules, s);
 		if (!is_bad(s))
 			continue;
 		bad++;
-		if (!oldest_bad || s->number < oldest_bad->number)
-			oldest_bad = s;
+		take_older(&oldest_bad, s);
 	}
 	if (bad > 1)
 		oldest = oldest_bad;
 	else if (loose <= a->conf.keep)
 		oldest = NULL;
+	else if (oldest_modules)
+		oldest = oldest_modules;
 	if (oldest)
 		memcpy(id, oldest->id, SLOT_ID_SIZE);
 	pthread_mutex_unlock(&a->state_lock);

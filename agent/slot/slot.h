@@ -92,7 +92,9 @@ int slot_discard(struct agent *a, const char *id, struct kf_error *err) _must_ch
 /* May this slot be removed or changed?  0 or KF_REASON_SLOT_IN_USE; a->state_lock held.
  */
 int slot_check_unused(struct agent *a, const char *id, struct kf_error *err) _must_check_;
-/* Remove the oldest slots beyond conf.keep, and of bad ones all but the newest. */
+/* Remove slots beyond conf.keep, those that were installed for their modules only before
+ * all others and then by age, and of bad ones all but the newest.  What slot_remove()
+ * refuses stays, and does not count. */
 int slot_retain(struct agent *a, struct kf_error *err) _must_check_;
 /* Does the running kernel match this manifest: by build-id, else by banner. */
 bool slot_matches_running(const struct agent *a, const struct manifest *m);

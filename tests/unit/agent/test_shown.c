@@ -127,6 +127,56 @@ static void are_shown_until_the_next_boot(void **state)
 	kernel_fini(&y);
 }
 
+/* keep = 3: one has to go, and only that one cannot boot. */
+static void are_the_first_that_retention_removes(void **state)
+{
+	static const char seeds[] = "bcd";
+	struct board *b = *state;
+	struct kernel y, boots[3];
+
+	variant(&y, "module b changed");
+	for (size_t i = 0; i < 3; i++) {
+		if (i == 2)
+			install(b, &y);
+		kernel_make(&boots[i], seeds[i]);
+		scratch_install(&b->s, &boots[i]);
+	}
+	assert_null(state_find(&b->s.a.state, y.id));
+	assert_false(scratch_has(&b->s, kernel_path(&y, "slots", "")));
+	for (size_t i = 0; i < 3; i++) {
+		assert_non_null(state_find(&b->s.a.state, boots[i].id));
+		kernel_fini(&boots[i]);
+	}
+	assert_non_null(state_find(&b->s.a.state, b->a.id));
+	kernel_fini(&y);
+}
+
+/* Shown, it is in use; then what is older goes, as ever. */
+static void while_they_are_shown_retention_goes_by_age(void **state)
+{
+	static const char seeds[] = "bcde";
+	struct board *b = *state;
+	struct shown_change c;
+	struct kernel y, boots[4];
+
+	variant(&y, "module b changed");
+	install(b, &y);
+	change(b, y.id, &c);
+	for (size_t i = 0; i < 4; i++) {
+		kernel_make(&boots[i], seeds[i]);
+		scratch_install(&b->s, &boots[i]);
+	}
+	assert_non_null(state_find(&b->s.a.state, y.id));
+	expect_shown(b, &y);
+	assert_null(state_find(&b->s.a.state, boots[0].id));
+	for (size_t i = 0; i < 4; i++) {
+		if (i > 0)
+			assert_non_null(state_find(&b->s.a.state, boots[i].id));
+		kernel_fini(&boots[i]);
+	}
+	kernel_fini(&y);
+}
+
 static void own_ones_come_back(void **state)
 {
 	struct board *b = *state;
@@ -466,6 +516,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		T(are_shown_until_the_next_boot),
+		T(are_the_first_that_retention_removes),
+		T(while_they_are_shown_retention_goes_by_age),
 		T(own_ones_come_back),
 		T(the_one_before_is_dropped),
 		T(what_is_shown_is_not_removed),
