@@ -91,6 +91,9 @@ struct agent {
 	pthread_mutex_t state_lock;
 	struct state state;
 	struct trial_unsettled unsettled; /* under state_lock */
+	/* What a crash or a boot left is being put right: no deploy begins.  Under
+	 * state_lock. */
+	bool settling;
 	char watchdog[256]; /* what ends a hang of the trial that runs; "": none runs.
 			       Under state_lock. */
 	/* Held by a job while it changes the boot chain and then the state (install, arm,

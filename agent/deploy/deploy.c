@@ -405,12 +405,30 @@ static int check_room(struct deploy *d, struct kf_error *err)
 	return rc;
 }
 
+/* Recovery clears away what is half done, and a deploy's is. */
+static int check_settled(struct agent *a, struct kf_error *err)
+{
+	bool settling;
+
+	pthread_mutex_lock(&a->state_lock);
+	settling = a->settling;
+	pthread_mutex_unlock(&a->state_lock);
+	if (!settling)
+		return 0;
+	return kf_err(err, -EBUSY, KF_REASON_BUSY,
+		      "the agent has started and is still putting the board in order: "
+		      "what runs as its boot chain takes long (the agent's log says "
+		      "what); try again in a moment");
+}
+
 static int begin(struct deploy *d, const Kferry__PlanRequest *req, const char *holder,
 		 struct kf_error *err)
 {
 	int rc;
 
-	rc = lock_take(d->a, holder, &d->lock_fd, err);
+	rc = check_settled(d->a, err);
+	if (rc == 0)
+		rc = lock_take(d->a, holder, &d->lock_fd, err);
 	if (rc == 0)
 		rc = check_request(d, req, err);
 	if (rc == 0 && d->modules_only)

@@ -3,7 +3,8 @@
  * Receiving and installing a package: plan, manifest, need, files, install.
  *
  * One deploy at a time: deploy_begin() locks a file in the state directory (F_OFD_SETLK,
- * so it is gone with its holder) and refuses with KF_REASON_BUSY and the holder's name.
+ * so it is gone with its holder) and refuses with KF_REASON_BUSY and the holder's name;
+ * so it does while the board is being put in order (a->settling).
  * Blocking calls are marked [job]: the session runs them on a job thread.
  */
 #ifndef KF_DEPLOY_H

@@ -17,11 +17,11 @@
 #include "agent/log/boots.h"
 #include "agent/session/listen.h"
 #include "agent/session/session.h"
+#include "agent/session/settling.h"
 #include "agent/slot/shown.h"
 #include "agent/trial/stopping.h"
 #include "agent/trial/trial.h"
 #include "proto/base/fs.h"
-#include "proto/base/job.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"
 
@@ -50,7 +50,7 @@ struct server {
 	bool stopping;
 	bool accepting;
 	bool settled; /* nobody is let in before the board is in order */
-	uv_timer_t settling;
+	struct settling settling;
 };
 
 /* --- the end -------------------------------------------------------------------- */
@@ -77,7 +77,7 @@ static void server_stop(struct server *sv)
 	uv_close((uv_handle_t *)&sv->interrupt, NULL);
 	uv_close((uv_handle_t *)&sv->late, NULL);
 	uv_close((uv_handle_t *)&sv->pause, NULL);
-	uv_close((uv_handle_t *)&sv->settling, NULL);
+	settling_stop(&sv->settling);
 	for (unsigned i = 0; i < ARRAY_SIZE(sv->sessions); i++)
 		if (sv->sessions[i])
 			session_stop(sv->sessions[i]);
@@ -256,50 +256,12 @@ static void start_watch(struct server *sv)
 			reason_name(err.reason), err.msg);
 }
 
-static int settle_work(struct job *job, void *arg)
-{
-	struct server *sv = arg;
-	struct kf_error err = {0};
-
-	(void)job;
-	if (deploy_recover(sv->agent, &err) < 0)
-		log_err("recover-failed reason=%s text=\"%s\"", reason_name(err.reason),
-			err.msg);
-	trial_settle(sv->agent);
-	return 0;
-}
-
-static void settle_done(void *arg, int result)
+static void on_settled(void *arg)
 {
 	struct server *sv = arg;
 
-	(void)result;
 	sv->settled = true;
-	if (sv->stopping)
-		return;
-	uv_timer_stop(&sv->settling);
 	update_accepting(sv);
-}
-
-static void on_settle_late(uv_timer_t *t)
-{
-	log_err("settle-late after_s=%d", SETTLE_MS / 1000);
-	settle_done(t->data, -ETIMEDOUT);
-}
-
-/* Beside the loop: the programs that this may run must not keep the watchdog waiting. */
-static void start_settle(struct server *sv)
-{
-	static const struct job_ops ops = {.work = settle_work, .done = settle_done};
-	struct job *job;
-	int r = job_start(&sv->loop, &ops, sv, &job);
-
-	if (r < 0) {
-		log_err("settle-failed error=\"%s\"", strerror(-r));
-		settle_done(sv, r);
-		return;
-	}
-	uv_timer_start(&sv->settling, on_settle_late, SETTLE_MS, 0);
 }
 
 static void start_handles(struct server *sv)
@@ -308,9 +270,8 @@ static void start_handles(struct server *sv)
 	uv_signal_init(&sv->loop, &sv->interrupt);
 	uv_timer_init(&sv->loop, &sv->late);
 	uv_timer_init(&sv->loop, &sv->pause);
-	uv_timer_init(&sv->loop, &sv->settling);
 	sv->term.data = sv->interrupt.data = sv->late.data = sv->poll.data = sv;
-	sv->pause.data = sv->settling.data = sv;
+	sv->pause.data = sv;
 	uv_signal_start(&sv->term, on_signal, SIGTERM);
 	uv_signal_start(&sv->interrupt, on_signal, SIGINT);
 	uv_timer_start(&sv->late, on_late, LATE_MS, 0);
@@ -366,7 +327,7 @@ static void run(struct server *sv)
 	start_logs(sv);
 	start_watch(sv);
 	start_handles(sv);
-	start_settle(sv);
+	settling_start(&sv->settling, &sv->loop, a, SETTLE_MS, on_settled, sv);
 	log_info("serving socket=%s boot=%s slot=%s", sv->socket_path, a->boot.boot_id,
 		 *a->boot.slot ? a->boot.slot : FOREIGN);
 	listen_notify("READY=1");
