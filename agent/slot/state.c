@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The durable state as a text with exactly one form: what state_parse() accepts,
- * state_emit() gives back byte for byte.  The last line is the digest of all before it,
- * so a torn or altered file is told from a good one.
+ * state_emit() gives back byte for byte, but for the lines of later versions that may be
+ * ignored.  The last line is the digest of all before it, so a torn or altered file is
+ * told from a good one.
  */
 #include "agent/slot/state.h"
 
@@ -195,6 +196,25 @@ static bool take_modules(struct lines *l, struct state_modules *m)
 	       take_boot_id(l, "modules-boot", m->boot_id) && m->slot[0] && m->boot_id[0];
 }
 
+/* "optional KEY VALUE", any number: a later version's. */
+static bool take_optional(struct lines *l)
+{
+	while (l->at && strncmp(l->at, "optional ", strlen("optional ")) == 0) {
+		char *key = take(l, "optional"), *value;
+
+		if (!key || !l->at)
+			return false;
+		value = strchr(key, ' ');
+		if (!value)
+			return false;
+		*value++ = '\0';
+		if (!text_is_name(key) || !*value ||
+		    !text_is_plain(value, strlen(value), false))
+			return false;
+	}
+	return true;
+}
+
 /* "slot k-0123abcd good 7" */
 static bool take_one_slot(struct lines *l, struct state *s)
 {
@@ -239,7 +259,7 @@ static bool parse_text(struct lines *l, struct state *s)
 	    !take_slot(l, "known-good", FOREIGN, s->known_good) ||
 	    !take_slot(l, "default", FOREIGN, s->default_slot) ||
 	    !take_trial(l, &s->trial) || !take_unconfirmed(l, &s->unconfirmed) ||
-	    !take_modules(l, &s->modules))
+	    !take_modules(l, &s->modules) || !take_optional(l))
 		return false;
 	while (l->at && *l->at)
 		if (!take_one_slot(l, s))

@@ -4,6 +4,12 @@
  * known-good, which is the default, and the trial.  One text file, `state` in the state
  * directory, ending in a digest of itself and replaced as a whole by fs_replace(): that
  * replacement is the one atomic step of every operation.
+ *
+ * A file with a line that this version does not know counts as damaged, as what it says
+ * may matter: the slots are then found again, and the board's own kernel is known-good.
+ * For what may be lost a later version has lines "optional KEY VALUE", before those of
+ * the slots: an agent passes over the ones that it does not know, and they are gone with
+ * its next change.  What such a line says must change the meaning of no other.
  */
 #ifndef KF_STATE_H
 #define KF_STATE_H

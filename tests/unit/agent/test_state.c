@@ -149,18 +149,24 @@ static void test_every_flipped_byte(void **state)
 	assert_int_equal(state_parse(buf_data(&text), buf_len(&text), &t, &err), 0);
 }
 
-/* The text with its right digest: what a wrong writer might have made. */
-static int parse_signed(const char *body)
+/* The text with its right digest: what a wrong or a later writer might have made. */
+static int sign(const char *body, struct buf *ret)
 {
-	_buf_ struct buf text = BUF_INIT;
 	char hex[DIGEST_HEX];
 	struct digest digest;
-	struct kf_error err;
-	struct state s;
 
 	digest_bytes(body, strlen(body), &digest);
 	digest_hex(&digest, hex);
-	assert_int_equal(buf_printf(&text, "%sdigest %s\n", body, hex), 0);
+	return buf_printf(ret, "%sdigest %s\n", body, hex);
+}
+
+static int parse_signed(const char *body)
+{
+	_buf_ struct buf text = BUF_INIT;
+	struct kf_error err;
+	struct state s;
+
+	assert_int_equal(sign(body, &text), 0);
 	return state_parse(buf_data(&text), buf_len(&text), &s, &err);
 }
 
@@ -193,6 +199,43 @@ static void test_wrong_but_signed(void **state)
 					   "slot ../../etc good 1\n")),
 			 -EBADMSG);
 	assert_int_equal(parse_signed(""), -EBADMSG);
+}
+
+#define WITH(lines) BODY("kferry-state 1", "foreign", "none", lines)
+
+/* Lines of later versions that say so are passed over, and no others. */
+static void test_what_may_be_ignored(void **state)
+{
+	static const char slot[] = "slot k-00000001 good 1\n";
+	_buf_ struct buf text = BUF_INIT;
+	struct kf_error err;
+	struct state s;
+
+	(void)state;
+	assert_int_equal(sign(WITH("optional lamp on\noptional lamp k-1 off\n"
+				   "slot k-00000001 good 1\n"),
+			      &text),
+			 0);
+	assert_int_equal(state_parse(buf_data(&text), buf_len(&text), &s, &err), 0);
+	assert_int_equal(s.n_slots, 1);
+	assert_non_null(state_find(&s, "k-00000001"));
+	/* They go with the next change. */
+	buf_reset(&text);
+	assert_int_equal(state_emit(&s, &text), 0);
+	assert_null(strstr(buf_str(&text), "optional"));
+	assert_non_null(strstr(buf_str(&text), slot));
+
+	assert_int_equal(parse_signed(WITH("lamp on\n")), -EBADMSG);
+	assert_int_equal(parse_signed(WITH("optional\n")), -EBADMSG);
+	assert_int_equal(parse_signed(WITH("optional lamp\n")), -EBADMSG);
+	assert_int_equal(parse_signed(WITH("optional lamp \n")), -EBADMSG);
+	assert_int_equal(parse_signed(WITH("optional  on\n")), -EBADMSG);
+	assert_int_equal(parse_signed(WITH("optional ../lamp on\n")), -EBADMSG);
+	assert_int_equal(parse_signed(WITH("optional lamp o\x1b[2Jn\n")), -EBADMSG);
+	/* They have one place. */
+	assert_int_equal(parse_signed(WITH("slot k-00000001 good 1\noptional a b\n")),
+			 -EBADMSG);
+	assert_int_equal(parse_signed("optional a b\n" WITH("")), -EBADMSG);
 }
 
 static void test_slots(void **state)
@@ -254,6 +297,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_modules, set_up, tear_down),
 		cmocka_unit_test(test_every_flipped_byte),
 		cmocka_unit_test(test_wrong_but_signed),
+		cmocka_unit_test(test_what_may_be_ignored),
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test_setup_teardown(test_change_that_cannot_be_saved, set_up,
 						tear_down),
