@@ -270,7 +270,7 @@ static void drop_old_entry(struct deploy *d)
  * a crash there must not leave an entry that slot.conf describes wrongly. */
 static int restage_entry(struct deploy *d, struct kf_error *err)
 {
-	struct slot_conf unsettled;
+	struct slot_conf unstaged;
 	int rc;
 
 	rc = check_still_there(d, err);
@@ -282,9 +282,9 @@ static int restage_entry(struct deploy *d, struct kf_error *err)
 		if (!d->conf.initramfs)
 			return oserr(err, -ENOMEM, "install slot %s", d->id);
 	}
-	unsettled = d->conf;
-	unsettled.chain = NULL;
-	rc = slot_conf_save(d->slot.fd, &unsettled, err);
+	unstaged = d->conf;
+	unstaged.chain = NULL;
+	rc = slot_conf_save(d->slot.fd, &unstaged, err);
 	if (rc < 0)
 		return rc;
 	drop_old_entry(d);

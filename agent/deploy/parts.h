@@ -45,8 +45,8 @@ struct deploy {
 	uint8_t *wanted; /* bitmap: files to be sent */
 	uint8_t *fresh;	 /* bitmap: files to verify from disk */
 	uint64_t wanted_files, wanted_bytes, received_bytes;
-	bool drop_staging;     /* the disk is full: do not leave it so */
-	struct settle *settle; /* NULL: verify_begin() has not been called */
+	bool drop_staging;	     /* the disk is full: do not leave it so */
+	struct writeback *writeback; /* NULL: verify_begin() has not been called */
 
 	struct bases *bases; /* NULL: no patches are taken */
 	struct buf base_table;

@@ -67,7 +67,7 @@ static int expect(struct deploy *d, const struct package_entry *e, size_t *ret,
 }
 
 /* The disk need not wait for the end of a large file; what comes of it is seen when the
- * file is settled. */
+ * file is read back. */
 static void start_writing(int fd, uint64_t size, uint64_t n)
 {
 	uint64_t at = size / STRETCH_BYTES * STRETCH_BYTES;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * That what is on the disk is what was sent: every fresh file passes through
- * agent/deploy/settle.h, those that arrive while others arrive still.
+ * agent/deploy/writeback.h, those that arrive while others arrive still.
  */
 #include <string.h>
 
 #include "agent/deploy/parts.h"
-#include "agent/deploy/settle.h"
+#include "agent/deploy/writeback.h"
 #include "agent/oserr.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"
@@ -16,14 +16,14 @@ int verify_begin(struct deploy *d, struct kf_error *err)
 	const struct manifest *m = &d->manifest;
 	int rc;
 
-	if (d->settle)
+	if (d->writeback)
 		return 0;
-	rc = settle_new(d->staging_fd, m, d->cancel, &d->settle);
+	rc = writeback_new(d->staging_fd, m, d->cancel, &d->writeback);
 	if (rc < 0)
 		return oserr(err, rc, "verify the files");
 	for (size_t i = 0; i < m->n_files; i++)
 		if (bit_get(d->fresh, i) && !bit_get(d->wanted, i))
-			settle_add(d->settle, i);
+			writeback_add(d->writeback, i);
 	return 0;
 }
 
@@ -58,8 +58,8 @@ int verify_add(struct deploy *d, size_t i, struct kf_error *err)
 	size_t wrong = 0;
 	int rc;
 
-	settle_add(d->settle, i);
-	rc = settle_failed(d->settle, &wrong);
+	writeback_add(d->writeback, i);
+	rc = writeback_failed(d->writeback, &wrong);
 	return rc < 0 ? failed(d, rc, wrong, err) : 0;
 }
 
@@ -82,7 +82,7 @@ int verify_end(struct deploy *d, struct kf_error *err)
 	rc = verify_begin(d, err);
 	if (rc < 0)
 		return rc;
-	rc = settle_finish(d->settle, report, d, &wrong);
+	rc = writeback_finish(d->writeback, report, d, &wrong);
 	if (rc < 0)
 		return failed(d, rc, wrong, err);
 	return deploy_check_cancel(d, err);
@@ -90,5 +90,5 @@ int verify_end(struct deploy *d, struct kf_error *err)
 
 void verify_stop(struct deploy *d)
 {
-	settle_free(TAKE_PTR(d->settle));
+	writeback_free(TAKE_PTR(d->writeback));
 }

@@ -2,12 +2,12 @@
 /*
  * The queue is the order of the files' arrival; a thread takes some megabytes of it,
  * starts writing all of them back, and then goes from one to the next.  Threads begin
- * with the first full batch: what is less, settle_finish() does itself.
+ * with the first full batch: what is less, writeback_finish() does itself.
  *
  * Read with O_DIRECT where the file system has it: neither the cache's memory nor the
  * copy out of it is spent, and nothing but the disk can answer.
  */
-#include "agent/deploy/settle.h"
+#include "agent/deploy/writeback.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -24,7 +24,7 @@
 #define READ_BYTES  ((size_t)256 * 1024)
 #define ALIGN	    4096 /* what O_DIRECT may ask for */
 
-struct settle {
+struct writeback {
 	int dirfd;
 	const struct manifest *m;
 	const atomic_bool *cancel;
@@ -48,7 +48,7 @@ struct batch {
 	size_t n;
 };
 
-static void fail(struct settle *s, int code, size_t i)
+static void fail(struct writeback *s, int code, size_t i)
 {
 	pthread_mutex_lock(&s->lock);
 	if (s->failed == 0) {
@@ -62,7 +62,7 @@ static void fail(struct settle *s, int code, size_t i)
 /* --- one file ---------------------------------------------------------------------- */
 
 /* Not every file system has O_DIRECT. */
-static int open_file(struct settle *s, size_t i)
+static int open_file(struct writeback *s, size_t i)
 {
 	const char *path = s->m->files[i].path;
 	int fd = fs_open_beneath(s->dirfd, path, O_RDONLY | O_NONBLOCK | O_DIRECT, 0);
@@ -91,7 +91,7 @@ static bool is_of_page_cache(int fd)
 	}
 }
 
-static int write_back(int fd)
+static int to_disk(int fd)
 {
 	if (is_of_page_cache(fd)) {
 		if (sync_file_range(fd, 0, 0,
@@ -114,7 +114,7 @@ static int leave_direct(int fd)
 	return fcntl(fd, F_SETFL, flags & ~O_DIRECT) < 0 ? -errno : 0;
 }
 
-static int digest_it(struct settle *s, int fd, uint64_t left, uint8_t *room,
+static int digest_it(struct writeback *s, int fd, uint64_t left, uint8_t *room,
 		     struct digest *ret)
 {
 	struct digest_ctx ctx;
@@ -141,8 +141,8 @@ static int digest_it(struct settle *s, int fd, uint64_t left, uint8_t *room,
 	return 0;
 }
 
-static int settle_one(struct settle *s, int fd, const struct manifest_file *f,
-		      uint8_t *room)
+static int writeback_one(struct writeback *s, int fd, const struct manifest_file *f,
+			 uint8_t *room)
 {
 	struct digest is;
 	struct stat st;
@@ -152,7 +152,7 @@ static int settle_one(struct settle *s, int fd, const struct manifest_file *f,
 		return -errno;
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != f->size)
 		return -EBADMSG;
-	rc = write_back(fd);
+	rc = to_disk(fd);
 	if (rc < 0)
 		return rc;
 	/* The page cache must not vouch for the disk, where O_DIRECT is only pretended
@@ -166,7 +166,7 @@ static int settle_one(struct settle *s, int fd, const struct manifest_file *f,
 
 /* --- batches ----------------------------------------------------------------------- */
 
-static void settle_batch(struct settle *s, struct batch *b, uint8_t *room)
+static void writeback_batch(struct writeback *s, struct batch *b, uint8_t *room)
 {
 	int rc = 0;
 
@@ -178,8 +178,8 @@ static void settle_batch(struct settle *s, struct batch *b, uint8_t *room)
 	for (size_t j = 0; j < b->n; j++) {
 		if (rc == 0) {
 			rc = b->fd[j] < 0 ? b->fd[j]
-					  : settle_one(s, b->fd[j],
-						       &s->m->files[b->file[j]], room);
+					  : writeback_one(s, b->fd[j],
+							  &s->m->files[b->file[j]], room);
 			if (rc < 0)
 				fail(s, rc, b->file[j]);
 		}
@@ -187,13 +187,13 @@ static void settle_batch(struct settle *s, struct batch *b, uint8_t *room)
 	}
 }
 
-static bool enough(const struct settle *s)
+static bool enough(const struct writeback *s)
 {
 	return s->waiting >= BATCH_BYTES || s->added - s->taken >= BATCH_FILES;
 }
 
 /* The lock is held.  False: there is nothing more for this thread to do. */
-static bool take(struct settle *s, struct batch *b)
+static bool take(struct writeback *s, struct batch *b)
 {
 	uint64_t bytes = 0;
 
@@ -213,7 +213,7 @@ static bool take(struct settle *s, struct batch *b)
 }
 
 /* Batch after batch; between them report what was done. */
-static void work(struct settle *s, void (*done)(void *arg, uint64_t n), void *arg)
+static void work(struct writeback *s, void (*done)(void *arg, uint64_t n), void *arg)
 {
 	_free_ uint8_t *room = NULL;
 	struct batch b;
@@ -227,7 +227,7 @@ static void work(struct settle *s, void (*done)(void *arg, uint64_t n), void *ar
 	while (take(s, &b)) {
 		s->busy++;
 		pthread_mutex_unlock(&s->lock);
-		settle_batch(s, &b, room);
+		writeback_batch(s, &b, room);
 		if (done)
 			done(arg, atomic_exchange(&s->done, 0));
 		pthread_mutex_lock(&s->lock);
@@ -245,10 +245,10 @@ static void *run(void *arg)
 
 /* --- the outside ------------------------------------------------------------------- */
 
-int settle_new(int dirfd, const struct manifest *m, const atomic_bool *cancel,
-	       struct settle **ret)
+int writeback_new(int dirfd, const struct manifest *m, const atomic_bool *cancel,
+		  struct writeback **ret)
 {
-	struct settle *s = calloc(1, sizeof(*s));
+	struct writeback *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return -ENOMEM;
@@ -266,7 +266,7 @@ int settle_new(int dirfd, const struct manifest *m, const atomic_bool *cancel,
 	return 0;
 }
 
-void settle_free(struct settle *s)
+void writeback_free(struct writeback *s)
 {
 	if (!s)
 		return;
@@ -282,7 +282,7 @@ void settle_free(struct settle *s)
 	free(s);
 }
 
-void settle_add(struct settle *s, size_t i)
+void writeback_add(struct writeback *s, size_t i)
 {
 	bool full;
 
@@ -293,13 +293,13 @@ void settle_add(struct settle *s, size_t i)
 	if (full)
 		pthread_cond_signal(&s->changed);
 	pthread_mutex_unlock(&s->lock);
-	/* One less is no failure: settle_finish() does what is left. */
+	/* One less is no failure: writeback_finish() does what is left. */
 	if (full && s->n_threads < WORKERS &&
 	    thread_start(run, s, &s->threads[s->n_threads]) == 0)
 		s->n_threads++;
 }
 
-int settle_failed(struct settle *s, size_t *ret_i)
+int writeback_failed(struct writeback *s, size_t *ret_i)
 {
 	int rc;
 
@@ -311,8 +311,8 @@ int settle_failed(struct settle *s, size_t *ret_i)
 	return rc;
 }
 
-int settle_finish(struct settle *s, void (*done)(void *arg, uint64_t n), void *arg,
-		  size_t *ret_i)
+int writeback_finish(struct writeback *s, void (*done)(void *arg, uint64_t n), void *arg,
+		     size_t *ret_i)
 {
 	pthread_mutex_lock(&s->lock);
 	s->finishing = true;
@@ -325,5 +325,5 @@ int settle_finish(struct settle *s, void (*done)(void *arg, uint64_t n), void *a
 	pthread_mutex_unlock(&s->lock);
 	if (done)
 		done(arg, atomic_exchange(&s->done, 0));
-	return settle_failed(s, ret_i);
+	return writeback_failed(s, ret_i);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Files that settle: whole and wrong ones, more than one batch, and a reader that stops.
+/* Files brought to the disk: whole and wrong ones, more than one batch, and a reader that
+ * stops.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/deploy/settle.h"
+#include "agent/deploy/writeback.h"
 #include "proto/base/fs.h"
 
 #define FILES 300
@@ -49,7 +50,7 @@ static int set_up(void **state)
 
 	assert_non_null(b);
 	/* Not on a tmpfs if it can be: that has no O_DIRECT on old kernels. */
-	snprintf(b->dir, sizeof(b->dir), "/var/tmp/kf-settle-XXXXXX");
+	snprintf(b->dir, sizeof(b->dir), "/var/tmp/kf-writeback-XXXXXX");
 	assert_non_null(mkdtemp(b->dir));
 	b->fd = fs_open_dir(AT_FDCWD, b->dir);
 	assert_true(b->fd >= 0);
@@ -86,46 +87,46 @@ static void count(void *arg, uint64_t n)
 	*(uint64_t *)arg += n;
 }
 
-static void all_files_settle(void **state)
+static void all_files_pass(void **state)
 {
 	struct board *b = *state;
 	uint64_t done = 0, total = 0;
-	struct settle *s;
+	struct writeback *s;
 	size_t wrong = 0;
 
-	assert_int_equal(settle_new(b->fd, &b->m, NULL, &s), 0);
+	assert_int_equal(writeback_new(b->fd, &b->m, NULL, &s), 0);
 	for (size_t i = 0; i < FILES; i++) {
-		settle_add(s, i);
+		writeback_add(s, i);
 		total += size_of(i);
 	}
-	assert_int_equal(settle_finish(s, count, &done, &wrong), 0);
+	assert_int_equal(writeback_finish(s, count, &done, &wrong), 0);
 	assert_int_equal(done, total);
-	assert_int_equal(settle_failed(s, &wrong), 0);
-	settle_free(s);
+	assert_int_equal(writeback_failed(s, &wrong), 0);
+	writeback_free(s);
 }
 
 static void nothing_is_done_at_once(void **state)
 {
 	struct board *b = *state;
-	struct settle *s;
+	struct writeback *s;
 	size_t wrong = 0;
 
-	assert_int_equal(settle_new(b->fd, &b->m, NULL, &s), 0);
-	assert_int_equal(settle_finish(s, NULL, NULL, &wrong), 0);
-	settle_free(s);
-	settle_free(NULL);
+	assert_int_equal(writeback_new(b->fd, &b->m, NULL, &s), 0);
+	assert_int_equal(writeback_finish(s, NULL, NULL, &wrong), 0);
+	writeback_free(s);
+	writeback_free(NULL);
 }
 
-static int settle_all(struct board *b, size_t *ret_wrong)
+static int writeback_all(struct board *b, size_t *ret_wrong)
 {
-	struct settle *s;
+	struct writeback *s;
 	int rc;
 
-	assert_int_equal(settle_new(b->fd, &b->m, NULL, &s), 0);
+	assert_int_equal(writeback_new(b->fd, &b->m, NULL, &s), 0);
 	for (size_t i = 0; i < FILES; i++)
-		settle_add(s, i);
-	rc = settle_finish(s, NULL, NULL, ret_wrong);
-	settle_free(s);
+		writeback_add(s, i);
+	rc = writeback_finish(s, NULL, NULL, ret_wrong);
+	writeback_free(s);
 	return rc;
 }
 
@@ -141,7 +142,7 @@ static void other_bytes_are_found(void **state)
 		memset(b->data, (int)(i % 251), size_of(i));
 		b->data[size_of(i) - 1] ^= 1;
 		write_file(b, b->m.files[i].path, b->data, size_of(i));
-		assert_int_equal(settle_all(b, &wrong), -EBADMSG);
+		assert_int_equal(writeback_all(b, &wrong), -EBADMSG);
 		assert_int_equal(wrong, i);
 		b->data[size_of(i) - 1] ^= 1;
 		write_file(b, b->m.files[i].path, b->data, size_of(i));
@@ -155,60 +156,60 @@ static void other_size_and_other_things_are_found(void **state)
 	size_t wrong = FILES;
 
 	write_file(b, path, b->data, size_of(5) - 1);
-	assert_int_equal(settle_all(b, &wrong), -EBADMSG);
+	assert_int_equal(writeback_all(b, &wrong), -EBADMSG);
 	assert_int_equal(wrong, 5);
 	assert_int_equal(unlinkat(b->fd, path, 0), 0);
-	assert_int_equal(settle_all(b, &wrong), -ENOENT);
+	assert_int_equal(writeback_all(b, &wrong), -ENOENT);
 	assert_int_equal(mkfifoat(b->fd, path, 0600), 0);
-	assert_int_equal(settle_all(b, &wrong), -EBADMSG);
+	assert_int_equal(writeback_all(b, &wrong), -EBADMSG);
 	assert_int_equal(unlinkat(b->fd, path, 0), 0);
 	assert_int_equal(symlinkat("m0006.ko", b->fd, path), 0);
-	assert_int_equal(settle_all(b, &wrong), -ELOOP);
+	assert_int_equal(writeback_all(b, &wrong), -ELOOP);
 }
 
 /* What is wrong shows while others still come. */
 static void failure_shows_before_the_end(void **state)
 {
 	struct board *b = *state;
-	struct settle *s;
+	struct writeback *s;
 	size_t wrong = FILES;
 	int rc = 0;
 
 	write_file(b, b->m.files[0].path, "x", 1);
-	assert_int_equal(settle_new(b->fd, &b->m, NULL, &s), 0);
+	assert_int_equal(writeback_new(b->fd, &b->m, NULL, &s), 0);
 	for (size_t i = 0; i < FILES; i++)
-		settle_add(s, i);
+		writeback_add(s, i);
 	while (rc == 0)
-		rc = settle_failed(s, &wrong);
+		rc = writeback_failed(s, &wrong);
 	assert_int_equal(rc, -EBADMSG);
 	assert_int_equal(wrong, 0);
-	settle_free(s);
+	writeback_free(s);
 }
 
 static void cancel_ends_it(void **state)
 {
 	struct board *b = *state;
 	atomic_bool cancel = true;
-	struct settle *s;
+	struct writeback *s;
 	size_t wrong = 0;
 
-	assert_int_equal(settle_new(b->fd, &b->m, &cancel, &s), 0);
+	assert_int_equal(writeback_new(b->fd, &b->m, &cancel, &s), 0);
 	for (size_t i = 0; i < FILES; i++)
-		settle_add(s, i);
-	assert_int_equal(settle_finish(s, NULL, NULL, &wrong), -ECANCELED);
-	settle_free(s);
+		writeback_add(s, i);
+	assert_int_equal(writeback_finish(s, NULL, NULL, &wrong), -ECANCELED);
+	writeback_free(s);
 }
 
 /* No thread may be left with files that are not there any more. */
 static void freed_in_the_middle(void **state)
 {
 	struct board *b = *state;
-	struct settle *s;
+	struct writeback *s;
 
-	assert_int_equal(settle_new(b->fd, &b->m, NULL, &s), 0);
+	assert_int_equal(writeback_new(b->fd, &b->m, NULL, &s), 0);
 	for (size_t i = 0; i < FILES; i++)
-		settle_add(s, i);
-	settle_free(s);
+		writeback_add(s, i);
+	writeback_free(s);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -216,7 +217,7 @@ static void freed_in_the_middle(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(all_files_settle),
+		T(all_files_pass),
 		T(nothing_is_done_at_once),
 		T(other_bytes_are_found),
 		T(other_size_and_other_things_are_found),
