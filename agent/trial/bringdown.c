@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "agent/boot/mountinfo.h"
 #include "proto/base/clock.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
@@ -16,7 +17,6 @@
 #define GRACE_MS   2000
 #define REMOUNT_MS 5000
 #define POLL_MS	   50
-#define MOUNTS_MAX (256 * 1024)
 
 void bringdown_processes(void)
 {
@@ -25,35 +25,18 @@ void bringdown_processes(void)
 	kill(-1, SIGKILL);
 }
 
-/* Is a line of /proc/mounts ("/dev/vda1 / ext4 rw,relatime 0 0") a disk's, writable? */
-static bool is_open_disk(const char *line)
+static int is_open_disk(const struct mountinfo *m, void *arg)
 {
-	const char *end = strchrnul(line, '\n'), *at = line;
-
-	if (strncmp(line, "/dev/", 5) != 0)
-		return false;
-	for (int field = 0; field < 3; field++) {
-		at = memchr(at, ' ', (size_t)(end - at));
-		if (!at)
-			return false;
-		at++;
-	}
-	return end - at >= 2 && strncmp(at, "rw", 2) == 0;
+	(void)arg;
+	return !m->read_only && strncmp(m->source, "/dev/", 5) == 0;
 }
 
-static bool disks_are_open(void)
+bool bringdown_is_open(const struct agent *a)
 {
-	_buf_ struct buf b = BUF_INIT;
-
-	if (fs_read_file(AT_FDCWD, "/proc/mounts", MOUNTS_MAX, &b) < 0 || !buf_str(&b))
-		return false;
-	for (const char *p = buf_str(&b); *p; p = strchrnul(p, '\n'), p += *p == '\n')
-		if (is_open_disk(p))
-			return true;
-	return false;
+	return mountinfo_each(a, is_open_disk, NULL) > 0;
 }
 
-void bringdown_disks(void)
+void bringdown_disks(const struct agent *a)
 {
 	_close_ int fd = fs_open_beneath(AT_FDCWD, "/proc/sysrq-trigger", O_WRONLY, 0);
 	deadline_ms end = deadline_in(REMOUNT_MS);
@@ -62,6 +45,6 @@ void bringdown_disks(void)
 		log_warn("reboot error=\"file systems stay writable: no sysrq\"");
 		return;
 	}
-	while (disks_are_open() && deadline_left(end) > 0)
+	while (bringdown_is_open(a) && deadline_left(end) > 0)
 		usleep(POLL_MS * 1000);
 }

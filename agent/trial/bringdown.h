@@ -4,10 +4,14 @@
 #ifndef KF_BRINGDOWN_H
 #define KF_BRINGDOWN_H
 
+#include "agent/agent.h"
+
 /* SIGTERM to every other process but init, and SIGKILL a moment later. */
 void bringdown_processes(void);
 /* Every file system on a disk read-only, within a few seconds; what cannot be is left as
  * it is.  Sync before. */
-void bringdown_disks(void);
+void bringdown_disks(const struct agent *a);
+/* Is a file system on a disk writable?  Only looks, also in a scratch root. */
+bool bringdown_is_open(const struct agent *a);
 
 #endif

@@ -156,7 +156,7 @@ static int start_loaded(struct agent *a, Kferry__BootEnd why, struct kf_error *e
 	else
 		bringdown_processes();
 	flush_for_a_while(a, why);
-	bringdown_disks();
+	bringdown_disks(a);
 	reboot(RB_KEXEC);
 	log_err("reboot mode=kexec error=\"%s\"", strerror(errno));
 	return reset(err);
