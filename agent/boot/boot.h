@@ -22,6 +22,9 @@ struct boot_chain {
 	/* For whoever asks for it by name, and never chosen: what it starts is no proof
 	 * that the board boots. */
 	bool on_request;
+	/* What it starts may lack the mark of a slot in its command line (CMDWORD_SLOT):
+	 * then the slot is known by its kernel alone. */
+	bool may_lack_mark;
 
 	/* Can this chain boot a kernel once on this board?  0, or -ENOTSUP/-EROFS/...
 	 * with err saying why not and what to do instead.  note: what was found, for

@@ -266,6 +266,7 @@ static int hook_running_initrd(const struct agent *a, char **ret_path)
 
 const struct boot_chain boot_hook = {
 	.name = "hook",
+	.may_lack_mark = true, /* a lab's own way to boot may have its own command line */
 	.probe = hook_probe,
 	.space = NULL,
 	.stage = hook_stage,

@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "agent/boot/boot.h"
 #include "agent/cmdword.h"
 #include "agent/oserr.h"
 #include "agent/slot/slot.h"
@@ -125,8 +126,16 @@ static void marked_slot(const struct agent *a, char id[SLOT_ID_SIZE])
 		id[0] = '\0';
 }
 
+/* Was it staged for a chain that may leave the mark out? */
+static bool may_be_unmarked(const struct slot *s)
+{
+	const struct boot_chain *chain = s->conf.chain ? boot_find(s->conf.chain) : NULL;
+
+	return chain && chain->may_lack_mark;
+}
+
 /* unmarked: the command line does not say so.  Then the same build may run as the board's
- * own kernel, and only a lab's own way to boot has reason to leave the mark out. */
+ * own kernel, and few chains have reason to leave the mark out. */
 static bool runs(const struct agent *a, const char *id, bool unmarked)
 {
 	_slot_ struct slot s = {.fd = -1};
@@ -136,7 +145,7 @@ static bool runs(const struct agent *a, const char *id, bool unmarked)
 		log_warn("running slot=%s error=\"%s\"", id, err.msg);
 		return false;
 	}
-	if (unmarked && (!s.conf.chain || strcmp(s.conf.chain, "hook") != 0))
+	if (unmarked && !may_be_unmarked(&s))
 		return false;
 	return slot_matches_running(a, &s.manifest);
 }

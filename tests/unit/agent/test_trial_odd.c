@@ -95,6 +95,34 @@ static void fall_back_to_the_same_build_is_no_trial(void **state)
 	assert_string_equal(b->s.a.state.default_slot, FOREIGN);
 }
 
+/* No mark: the slot is known by its kernel only where its chain may have left it out. */
+static void the_mark_may_be_missing_where_the_chain_says_so(void **state)
+{
+	struct board *b = *state;
+	unsigned may = 0;
+
+	scratch_boot(&b->s, &b->a);
+	put(b, "proc/cmdline", "root=/dev/vda1 quiet\n");
+	for (size_t i = 0; boot_chains[i]; i++) {
+		const struct boot_chain *chain = boot_chains[i];
+
+		set_chain(b, &b->a, chain->name);
+		scratch_off(&b->s);
+		scratch_on(&b->s);
+		assert_string_equal(b->s.a.boot.slot,
+				    chain->may_lack_mark ? b->a.id : "");
+		assert_false(b->s.a.boot.marked);
+		may += chain->may_lack_mark;
+	}
+	assert_int_equal(may, 1);
+	assert_true(boot_hook.may_lack_mark);
+	/* A chain of another version. */
+	set_chain(b, &b->a, "hook-2");
+	scratch_off(&b->s);
+	scratch_on(&b->s);
+	assert_string_equal(b->s.a.boot.slot, "");
+}
+
 /* The boot stage did not take the one-shot: it is still there after the reboot. */
 static void what_was_never_started_is_not_bad(void **state)
 {
@@ -249,6 +277,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(fall_back_to_the_same_build_is_no_trial),
+		T(the_mark_may_be_missing_where_the_chain_says_so),
 		T(what_was_never_started_is_not_bad),
 		T(what_stays_armed_stays_a_trial),
 		T(an_arm_settles_what_was_left),
