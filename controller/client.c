@@ -401,10 +401,12 @@ int client_send_data(struct client *c, const void *data, size_t n, uint8_t flags
 		size_t part = n < LIMIT_DATA ? n : LIMIT_DATA;
 		int rc = client_queue_data(c, at, part, n == part ? flags : 0, err);
 
-		/* The end must be out; before, a frame may wait while the next is made.
-		 */
+		/* The end must be out, and a sign of life, too; before, a frame may wait
+		 * while the next is made. */
+		bool out = n == part && (flags || part == 0);
+
 		if (rc == 0)
-			rc = drain(c, flags && n == part ? 0 : LIMIT_DATA, deadline, err);
+			rc = drain(c, out ? 0 : LIMIT_DATA, deadline, err);
 		if (rc < 0)
 			return rc;
 		at = part ? at + part : at;

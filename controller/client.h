@@ -47,7 +47,8 @@ void client_watch(struct client *c, int ms);
 /* Queue at most LIMIT_DATA bytes; client_next() sends them while it waits. */
 int client_queue_data(struct client *c, const void *data, size_t n, uint8_t flags,
 		      struct kf_error *err) _must_check_;
-/* Any size; split into frames; the last gets `flags` (FRAME_END).  While writing,
+/* Any size; split into frames; the last gets `flags` (FRAME_END).  No bytes are an empty
+ * frame, which like the last is out when this returns.  While writing,
  * incoming bytes are taken in, and an Error that the agent sends meanwhile ends it with
  * that error. */
 int client_send_data(struct client *c, const void *data, size_t n, uint8_t flags,

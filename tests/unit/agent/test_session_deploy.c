@@ -2,6 +2,8 @@
 /* Deploys over a session: who holds the board, and what ends that. */
 #include "tests/unit/agent/session_board.h"
 
+#include "proto/base/clock.h"
+
 static void one_slot_of(struct board *b, const char *id, Kferry__SlotState want)
 {
 	Kferry__SlotsRequest q = KFERRY__SLOTS_REQUEST__INIT;
@@ -143,6 +145,42 @@ static void a_silent_push_releases_the_board(void **state)
 	kernel_fini(&k);
 }
 
+/* Whoever has no bytes yet says so: an empty frame now and then, for longer than silence
+ * is borne. */
+static void an_empty_frame_is_a_sign_of_life(void **state)
+{
+	struct board *b = *state;
+	struct kernel k;
+	struct stream s;
+	uint8_t want[2] = {0};
+	deadline_ms next_ms = 0, end;
+
+	b->env.stall_ms = 1000;
+	kernel_init(&k, "6.9.0-test", 'a');
+	kernel_finish(&k);
+	hello(b, &b->c);
+	plan_to_need(b, &b->c, &k, want);
+	stream_init(&s, &k, want);
+	end = deadline_in(2500);
+	while (deadline_left(end) > 0) {
+		struct peer_event ev;
+
+		if (!deadline_left(next_ms)) {
+			assert_int_equal(peer_send_data(b->c.peer, NULL, 0, 0), 0);
+			next_ms = deadline_in(50);
+		}
+		turn(b, &b->c);
+		assert_int_equal(peer_next(b->c.peer, &ev), 0);
+		assert_true(ev.type == PEER_NOTHING ||
+			    ev.env->body_case == KFERRY__ENVELOPE__BODY_PROGRESS);
+		assert_false(b->c.ended);
+	}
+	send_all(b, &b->c, buf_data(&s.tar), buf_len(&s.tar), FRAME_END);
+	answer(b, &b->c, KFERRY__ENVELOPE__BODY_INSTALLED);
+	stream_fini(&s);
+	kernel_fini(&k);
+}
+
 static void a_silent_holder_releases_the_board(void **state)
 {
 	struct board *b = *state;
@@ -207,6 +245,7 @@ int main(void)
 		TEST(deploys_holds_and_releases),
 		TEST(a_cut_push_releases_the_board_and_resumes),
 		TEST(a_silent_push_releases_the_board),
+		TEST(an_empty_frame_is_a_sign_of_life),
 		TEST(a_silent_holder_releases_the_board),
 		TEST(a_failed_push_leaves_the_connection_usable),
 		TEST(a_manifest_over_its_size_is_refused),

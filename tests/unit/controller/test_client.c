@@ -303,6 +303,30 @@ static void data_goes_out_while_answers_come_in(void **state)
 	free(data);
 }
 
+/* A frame waits while the next is made, but not when there is none for a while. */
+static void an_empty_frame_takes_what_waits_along(void **state)
+{
+	struct agent *a = *state;
+	struct client *c = open_client(a);
+	Kferry__ExecRequest q = KFERRY__EXEC_REQUEST__INIT;
+	Kferry__Envelope env = CLIENT_ENVELOPE(EXEC_REQUEST, exec_request, &q);
+	char *word = (char *)"true";
+	struct kf_error err = {0};
+	uint64_t before;
+
+	q.n_argv = 1;
+	q.argv = &word;
+	assert_int_equal(client_request(c, &env, deadline_in(10000), &err), 0);
+	before = client_bytes_sent(c);
+	assert_int_equal(client_send_data(c, "x", 1, 0, deadline_in(10000), &err), 0);
+	assert_int_equal(client_bytes_sent(c), before);
+	assert_int_equal(client_send_data(c, NULL, 0, 0, deadline_in(10000), &err), 0);
+	assert_int_equal(client_bytes_sent(c), before + 2 * FRAME_HEADER + 1);
+	close_client(a, c);
+	assert_int_equal(a->data_bytes, 1);
+	assert_false(a->data_end);
+}
+
 static void an_error_ends_the_sending(void **state)
 {
 	struct agent *a = *state;
@@ -422,6 +446,7 @@ int main(void)
 		TEST(an_error_is_the_agents_and_the_connection_lives),
 		TEST(another_answer_is_a_breach),
 		TEST(data_goes_out_while_answers_come_in),
+		TEST(an_empty_frame_takes_what_waits_along),
 		TEST(an_error_ends_the_sending),
 		TEST(a_silent_agent_is_no_agent),
 		TEST(a_lost_connection_is_said),
