@@ -61,7 +61,8 @@ bool deploy_is_lost(const struct kf_error *err);
  * Both go on for timeout.connect until the agent is there again. */
 int deploy_push(struct deploy *d, struct kf_error *err) _must_check_;
 /* As delta_write(), but with the other boards of the call that want the same: then
- * nothing is counted in x. */
+ * nothing is counted in x, and sink is called with no bytes while others are before it:
+ * the board has to hear of us. */
 int deploy_write_shared(struct deploy *d, struct delta *x, kernel_sink_fn sink, void *arg,
 			uint64_t *done, struct kf_error *err) _must_check_;
 /* Arm (unless no_reboot); says the step. took_from: when the push had ended. */

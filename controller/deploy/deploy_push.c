@@ -270,6 +270,7 @@ static int sink(void *arg, const void *data, size_t n)
 	snprintf(text, sizeof(text), "%llu files, %s sent", (unsigned long long)p->files,
 		 sent);
 	ui_progress(d->ui, "push", d->board, p->done, p->bytes, text);
+	/* No bytes are a frame, too: the board hears that more will come. */
 	r = client_send_data(d->client, data, n, 0, deploy_deadline(d, "timeout.install"),
 			     p->err);
 	/* Patches are another matter than the level. */

@@ -11,6 +11,9 @@
 /* Where compress.level leaves it open: links of several speeds follow one stream. */
 #define LEVEL 3
 
+/* Several of them in the time after which an agent to which nothing is sent gives up. */
+#define QUIET_MS 20000
+
 /* What the stream is made of; a copy, because boards come and go. */
 struct wanted {
 	const struct kernel *k;
@@ -65,6 +68,13 @@ int deploy_write_shared(struct deploy *d, struct delta *x, kernel_sink_fn sink, 
 {
 	struct parcel_maker maker = {make, wanted_free, NULL};
 	int level = (int)config_uint(d->cfg, d->board, "compress.level");
+	const struct parcel_taker taker = {
+		.sink = sink,
+		.arg = arg,
+		.quiet_ms = QUIET_MS,
+		.patience_ms = config_ms(d->cfg, d->board, "timeout.install"),
+		.done = done,
+	};
 	struct digest_ctx ctx;
 	struct digest key;
 
@@ -82,7 +92,5 @@ int deploy_write_shared(struct deploy *d, struct delta *x, kernel_sink_fn sink, 
 	digest_update(&ctx, x->want, (d->k->manifest.n_files + 7) / 8);
 	digest_update(&ctx, buf_data(&x->table), buf_len(&x->table));
 	digest_final(&ctx, &key);
-	return parcel_send(d->opts->parcels, &key, &maker,
-			   config_ms(d->cfg, d->board, "timeout.install"), sink, arg,
-			   done, err);
+	return parcel_send(d->opts->parcels, &key, &maker, &taker, err);
 }

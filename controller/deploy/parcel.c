@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * One lock guards the table and every parcel's state; the bytes of a file below its size
- * never change, and are read without it.  At most MAKERS streams are made at a time: it
- * is their memory that a call with many boards would not have.
+ * never change, and are read without it.  At most MAKERS streams are made at a time, into
+ * files or (where there is no place for those) right to their boards: it is their memory
+ * that a call with many boards would not have.  A maker never waits for a turn while it
+ * has one, so that turns always come back.
  */
 #include "controller/deploy/parcel.h"
 
@@ -23,6 +25,7 @@
 #define LOOK_MS 100 /* how late a cancellation is seen while nothing comes */
 
 enum state {
+	QUEUED, /* others are made before it */
 	MAKING,
 	WHOLE,
 	FAILED, /* err tells why */
@@ -52,6 +55,7 @@ struct parcels {
 	char *dir;
 	struct parcel *first;
 	unsigned making;
+	uint64_t moved; /* grows while anything is made */
 	bool ends;
 };
 
@@ -71,6 +75,16 @@ static void release(const struct parcel_maker *m)
 		m->release(m->arg);
 }
 
+static void cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 int parcels_new(const char *dir, struct parcels **ret)
 {
 	struct parcels *ps = calloc(1, sizeof(*ps));
@@ -82,7 +96,7 @@ int parcels_new(const char *dir, struct parcels **ret)
 		return -ENOMEM;
 	}
 	pthread_mutex_init(&ps->lock, NULL);
-	pthread_cond_init(&ps->turn, NULL);
+	cond_init(&ps->turn);
 	*ret = ps;
 	return 0;
 }
@@ -112,24 +126,36 @@ static int keep(void *arg, const void *data, size_t n)
 	pthread_mutex_lock(&p->all->lock);
 	p->size += n;
 	p->done = p->read;
+	p->all->moved++;
 	pthread_cond_broadcast(&p->more);
 	pthread_mutex_unlock(&p->all->lock);
 	return 0;
 }
 
 /* Wait for a place among the makers; false: nobody wants it any more. */
-static bool take_turn(struct parcels *ps)
+static bool take_turn(struct parcel *p)
 {
+	struct parcels *ps = p->all;
 	bool mine;
 
 	pthread_mutex_lock(&ps->lock);
 	while (ps->making >= MAKERS && !ps->ends)
 		pthread_cond_wait(&ps->turn, &ps->lock);
 	mine = !ps->ends;
-	if (mine)
+	if (mine) {
 		ps->making++;
+		p->state = MAKING;
+	}
 	pthread_mutex_unlock(&ps->lock);
 	return mine;
+}
+
+/* Under the lock. */
+static void give_turn_back(struct parcels *ps)
+{
+	ps->making--;
+	ps->moved++;
+	pthread_cond_broadcast(&ps->turn);
 }
 
 static void *make(void *arg)
@@ -137,7 +163,7 @@ static void *make(void *arg)
 	struct parcel *p = arg;
 	struct parcels *ps = p->all;
 	struct kf_error err = {0};
-	bool turn = take_turn(ps);
+	bool turn = take_turn(p);
 	int r = turn ? p->maker.make(p->maker.arg, keep, p, &p->read, &err)
 		     : cancelled(&err);
 
@@ -147,8 +173,8 @@ static void *make(void *arg)
 	p->state = r == 0 ? WHOLE : p->disk ? BROKEN : FAILED;
 	p->err = err;
 	p->done = p->read;
-	ps->making -= turn;
-	pthread_cond_broadcast(&ps->turn);
+	if (turn)
+		give_turn_back(ps);
 	pthread_cond_broadcast(&p->more);
 	pthread_mutex_unlock(&ps->lock);
 	return NULL;
@@ -185,7 +211,6 @@ static void start(struct parcel *p)
 static struct parcel *find(struct parcels *ps, const struct digest *key,
 			   const struct parcel_maker *maker, bool *ret_taken)
 {
-	pthread_condattr_t attr;
 	struct parcel *p;
 
 	*ret_taken = false;
@@ -199,12 +224,9 @@ static struct parcel *find(struct parcels *ps, const struct digest *key,
 	p->all = ps;
 	p->key = *key;
 	p->maker = *maker;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->more, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init(&p->more);
 	start(p);
-	p->state = p->has_thread ? MAKING : BROKEN;
+	p->state = p->has_thread ? QUEUED : BROKEN;
 	p->next = ps->first;
 	ps->first = p;
 	*ret_taken = true;
@@ -241,13 +263,27 @@ void parcels_free(struct parcels *ps)
 
 struct follower {
 	struct parcel *p;
-	kernel_sink_fn sink;
-	void *arg;
-	uint64_t at, *done;
-	int64_t patience_ms;
+	const struct parcel_taker *taker;
+	uint64_t at;
+	int64_t told_ms; /* when the taker was called last */
 	uint8_t *block;
 	struct kf_error *err;
 };
+
+static int tell(struct follower *f, const void *data, size_t n)
+{
+	int r = f->taker->sink(f->taker->arg, data, n);
+
+	f->told_ms = clock_now_ms();
+	return r > 0 ? -ECANCELED : r;
+}
+
+static int tell_of_silence(struct follower *f)
+{
+	bool quiet = clock_now_ms() - f->told_ms >= f->taker->quiet_ms;
+
+	return quiet ? tell(f, NULL, 0) : 0;
+}
 
 /* What there is of it. */
 struct view {
@@ -260,35 +296,60 @@ static void look(struct parcel *p, struct view *ret)
 	*ret = (struct view){p->state, p->size, p->done};
 }
 
+/* How long a follower waits still. */
+struct wait {
+	deadline_ms deadline;
+	uint64_t moved;
+};
+
+static struct wait wait_begin(const struct follower *f)
+{
+	return (struct wait){deadline_in(f->taker->patience_ms), f->p->all->moved};
+}
+
+/* Under the lock, which is given up meanwhile: until cond, or for a moment.  for_others:
+ * it is their streams that have to move. */
+static int wait_more(struct follower *f, struct wait *w, pthread_cond_t *cond,
+		     bool for_others)
+{
+	struct parcels *ps = f->p->all;
+	struct timespec at;
+	int r;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_nsec += LOOK_MS * 1000000L;
+	at.tv_sec += at.tv_nsec / 1000000000;
+	at.tv_nsec %= 1000000000;
+	pthread_cond_timedwait(cond, &ps->lock, &at);
+	if (atomic_load(cancel_flag()))
+		return cancelled(f->err);
+	if (for_others && ps->moved != w->moved)
+		*w = wait_begin(f);
+	if (!deadline_left(w->deadline))
+		return kf_err(f->err, -ETIMEDOUT, KF_REASON_TIMEOUT,
+			      "nothing came of the files that are compressed");
+	pthread_mutex_unlock(&ps->lock);
+	r = tell_of_silence(f);
+	pthread_mutex_lock(&ps->lock);
+	return r;
+}
+
 /* Until there is more than the follower has, or there will be none. */
 static int await_more(struct follower *f, struct view *ret)
 {
-	deadline_ms deadline = deadline_in(f->patience_ms);
 	struct parcel *p = f->p;
+	struct wait w;
 	int r = 0;
 
 	pthread_mutex_lock(&p->all->lock);
-	while (r == 0 && p->size == f->at && p->state == MAKING) {
-		struct timespec at;
-
-		clock_gettime(CLOCK_MONOTONIC, &at);
-		at.tv_nsec += LOOK_MS * 1000000L;
-		at.tv_sec += at.tv_nsec / 1000000000;
-		at.tv_nsec %= 1000000000;
-		pthread_cond_timedwait(&p->more, &p->all->lock, &at);
-		if (atomic_load(cancel_flag()))
-			r = -ECANCELED;
-		else if (!deadline_left(deadline))
-			r = -ETIMEDOUT;
-	}
+	w = wait_begin(f);
+	while (r == 0 && p->size == f->at && (p->state == QUEUED || p->state == MAKING))
+		r = wait_more(f, &w, &p->more, p->state == QUEUED);
 	look(p, ret);
 	if (r == 0 && ret->state == FAILED && ret->size == f->at)
 		r = kf_err(f->err, p->err.code, p->err.reason, "%s", p->err.msg);
 	pthread_mutex_unlock(&p->all->lock);
-	if (r == -ETIMEDOUT)
-		return kf_err(f->err, r, KF_REASON_TIMEOUT,
-			      "nothing came of the files that are compressed");
-	return r == -ECANCELED ? cancelled(f->err) : r;
+	return r;
 }
 
 /* 1: the file cannot be read. */
@@ -306,12 +367,12 @@ static int give(struct follower *f, const struct view *v)
 			return 1;
 		f->at += (uint64_t)n;
 		/* As far as the maker was, in proportion. */
-		if (f->done)
-			*f->done = (uint64_t)((double)v->done * (double)f->at /
-					      (double)v->size);
-		r = f->sink(f->arg, f->block, (size_t)n);
-		if (r != 0)
-			return r < 0 ? r : -ECANCELED;
+		if (f->taker->done)
+			*f->taker->done = (uint64_t)((double)v->done * (double)f->at /
+						     (double)v->size);
+		r = tell(f, f->block, (size_t)n);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -323,6 +384,13 @@ struct rest {
 	uint64_t read;
 };
 
+static void count_move(struct parcels *ps)
+{
+	pthread_mutex_lock(&ps->lock);
+	ps->moved++;
+	pthread_mutex_unlock(&ps->lock);
+}
+
 static int give_rest(void *arg, const void *data, size_t n)
 {
 	struct rest *rest = arg;
@@ -330,19 +398,44 @@ static int give_rest(void *arg, const void *data, size_t n)
 	size_t drop = rest->left < n ? (size_t)rest->left : n;
 
 	rest->left -= drop;
+	count_move(f->p->all);
 	/* What was shown is not taken back. */
-	if (f->done && rest->read > *f->done)
-		*f->done = rest->read;
-	return n > drop ? f->sink(f->arg, (const uint8_t *)data + drop, n - drop) : 0;
+	if (f->taker->done && rest->read > *f->taker->done)
+		*f->taker->done = rest->read;
+	return n > drop ? tell(f, (const uint8_t *)data + drop, n - drop)
+			: tell_of_silence(f);
+}
+
+/* A place among the makers. */
+static int await_turn(struct follower *f)
+{
+	struct parcels *ps = f->p->all;
+	struct wait w;
+	int r = 0;
+
+	pthread_mutex_lock(&ps->lock);
+	w = wait_begin(f);
+	while (r == 0 && ps->making >= MAKERS)
+		r = wait_more(f, &w, &ps->turn, true);
+	if (r == 0)
+		ps->making++;
+	pthread_mutex_unlock(&ps->lock);
+	return r;
 }
 
 static int take_over(struct follower *f)
 {
 	struct rest rest = {.f = f, .left = f->at};
-	int r = f->p->maker.make(f->p->maker.arg, give_rest, &rest, &rest.read, f->err);
+	int r = await_turn(f);
 
-	if (f->done && r == 0)
-		*f->done = rest.read;
+	if (r < 0)
+		return r;
+	r = f->p->maker.make(f->p->maker.arg, give_rest, &rest, &rest.read, f->err);
+	pthread_mutex_lock(&f->p->all->lock);
+	give_turn_back(f->p->all);
+	pthread_mutex_unlock(&f->p->all->lock);
+	if (f->taker->done && r == 0)
+		*f->taker->done = rest.read;
 	return r;
 }
 
@@ -363,16 +456,12 @@ static int follow(struct follower *f)
 }
 
 int parcel_send(struct parcels *ps, const struct digest *key,
-		const struct parcel_maker *maker, int64_t patience_ms,
-		kernel_sink_fn sink, void *sink_arg, uint64_t *done, struct kf_error *err)
+		const struct parcel_maker *maker, const struct parcel_taker *taker,
+		struct kf_error *err)
 {
 	_free_ uint8_t *block = malloc(BLOCK);
-	struct follower f = {.sink = sink,
-			     .arg = sink_arg,
-			     .done = done,
-			     .patience_ms = patience_ms,
-			     .block = block,
-			     .err = err};
+	struct follower f = {
+		.taker = taker, .told_ms = clock_now_ms(), .block = block, .err = err};
 	bool taken = false;
 
 	pthread_mutex_lock(&ps->lock);

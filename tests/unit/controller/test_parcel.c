@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -22,9 +23,13 @@
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 
-#define STREAM (1024 * 1024 + 77)
-#define PIECE  10000
-#define MANY   8
+#define STREAM	  (1024 * 1024 + 77)
+#define PIECE	  10000
+#define MANY	  8
+#define MAKERS	  2 /* at a time */
+
+#define GIVE_UP_S 60
+#define NEVER_MS  (GIVE_UP_S * 1000)
 
 /* A stream of known bytes. */
 struct source {
@@ -32,6 +37,8 @@ struct source {
 	size_t fail_at; /* 0: never */
 	size_t stop_at; /* waits there for `go`; 0: does not */
 	sem_t stopped, go;
+	bool drips; /* from there on it waits for `go` before each piece */
+	atomic_uint at_once, most;
 };
 
 static uint8_t byte_at(size_t i)
@@ -39,10 +46,9 @@ static uint8_t byte_at(size_t i)
 	return (uint8_t)(i * 7 + (i >> 8) * 13);
 }
 
-static int make(const void *arg, kernel_sink_fn sink, void *sink_arg, uint64_t *done,
-		struct kf_error *err)
+static int make_all(struct source *s, kernel_sink_fn sink, void *sink_arg, uint64_t *done,
+		    struct kf_error *err)
 {
-	struct source *s = (struct source *)arg;
 	uint8_t piece[4000];
 	bool first = atomic_fetch_add(&s->made, 1) == 0;
 
@@ -53,7 +59,8 @@ static int make(const void *arg, kernel_sink_fn sink, void *sink_arg, uint64_t *
 		if (s->fail_at && at >= s->fail_at)
 			return kf_err(err, -ESTALE, KF_REASON_DIGEST, "it changed");
 		if (first && s->stop_at && at >= s->stop_at) {
-			s->stop_at = 0;
+			if (!s->drips)
+				s->stop_at = 0;
 			sem_post(&s->stopped);
 			sem_wait(&s->go);
 		}
@@ -68,6 +75,20 @@ static int make(const void *arg, kernel_sink_fn sink, void *sink_arg, uint64_t *
 	return 0;
 }
 
+static int make(const void *arg, kernel_sink_fn sink, void *sink_arg, uint64_t *done,
+		struct kf_error *err)
+{
+	struct source *s = (struct source *)arg;
+	unsigned now = atomic_fetch_add(&s->at_once, 1) + 1, most = atomic_load(&s->most);
+	int r;
+
+	while (now > most && !atomic_compare_exchange_weak(&s->most, &most, now))
+		;
+	r = make_all(s, sink, sink_arg, done, err);
+	atomic_fetch_sub(&s->at_once, 1);
+	return r;
+}
+
 static void count_release(void *arg)
 {
 	atomic_fetch_add(&((struct source *)arg)->released, 1);
@@ -77,7 +98,14 @@ struct scene {
 	char dir[64];
 	struct parcels *ps;
 	struct source source;
+	struct source others[2]; /* of what is made before */
 };
+
+static void source_init(struct source *s)
+{
+	sem_init(&s->stopped, 0, 0);
+	sem_init(&s->go, 0, 0);
+}
 
 static int setup(void **state)
 {
@@ -86,9 +114,11 @@ static int setup(void **state)
 	snprintf(s->dir, sizeof(s->dir), "/tmp/kf-parcel-XXXXXX");
 	assert_non_null(mkdtemp(s->dir));
 	assert_int_equal(parcels_new(s->dir, &s->ps), 0);
-	sem_init(&s->source.stopped, 0, 0);
-	sem_init(&s->source.go, 0, 0);
+	source_init(&s->source);
+	source_init(&s->others[0]);
+	source_init(&s->others[1]);
 	*state = s;
+	alarm(GIVE_UP_S);
 	return 0;
 }
 
@@ -105,9 +135,11 @@ static int teardown(void **state)
 /* One board. */
 struct board {
 	struct scene *scene;
+	struct source *source; /* NULL: the scene's */
 	const char *key;
-	int64_t patience_ms;
-	sem_t *wait; /* before it takes anything, and `reached` before that; or NULL */
+	int64_t patience_ms, quiet_ms;
+	sem_t *quiet; /* counts how often there was nothing to take; or NULL */
+	sem_t *wait;  /* before it takes anything, and `reached` before that; or NULL */
 	sem_t *reached;
 	size_t refuse_at; /* 0: it takes all */
 	size_t got;
@@ -123,6 +155,11 @@ static int take(void *arg, const void *data, size_t n)
 	struct board *b = arg;
 	const uint8_t *p = data;
 
+	if (n == 0) {
+		if (b->quiet)
+			sem_post(b->quiet);
+		return 0;
+	}
 	if (b->wait && b->got == 0) {
 		sem_post(b->reached);
 		sem_wait(b->wait);
@@ -138,12 +175,18 @@ static int take(void *arg, const void *data, size_t n)
 static void *be_board(void *arg)
 {
 	struct board *b = arg;
-	struct parcel_maker maker = {make, count_release, &b->scene->source};
+	struct parcel_maker maker = {make, count_release, b->source};
+	const struct parcel_taker taker = {
+		.sink = take,
+		.arg = b,
+		.quiet_ms = b->quiet_ms,
+		.patience_ms = b->patience_ms,
+		.done = &b->done,
+	};
 	struct digest key;
 
 	digest_bytes(b->key, strlen(b->key), &key);
-	b->r = parcel_send(b->scene->ps, &key, &maker, b->patience_ms, take, b, &b->done,
-			   &b->err);
+	b->r = parcel_send(b->scene->ps, &key, &maker, &taker, &b->err);
 	return NULL;
 }
 
@@ -151,7 +194,9 @@ static void start(struct board *b, struct scene *s)
 {
 	b->scene = s;
 	b->key = b->key ? b->key : "one";
-	b->patience_ms = b->patience_ms ? b->patience_ms : 60000;
+	b->source = b->source ? b->source : &s->source;
+	b->patience_ms = b->patience_ms ? b->patience_ms : NEVER_MS;
+	b->quiet_ms = b->quiet_ms ? b->quiet_ms : NEVER_MS;
 	assert_int_equal(pthread_create(&b->thread, NULL, be_board, b), 0);
 }
 
@@ -293,6 +338,127 @@ static void patience_ends(void **state)
 	sem_post(&s->source.go);
 }
 
+/* As many as may be made at a time stand still in their midst. */
+static void occupy(struct scene *s, struct board boards[MAKERS])
+{
+	static const char *const keys[MAKERS] = {"before", "before that"};
+
+	for (int i = 0; i < MAKERS; i++) {
+		boards[i] = (struct board){.key = keys[i], .source = &s->others[i]};
+		s->others[i].stop_at = 20000;
+		start(&boards[i], s);
+	}
+	for (int i = 0; i < MAKERS; i++)
+		sem_wait(&s->others[i].stopped);
+}
+
+static void let_go(struct scene *s, struct board boards[MAKERS])
+{
+	for (int i = 0; i < MAKERS; i++)
+		sem_post(&s->others[i].go);
+	for (int i = 0; i < MAKERS; i++)
+		assert_whole(&boards[i]);
+}
+
+static void who_waits_for_others_tells_his_board(void **state)
+{
+	struct scene *s = *state;
+	sem_t quiet;
+	struct board before[MAKERS], b = {.quiet_ms = 5, .quiet = &quiet};
+
+	sem_init(&quiet, 0, 0);
+	occupy(s, before);
+	start(&b, s);
+	for (int i = 0; i < 3; i++)
+		sem_wait(&quiet);
+	assert_int_equal(atomic_load(&s->source.made), 0);
+	let_go(s, before);
+	assert_whole(&b);
+}
+
+/* Also in the midst of its own. */
+static void who_waits_for_more_tells_his_board(void **state)
+{
+	struct scene *s = *state;
+	sem_t quiet;
+	struct board b = {.quiet_ms = 5, .quiet = &quiet};
+
+	sem_init(&quiet, 0, 0);
+	s->source.stop_at = 20000;
+	start(&b, s);
+	for (int i = 0; i < 3; i++)
+		sem_wait(&quiet);
+	sem_post(&s->source.go);
+	assert_whole(&b);
+}
+
+/* It begins long after its patience would have been over. */
+static void waiting_for_others_costs_no_patience(void **state)
+{
+	struct scene *s = *state;
+	struct board before[MAKERS], b = {.patience_ms = 1000};
+
+	s->others[0].drips = s->others[1].drips = true;
+	occupy(s, before);
+	start(&b, s);
+	for (int i = 0; i < 32; i++) {
+		usleep(50 * 1000);
+		sem_post(&s->others[0].go);
+	}
+	assert_int_equal(atomic_load(&s->source.made), 0);
+	for (int i = 0; i < MAKERS; i++)
+		for (size_t at = 0; at < STREAM; at += 4000)
+			sem_post(&s->others[i].go);
+	for (int i = 0; i < MAKERS; i++)
+		assert_whole(&before[i]);
+	assert_whole(&b);
+}
+
+static void waiting_for_others_that_stand_still_does(void **state)
+{
+	struct scene *s = *state;
+	struct board before[MAKERS], b = {.patience_ms = 50};
+
+	occupy(s, before);
+	start(&b, s);
+	pthread_join(b.thread, NULL);
+	assert_int_equal(b.r, -ETIMEDOUT);
+	assert_int_equal(b.err.reason, KF_REASON_TIMEOUT);
+	assert_int_equal(b.got, 0);
+	let_go(s, before);
+}
+
+/* No file can be made: each makes its own, and still not all at once. */
+static void without_a_place_few_are_made_at_a_time(void **state)
+{
+	struct scene *s = *state;
+	sem_t wait, reached, quiet;
+	struct board boards[MANY] = {0};
+
+	sem_init(&wait, 0, 0);
+	sem_init(&reached, 0, 0);
+	sem_init(&quiet, 0, 0);
+	parcels_free(s->ps);
+	assert_int_equal(parcels_new("/proc/none/of/it", &s->ps), 0);
+	for (int i = 0; i < MANY; i++) {
+		boards[i] = (struct board){.wait = &wait,
+					   .reached = &reached,
+					   .quiet_ms = 5,
+					   .quiet = &quiet};
+		start(&boards[i], s);
+	}
+	for (int i = 0; i < MAKERS; i++)
+		sem_wait(&reached);
+	for (int i = 0; i < 3 * MANY; i++)
+		sem_wait(&quiet);
+	for (int i = 0; i < MANY; i++)
+		sem_post(&wait);
+	for (int i = 0; i < MANY; i++)
+		assert_whole(&boards[i]);
+	assert_int_equal(atomic_load(&s->source.made), MANY);
+	assert_int_equal(atomic_load(&s->source.most), MAKERS);
+}
+
 /* The last: nothing undoes it. */
 static void a_cancelled_call_ends_all(void **state)
 {
@@ -327,6 +493,16 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_disk_that_gets_full_is_noticed_by_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(patience_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_waits_for_others_tells_his_board,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(who_waits_for_more_tells_his_board, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(waiting_for_others_costs_no_patience,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(waiting_for_others_that_stand_still_does,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(without_a_place_few_are_made_at_a_time,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cancelled_call_ends_all, setup,
 						teardown),
 	};
