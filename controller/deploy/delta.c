@@ -90,14 +90,18 @@ static int make_patch(const struct delta *x, size_t i, const uint8_t *digest,
 {
 	const struct manifest_file *f = &x->k->manifest.files[i];
 	struct patch_side base = {0}, file = {.size = f->size, .digest = f->digest};
-	int rc = -ENOENT;
+	const char *source;
+	int rc;
 
 	memcpy(base.digest.b, digest, DIGEST_SIZE);
 	base.fd = versions_get(x->versions, &base.digest, &base.size);
 	if (base.fd < 0)
 		return 0;
-	file.fd = fs_open_beneath(AT_FDCWD, x->k->source[i], O_RDONLY | O_CLOEXEC, 0);
-	if (file.fd >= 0)
+	rc = kernel_source(x->k, i, &source, NULL);
+	if (rc == 0)
+		rc = fs_open_beneath(AT_FDCWD, source, O_RDONLY | O_CLOEXEC, 0);
+	file.fd = rc;
+	if (rc >= 0)
 		rc = patch_out(&base, &file, out);
 	cleanup_close(&base.fd);
 	cleanup_close(&file.fd);
@@ -189,14 +193,15 @@ static bool is_ours(const struct kernel *k, const char *path)
 void delta_keep(const struct delta *x)
 {
 	const struct kernel *k = x->k;
+	const char *source;
 
 	if (!x->versions)
 		return;
 	versions_put(x->versions, &k->digest, buf_data(&k->manifest_bytes),
 		     buf_len(&k->manifest_bytes));
 	for (size_t i = 0; i < k->manifest.n_files && !atomic_load(cancel_flag()); i++)
-		if (is_wanted(x, i))
+		if (is_wanted(x, i) && kernel_source(k, i, &source, NULL) == 0)
 			versions_put_file(x->versions, &k->manifest.files[i].digest,
-					  k->source[i], is_ours(k, k->source[i]));
+					  source, is_ours(k, source));
 	versions_trim(x->versions);
 }

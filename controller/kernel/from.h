@@ -5,10 +5,13 @@
 
 #include "controller/kernel/kernel.h"
 
-/* A package of our own, from the start of fd: unpacked below k->scratch, each file
- * checked against the manifest.  file is for error texts. */
+/* A package of our own, from the start of fd: its manifest is read, and its files are
+ * being unpacked below k->scratch, each checked against the manifest.  file is for error
+ * texts. */
 int from_package(struct kernel *k, int fd, const char *file,
 		 struct kf_error *err) _must_check_;
+/* What the unpacking works with; it has ended.  NULL is fine. */
+void receipt_free(struct receipt *r);
 /* Is the tar at the start of fd one of our own?  -EBADMSG: not an archive at all. */
 int from_package_is(int fd, const char *file, bool *ret,
 		    struct kf_error *err) _must_check_;

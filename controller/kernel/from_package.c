@@ -2,6 +2,9 @@
 /*
  * Our own package files.  The manifest comes first and decides: every file must be one of
  * its, once, with its size and digest, and none may be missing.
+ *
+ * With the manifest there is a kernel; its files are unpacked by a thread, while the
+ * first of them are already on their way to a board.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -21,12 +24,24 @@
 
 struct receipt {
 	struct kernel *k;
-	const char *file;
+	char *file;
 	struct package_reader *reader;
 	int dirfd;
 	uint8_t *block;
+	struct arrival *arrival;
 	struct kf_error *err;
 };
+
+void receipt_free(struct receipt *r)
+{
+	if (!r)
+		return;
+	package_reader_free(r->reader);
+	cleanup_close(&r->dirfd);
+	free(r->block);
+	free(r->file);
+	free(r);
+}
 
 #define BAD(r, fmt, ...)                                                                 \
 	kf_err((r)->err, -EBADMSG, KF_REASON_PACKAGE, "%s: " fmt, (r)->file,             \
@@ -120,7 +135,7 @@ static int write_file(struct receipt *r, const struct manifest_file *f)
 			return (int)n;
 		if (n == 0)
 			break;
-		if (atomic_load(cancel_flag()))
+		if (atomic_load(cancel_flag()) || arrival_is_over(r->arrival))
 			return kf_err(r->err, -ECANCELED, KF_REASON_CANCELLED,
 				      "it was cancelled");
 		digest_update(&ctx, r->block, (size_t)n);
@@ -162,6 +177,7 @@ static int read_files(struct receipt *r)
 		rc = write_file(r, &k->manifest.files[i]);
 		if (rc < 0)
 			return rc;
+		arrival_here(r->arrival, (size_t)i);
 		seen++;
 	}
 	if (rc < 0)
@@ -174,34 +190,65 @@ static int read_files(struct receipt *r)
 	return 0;
 }
 
+/* The message names the file, whoever made it. */
+static int named(const struct receipt *r, int rc, struct kf_error *err)
+{
+	if (rc < 0 && !strstr(err->msg, r->file))
+		kf_err_wrap(err, "%s", r->file);
+	return rc;
+}
+
+static int receive_files(struct arrival *a, void *arg, struct kf_error *err)
+{
+	struct receipt *r = arg;
+
+	r->arrival = a;
+	r->err = err;
+	return named(r, read_files(r), err);
+}
+
+static int receipt_open(struct receipt *r, int fd)
+{
+	int mine = dup(fd);
+	int rc = 0;
+
+	r->block = malloc(BLOCK);
+	r->dirfd = fs_open_dir(AT_FDCWD, r->k->scratch);
+	if (!r->block || r->dirfd < 0 || mine < 0)
+		rc = kf_err(r->err, -EIO, KF_REASON_IO, "open %s: %m", r->k->scratch);
+	if (rc == 0)
+		rc = package_reader_open_fd(mine, &r->reader, r->err);
+	if (rc < 0)
+		cleanup_close(&mine);
+	return rc;
+}
+
 int from_package(struct kernel *k, int fd, const char *file, struct kf_error *err)
 {
+	struct receipt *r = calloc(1, sizeof(*r));
 	struct kf_error inner = {0};
-	struct receipt r = {.k = k, .file = file, .dirfd = -1, .err = &inner};
-	int mine = dup(fd);
-	int rc = -ENOMEM;
+	int rc;
 
-	r.block = malloc(BLOCK);
-	r.dirfd = fs_open_dir(AT_FDCWD, k->scratch);
-	if (!r.block || r.dirfd < 0 || mine < 0)
-		rc = kf_err(&inner, rc, KF_REASON_IO, "open %s: %m", k->scratch);
-	else
-		rc = package_reader_open_fd(mine, &r.reader, &inner);
+	if (!r)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	*r = (struct receipt){.k = k, .file = strdup(file), .dirfd = -1, .err = &inner};
+	rc = r->file ? receipt_open(r, fd)
+		     : kf_err(&inner, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	if (rc == 0)
+		rc = read_manifest(r);
 	if (rc == 0) {
-		mine = -1;
-		rc = read_manifest(&r);
-	}
-	if (rc == 0)
-		rc = read_files(&r);
-	if (rc == 0)
 		kernel_identify(k);
-	package_reader_free(r.reader);
-	cleanup_close(&mine);
-	cleanup_close(&r.dirfd);
-	free(r.block);
-	if (rc < 0 && !strstr(inner.msg, file))
-		kf_err_wrap(&inner, "%s", file);
-	if (rc < 0 && err)
+		k->receipt = r;
+		rc = arrival_start(k->manifest.n_files, receive_files, r, &k->arrival);
+		if (rc == 0)
+			return 0;
+		k->receipt = NULL;
+		kf_err(&inner, rc, KF_REASON_NO_MEMORY, "start a thread: %m");
+	}
+	if (r->file)
+		rc = named(r, rc, &inner);
+	receipt_free(r);
+	if (err)
 		*err = inner;
 	return rc;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "controller/kernel/contents.h"
+#include "controller/kernel/from.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 
@@ -26,6 +27,8 @@ void kernel_free(struct kernel *k)
 {
 	if (!k)
 		return;
+	arrival_free(k->arrival);
+	receipt_free(k->receipt);
 	for (size_t i = 0; k->source && i < k->manifest.n_files; i++)
 		free(k->source[i]);
 	free(k->source);
@@ -36,6 +39,21 @@ void kernel_free(struct kernel *k)
 	buf_fini(&k->manifest_bytes);
 	cleanup_close(&k->lock_fd);
 	free(k);
+}
+
+int kernel_source(const struct kernel *k, size_t i, const char **ret,
+		  struct kf_error *err)
+{
+	int r = k->arrival ? arrival_wait(k->arrival, i, err) : 0;
+
+	if (r == 0)
+		*ret = k->source[i];
+	return r;
+}
+
+int kernel_whole(const struct kernel *k, struct kf_error *err)
+{
+	return k->arrival ? arrival_wait_all(k->arrival, err) : 0;
 }
 
 /* What the agent puts where the boot stage reads: on many boards a small file system. */

@@ -8,6 +8,7 @@
 #define KF_KERNEL_H
 
 #include "controller/config/config.h"
+#include "controller/kernel/arrival.h"
 #include "controller/ui/ui.h"
 #include "proto/manifest.h"
 
@@ -16,10 +17,14 @@ struct kernel {
 	struct digest digest; /* of the canonical manifest */
 	struct buf manifest_bytes;
 	char slot[SLOT_ID_SIZE];
-	char **source; /* [i]: path of manifest.files[i] on this machine */
+	char **source; /* [i]: path of manifest.files[i] on this machine: kernel_source()
+			*/
 	char *scratch; /* directory removed by kernel_free(), or NULL */
 	int lock_fd;   /* keeps others from the staging directory of a tree; or -1 */
 	uint64_t boot_bytes;
+	/* A package that is being unpacked, or NULL: */
+	struct arrival *arrival;
+	struct receipt *receipt;
 };
 
 int kernel_from_tree(const struct config *cfg, struct ui *ui, const char *board,
@@ -28,6 +33,13 @@ int kernel_from_file(const struct config *cfg, struct ui *ui, const char *file,
 		     struct kernel **ret, struct kf_error *err) _must_check_;
 /* NULL is fine. */
 void kernel_free(struct kernel *k);
+
+/* Where manifest.files[i] is; waits for a package to be unpacked so far.  Any thread. */
+int kernel_source(const struct kernel *k, size_t i, const char **ret,
+		  struct kf_error *err) _must_check_;
+/* Is all of it there, and as it should be?  Of a package that was altered or truncated
+ * this is known when the last file was read. */
+int kernel_whole(const struct kernel *k, struct kf_error *err) _must_check_;
 
 /* Write files as a zstd tar.  want: bitmap over manifest.files, NULL for all;
  * with_manifest puts the manifest first (a package file).  sink gets the bytes; non-zero

@@ -222,6 +222,8 @@ int require_check_kernel(const struct config *cfg, struct ui *ui, const char *bo
 			 const struct kernel *k, struct kf_error *err)
 {
 	ssize_t at = manifest_find(&k->manifest, IN_PACKAGE);
+	const char *config = NULL;
+	int r = at < 0 ? 0 : kernel_source(k, (size_t)at, &config, err);
 
-	return check(cfg, ui, board, at < 0 ? NULL : k->source[at], false, err);
+	return r < 0 ? r : check(cfg, ui, board, config, false, err);
 }

@@ -248,16 +248,19 @@ static int write_patch(struct tar *t, const struct manifest_file *f, size_t i)
 
 static int write_files(struct tar *t, const struct kernel *k, const uint8_t *want)
 {
+	const char *source;
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < k->manifest.n_files; i++) {
 		if (want && !(want[i / 8] & 1u << i % 8))
 			continue;
-		r = t->push ? write_patch(t, &k->manifest.files[i], i) : 0;
+		r = kernel_source(k, i, &source, t->err);
+		if (r == 0 && t->push)
+			r = write_patch(t, &k->manifest.files[i], i);
 		if (r == 0)
-			r = write_file(t, &k->manifest.files[i], k->source[i]);
+			r = write_file(t, &k->manifest.files[i], source);
 	}
-	return r < 0 ? r : 0;
+	return r < 0 ? r : kernel_whole(k, t->err);
 }
 
 static int finish(struct tar *t, int r)

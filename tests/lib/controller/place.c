@@ -170,6 +170,8 @@ void place_refused(struct place *p, const char *word, const char *word2)
 	struct kernel *k = NULL;
 	int r = kernel_from_file(p->cfg, p->ui, p->file, &k, &err);
 
+	if (r == 0)
+		r = kernel_whole(k, &err);
 	kernel_free(k);
 	if (r == 0)
 		fail_msg("taken, and \"%s\" expected", word);
@@ -185,7 +187,8 @@ struct kernel *place_take(struct place *p)
 	struct kf_error err = {0};
 	struct kernel *k = NULL;
 
-	if (kernel_from_file(p->cfg, p->ui, p->file, &k, &err) < 0)
+	if (kernel_from_file(p->cfg, p->ui, p->file, &k, &err) < 0 ||
+	    kernel_whole(k, &err) < 0)
 		fail_msg("%s", err.msg);
 	return k;
 }

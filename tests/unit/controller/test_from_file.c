@@ -8,6 +8,7 @@
 
 #include "controller/strf.h"
 #include "proto/base/fs.h"
+#include "proto/reason.h"
 
 static void check_file(const struct kernel *k, const char *path, const char *data)
 {
@@ -146,6 +147,29 @@ static void test_package_there_and_back(void **state)
 	place_is_empty(p);
 }
 
+/* What is wrong at its end is known only when the first files are on their way. */
+static void test_cut_package_never_ends_a_push(void **state)
+{
+	struct place *p = *state;
+	_buf_ struct buf b = BUF_INIT, out = BUF_INIT;
+	struct kf_error err = {0};
+	struct kernel *k = NULL;
+	char slot[SLOT_ID_SIZE];
+	uint8_t want[64] = {1}; /* the first file */
+	int r;
+
+	make_package(p, &b, slot);
+	place_save(p, buf_data(&b), buf_len(&b) - 1);
+	r = kernel_from_file(p->cfg, p->ui, p->file, &k, &err);
+	if (r == 0)
+		r = kernel_write_tar(k, want, false, 1, place_sink, &out, NULL, &err);
+	assert_true(r < 0);
+	assert_int_equal(err.reason, KF_REASON_PACKAGE);
+	assert_non_null(strstr(err.msg, p->file));
+	kernel_free(k);
+	place_is_empty(p);
+}
+
 static void test_package_cut_and_altered(void **state)
 {
 	struct place *p = *state;
@@ -166,7 +190,8 @@ static void test_package_cut_and_altered(void **state)
 		b.data[b.start + at] ^= 0x40;
 		place_save(p, buf_data(&b), n);
 		/* What is still taken is the same package, bit for bit. */
-		if (kernel_from_file(p->cfg, p->ui, p->file, &k, &err) == 0)
+		if (kernel_from_file(p->cfg, p->ui, p->file, &k, &err) == 0 &&
+		    kernel_whole(k, &err) == 0)
 			assert_string_equal(k->slot, slot);
 		kernel_free(k);
 		b.data[b.start + at] ^= 0x40;
@@ -183,6 +208,7 @@ int main(void)
 		TEST(test_everything_below_usr_lib_modules),
 		TEST(test_a_link_is_not_followed),
 		TEST(test_package_there_and_back),
+		TEST(test_cut_package_never_ends_a_push),
 		TEST(test_package_cut_and_altered),
 	};
 

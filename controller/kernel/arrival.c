@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "controller/kernel/arrival.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "proto/base/thread.h"
+
+struct arrival {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	pthread_t thread;
+	arrival_fn work;
+	void *arg;
+	size_t n;
+	/* Under the lock: */
+	bool *here;
+	bool over, ended;
+	int r; /* of the work, once it has ended */
+	struct kf_error err;
+};
+
+static void *run(void *arg)
+{
+	struct arrival *a = arg;
+	struct kf_error err = {0};
+	int r = a->work(a, a->arg, &err);
+
+	pthread_mutex_lock(&a->lock);
+	a->r = r;
+	a->err = err;
+	a->ended = true;
+	pthread_cond_broadcast(&a->changed);
+	pthread_mutex_unlock(&a->lock);
+	return NULL;
+}
+
+static void destroy(struct arrival *a)
+{
+	pthread_cond_destroy(&a->changed);
+	pthread_mutex_destroy(&a->lock);
+	free(a->here);
+	free(a);
+}
+
+int arrival_start(size_t n, arrival_fn work, void *arg, struct arrival **ret)
+{
+	struct arrival *a = calloc(1, sizeof(*a));
+	int r;
+
+	if (!a)
+		return -ENOMEM;
+	pthread_mutex_init(&a->lock, NULL);
+	pthread_cond_init(&a->changed, NULL);
+	a->work = work;
+	a->arg = arg;
+	a->n = n;
+	a->here = calloc(n + 1, sizeof(*a->here));
+	r = a->here ? thread_start(run, a, &a->thread) : -ENOMEM;
+	if (r < 0) {
+		destroy(a);
+		return r;
+	}
+	*ret = a;
+	return 0;
+}
+
+void arrival_here(struct arrival *a, size_t i)
+{
+	pthread_mutex_lock(&a->lock);
+	a->here[i] = true;
+	pthread_cond_broadcast(&a->changed);
+	pthread_mutex_unlock(&a->lock);
+}
+
+bool arrival_is_over(struct arrival *a)
+{
+	bool over;
+
+	pthread_mutex_lock(&a->lock);
+	over = a->over;
+	pthread_mutex_unlock(&a->lock);
+	return over;
+}
+
+/* i: n for all.  Holds the lock. */
+static bool is_here(const struct arrival *a, size_t i)
+{
+	return i < a->n ? a->here[i] : a->ended && a->r == 0;
+}
+
+static int await(struct arrival *a, size_t i, struct kf_error *err)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&a->lock);
+	while (!is_here(a, i) && !a->ended)
+		pthread_cond_wait(&a->changed, &a->lock);
+	if (!is_here(a, i)) {
+		r = a->r < 0 ? a->r : -ENOENT;
+		if (err)
+			*err = a->err;
+	}
+	pthread_mutex_unlock(&a->lock);
+	return r;
+}
+
+int arrival_wait(struct arrival *a, size_t i, struct kf_error *err)
+{
+	return await(a, i, err);
+}
+
+int arrival_wait_all(struct arrival *a, struct kf_error *err)
+{
+	return await(a, a->n, err);
+}
+
+void arrival_free(struct arrival *a)
+{
+	if (!a)
+		return;
+	pthread_mutex_lock(&a->lock);
+	a->over = true;
+	pthread_mutex_unlock(&a->lock);
+	pthread_join(a->thread, NULL);
+	destroy(a);
+}

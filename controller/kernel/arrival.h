@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Things that arrive one by one while others already wait for some of them: a thread's
+ * work, and who waits for it.
+ *
+ * arrival_here() and arrival_is_over() are the work's; the rest is anybody's, on any
+ * thread.  Whoever was told that a thing is here sees what the work did before.
+ */
+#ifndef KF_ARRIVAL_H
+#define KF_ARRIVAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/base/err.h"
+
+struct arrival;
+
+/* 0: all of it is there.  Negative with err: what is not there yet does not come. */
+typedef int (*arrival_fn)(struct arrival *a, void *arg, struct kf_error *err);
+
+/* Begin work(arg), which tells of n things.  arg is the work's until arrival_free(). */
+int arrival_start(size_t n, arrival_fn work, void *arg,
+		  struct arrival **ret) _must_check_;
+void arrival_here(struct arrival *a, size_t i);
+/* Nobody wants the rest. */
+bool arrival_is_over(struct arrival *a);
+
+/* Until i is here, or the work has ended without it: then its error. */
+int arrival_wait(struct arrival *a, size_t i, struct kf_error *err) _must_check_;
+/* Until the work has ended well. */
+int arrival_wait_all(struct arrival *a, struct kf_error *err) _must_check_;
+/* Ends the work as soon as that looks, and waits for its end.  NULL is fine. */
+void arrival_free(struct arrival *a);
+
+#endif
