@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One command in one exec channel of a session, its stdin and stdout pumped to and from
- * a socket, on a thread that has the session for as long.  Bounded memory both ways: the
- * channel's window and one block.
+ * a socket (a flow, see ssh_flow.h), on a thread that has the session for as long.
  */
 #ifndef KF_SSH_PUMP_H
 #define KF_SSH_PUMP_H
