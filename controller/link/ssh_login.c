@@ -16,15 +16,14 @@
 
 #include "controller/cancel.h"
 #include "controller/link/ssh_hostkey.h"
+#include "controller/link/ssh_target.h"
 #include "proto/reason.h"
 
-struct login {
+struct ssh_login {
 	atomic_int refs;
 	int done_fd;
 	deadline_ms deadline;
-	/* Copies: the caller may be gone. */
-	char *board, *host, *user, *identity, *known_hosts, *pin;
-	unsigned port; /* 0: as ~/.ssh/config says */
+	struct ssh_target to; /* a copy: the caller may be gone */
 	bool look_only;
 	/* The result; the caller's once done_fd is readable. */
 	char *who; /* "pi@rpi4.local:22" */
@@ -43,81 +42,27 @@ void ssh_logout(ssh_session session)
 	ssh_free(session);
 }
 
-static void unref(struct login *l)
+bool ssh_login_peer(ssh_session session, struct sockaddr_storage *ret)
+{
+	socklen_t n = sizeof(*ret);
+
+	if (getpeername(ssh_get_fd(session), (struct sockaddr *)ret, &n) == 0 &&
+	    (ret->ss_family == AF_INET || ret->ss_family == AF_INET6))
+		return true;
+	*ret = (struct sockaddr_storage){0};
+	return false;
+}
+
+static void unref(struct ssh_login *l)
 {
 	if (atomic_fetch_sub(&l->refs, 1) > 1)
 		return;
 	ssh_logout(l->session);
 	if (l->done_fd >= 0)
 		close(l->done_fd);
-	free(l->board);
-	free(l->host);
-	free(l->user);
-	free(l->identity);
-	free(l->known_hosts);
-	free(l->pin);
+	ssh_target_fini(&l->to);
 	free(l->who);
 	free(l);
-}
-
-static bool only_of(const char *s, const char *more)
-{
-	if (!*s || *s == '-' || strlen(s) > 255)
-		return false;
-	for (; *s; s++)
-		if (!(*s >= 'a' && *s <= 'z') && !(*s >= 'A' && *s <= 'Z') &&
-		    !(*s >= '0' && *s <= '9') && !strchr(more, *s))
-			return false;
-	return true;
-}
-
-bool ssh_is_host(const char *s)
-{
-	return only_of(s, "._-:%");
-}
-
-bool ssh_is_user(const char *s)
-{
-	return only_of(s, "._-+");
-}
-
-/* What the library was told and what it found in ~/.ssh/config. */
-static int set_options(struct login *l)
-{
-	ssh_session s = l->session;
-	int nodelay = 1, left = deadline_left(l->deadline);
-	long seconds = left < 0 ? 60 : left / 1000 + 1;
-	char *host = NULL, *user = NULL;
-	unsigned port = 22;
-	int rc = SSH_OK;
-
-	rc |= ssh_options_set(s, SSH_OPTIONS_HOST, l->host);
-	rc |= ssh_options_parse_config(s, NULL);
-	if (l->port)
-		rc |= ssh_options_set(s, SSH_OPTIONS_PORT, &l->port);
-	if (l->user)
-		rc |= ssh_options_set(s, SSH_OPTIONS_USER, l->user);
-	if (l->identity)
-		rc |= ssh_options_set(s, SSH_OPTIONS_ADD_IDENTITY, l->identity);
-	if (l->known_hosts)
-		rc |= ssh_options_set(s, SSH_OPTIONS_KNOWNHOSTS, l->known_hosts);
-	rc |= ssh_options_set(s, SSH_OPTIONS_TIMEOUT, &seconds);
-	rc |= ssh_options_set(s, SSH_OPTIONS_NODELAY, &nodelay);
-	rc |= ssh_options_set(s, SSH_OPTIONS_COMPRESSION, "no");
-	if (rc != SSH_OK)
-		return kf_err(&l->err, -EINVAL, KF_REASON_CONFIG, "ssh to %s: %s",
-			      l->host, ssh_get_error(s));
-	ssh_options_get_port(s, &port);
-	if (ssh_options_get(s, SSH_OPTIONS_HOST, &host) != SSH_OK)
-		host = NULL;
-	if (ssh_options_get(s, SSH_OPTIONS_USER, &user) != SSH_OK)
-		user = NULL;
-	if (asprintf(&l->who, "%s%s%s:%u", user ? user : "", user ? "@" : "",
-		     host ? host : l->host, port) < 0)
-		l->who = NULL;
-	ssh_string_free_char(host);
-	ssh_string_free_char(user);
-	return l->who ? 0 : kf_err(&l->err, -ENOMEM, KF_REASON_NO_MEMORY, "ssh: %m");
 }
 
 /* A peer that is gone without a word must not be waited for for ever. */
@@ -153,7 +98,7 @@ static void list_methods(ssh_session s, char *dst, size_t size)
 					      methods[i].name);
 }
 
-static int authenticate(struct login *l)
+static int authenticate(struct ssh_login *l)
 {
 	char methods[80];
 	int rc;
@@ -174,27 +119,28 @@ static int authenticate(struct login *l)
 		      "%s refused the login: none of the keys is allowed there (it takes "
 		      "%s; kferry offers those of the SSH agent and %s)",
 		      l->who, methods[0] ? methods : "nothing",
-		      l->identity ? l->identity : "~/.ssh");
+		      l->to.identity ? l->to.identity : "~/.ssh");
 }
 
-static int log_in(struct login *l)
+static int log_in(struct ssh_login *l)
 {
 	int rc = -EACCES;
 
 	l->session = ssh_new();
 	if (!l->session)
 		return kf_err(&l->err, -ENOMEM, KF_REASON_NO_MEMORY, "ssh: %m");
-	rc = set_options(l);
+	rc = ssh_target_apply(&l->to, l->session, deadline_left(l->deadline), &l->who,
+			      &l->err);
 	if (rc < 0)
 		return rc;
 	if (ssh_connect(l->session) != SSH_OK)
 		return kf_err(&l->err, -EHOSTUNREACH, KF_REASON_UNREACHABLE,
 			      "connect to %s: %s", l->who, ssh_get_error(l->session));
 	keep_alive((int)ssh_get_fd(l->session));
-	rc = ssh_hostkey_look(l->session, l->pin, &l->key, &l->err);
+	rc = ssh_hostkey_look(l->session, l->to.pin, &l->key, &l->err);
 	if (rc < 0 || l->look_only)
 		return rc;
-	rc = ssh_hostkey_judge(&l->key, l->who, l->board, l->host, &l->err);
+	rc = ssh_hostkey_judge(&l->key, l->who, l->to.board, l->to.host, &l->err);
 	if (rc < 0)
 		return rc;
 	return authenticate(l);
@@ -202,7 +148,7 @@ static int log_in(struct login *l)
 
 static void *login_thread(void *arg)
 {
-	struct login *l = arg;
+	struct ssh_login *l = arg;
 	uint64_t one = 1;
 	ssize_t n;
 
@@ -213,57 +159,28 @@ static void *login_thread(void *arg)
 	return NULL;
 }
 
-static int copy(char **dst, const char *src)
-{
-	if (!src)
-		return 0;
-	*dst = strdup(src);
-	return *dst ? 0 : -ENOMEM;
-}
-
-static int login_new(const struct config *cfg, const char *board, struct login **ret,
+static int login_new(const struct config *cfg, const char *board, struct ssh_login **ret,
 		     struct kf_error *err)
 {
-	const char *host = config_get(cfg, board, "board.host");
-	const char *user = config_get(cfg, board, "board.user");
-	uint64_t port = config_uint(cfg, board, "board.port");
-	struct login *l;
+	struct ssh_login *l = calloc(1, sizeof(*l));
+	int rc;
 
-	if (!host)
-		return kf_err(
-			err, -EINVAL, KF_REASON_CONFIG,
-			"board.host is not set: `kferry -b %s config set board.host "
-			"NAME`",
-			board);
-	if (!ssh_is_host(host))
-		return kf_err(err, -EINVAL, KF_REASON_CONFIG,
-			      "board.host \"%s\" is no host name or address", host);
-	if (user && !ssh_is_user(user))
-		return kf_err(err, -EINVAL, KF_REASON_CONFIG,
-			      "board.user \"%s\" is no login name", user);
-	if (port > 65535)
-		return kf_err(err, -EINVAL, KF_REASON_CONFIG,
-			      "board.port is more than 65535");
-	l = calloc(1, sizeof(*l));
 	if (!l)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "ssh: %m");
 	atomic_init(&l->refs, 1);
 	l->rc = -EACCES;
-	l->port = (unsigned)port;
 	l->done_fd = eventfd(0, EFD_CLOEXEC);
-	if (l->done_fd < 0 || copy(&l->board, board) < 0 || copy(&l->host, host) < 0 ||
-	    copy(&l->user, user) < 0 ||
-	    copy(&l->identity, config_get(cfg, board, "board.identity")) < 0 ||
-	    copy(&l->known_hosts, config_get(cfg, board, "board.known_hosts")) < 0 ||
-	    copy(&l->pin, config_get(cfg, board, "board.host_key_sha256")) < 0) {
+	rc = l->done_fd < 0 ? kf_err(err, -errno, KF_REASON_NO_MEMORY, "ssh: %m")
+			    : ssh_target_init(cfg, board, &l->to, err);
+	if (rc < 0) {
 		unref(l);
-		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "ssh: %m");
+		return rc;
 	}
 	*ret = l;
 	return 0;
 }
 
-static int start(struct login *l)
+static int start(struct ssh_login *l)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
@@ -280,8 +197,60 @@ static int start(struct login *l)
 	return -rc;
 }
 
-/* 0 when the thread is done with the job. */
-static int wait_done(struct login *l)
+int ssh_login_start(const struct config *cfg, const char *board, deadline_ms deadline,
+		    bool look_only, struct ssh_login **ret, struct kf_error *err)
+{
+	struct ssh_login *l = NULL;
+	int rc = login_new(cfg, board, &l, err);
+
+	if (rc < 0)
+		return rc;
+	l->deadline = deadline;
+	l->look_only = look_only;
+	rc = start(l);
+	if (rc < 0) {
+		kf_err(err, rc, KF_REASON_UNREACHABLE, "connect to %s: %m", l->to.host);
+		unref(l);
+		return rc;
+	}
+	*ret = l;
+	return 0;
+}
+
+int ssh_login_fd(const struct ssh_login *l)
+{
+	return l->done_fd;
+}
+
+static bool is_done(const struct ssh_login *l)
+{
+	struct pollfd fd = {.fd = l->done_fd, .events = POLLIN};
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+int ssh_login_end(struct ssh_login *l, struct link_host_key *ret_key, ssh_session *ret,
+		  char **ret_describe, struct kf_error *err)
+{
+	int rc;
+
+	if (!is_done(l))
+		rc = kf_err(err, -ETIMEDOUT, KF_REASON_UNREACHABLE,
+			    "connect to %s: no answer in timeout.connect", l->to.host);
+	else
+		rc = l->rc < 0 ? kf_err(err, l->rc, l->err.reason, "%s", l->err.msg) : 0;
+	if (rc == 0 && ret_key)
+		*ret_key = l->key;
+	else if (rc == 0)
+		*ret = TAKE_PTR(l->session);
+	if (rc == 0 && ret_describe)
+		*ret_describe = TAKE_PTR(l->who);
+	unref(l);
+	return rc;
+}
+
+/* 0 when the thread is done with the job, or the time is up. */
+static int wait_done(struct ssh_login *l)
 {
 	struct pollfd fds[2] = {{.fd = l->done_fd, .events = POLLIN},
 				{.fd = cancel_fd(), .events = POLLIN}};
@@ -291,12 +260,10 @@ static int wait_done(struct login *l)
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
-		if (n > 0 && fds[0].revents)
+		if (n == 0 || (n > 0 && fds[0].revents))
 			return 0;
 		if (atomic_load(cancel_flag()))
 			return -ECANCELED;
-		if (n == 0)
-			return -ETIMEDOUT;
 	}
 }
 
@@ -304,32 +271,16 @@ int ssh_login(const struct config *cfg, const char *board, deadline_ms deadline,
 	      struct link_host_key *ret_key, ssh_session *ret, char **ret_describe,
 	      struct kf_error *err)
 {
-	struct login *l = NULL;
-	int rc;
+	struct ssh_login *l = NULL;
+	int rc = ssh_login_start(cfg, board, deadline, ret_key != NULL, &l, err);
 
-	rc = login_new(cfg, board, &l, err);
 	if (rc < 0)
 		return rc;
-	l->deadline = deadline;
-	l->look_only = ret_key != NULL;
-	rc = start(l);
+	rc = wait_done(l);
 	if (rc == 0)
-		rc = wait_done(l);
-	if (rc == -ETIMEDOUT)
-		kf_err(err, rc, KF_REASON_UNREACHABLE,
-		       "connect to %s: no answer in timeout.connect", l->host);
-	else if (rc < 0)
-		kf_err(err, rc,
-		       rc == -ECANCELED ? KF_REASON_CANCELLED : KF_REASON_UNREACHABLE,
-		       "connect to %s: %m", l->host);
-	else if (l->rc < 0)
-		rc = kf_err(err, l->rc, l->err.reason, "%s", l->err.msg);
-	if (rc == 0 && ret_key)
-		*ret_key = l->key;
-	else if (rc == 0)
-		*ret = TAKE_PTR(l->session);
-	if (rc == 0 && ret_describe)
-		*ret_describe = TAKE_PTR(l->who);
+		return ssh_login_end(l, ret_key, ret, ret_describe, err);
+	kf_err(err, rc, rc == -ECANCELED ? KF_REASON_CANCELLED : KF_REASON_UNREACHABLE,
+	       "connect to %s: %m", l->to.host);
 	unref(l);
 	return rc;
 }

@@ -17,11 +17,19 @@
 int ssh_login(const struct config *cfg, const char *board, deadline_ms deadline,
 	      struct link_host_key *ret_key, ssh_session *ret, char **ret_describe,
 	      struct kf_error *err) _must_check_;
+/* The same in two parts, for who must not wait: the descriptor is readable when the login
+ * has ended, and ssh_login_end() gives its result and frees; called earlier it gives up
+ * (-ETIMEDOUT). */
+struct ssh_login;
+int ssh_login_start(const struct config *cfg, const char *board, deadline_ms deadline,
+		    bool look_only, struct ssh_login **ret,
+		    struct kf_error *err) _must_check_;
+int ssh_login_fd(const struct ssh_login *l);
+int ssh_login_end(struct ssh_login *l, struct link_host_key *ret_key, ssh_session *ret,
+		  char **ret_describe, struct kf_error *err) _must_check_;
+/* The far end's address; false: it is reached through a program. */
+bool ssh_login_peer(ssh_session session, struct sockaddr_storage *ret);
 /* Say good-bye and free. */
 void ssh_logout(ssh_session session);
-
-/* Words that a shell (ProxyCommand) and a terminal can take as they are. */
-bool ssh_is_host(const char *s);
-bool ssh_is_user(const char *s);
 
 #endif
