@@ -437,6 +437,14 @@ const char *client_describe(const struct client *c)
 	return link_describe(c->link);
 }
 
+void client_say(const struct client *c, struct ui *ui, const char *board)
+{
+	const char *note = link_note(c->link);
+
+	if (*note)
+		ui_debug(ui, "%s: %s, %s", board, link_describe(c->link), note);
+}
+
 bool client_peer(const struct client *c, struct sockaddr_storage *ret)
 {
 	return link_peer(c->link, ret);

@@ -11,6 +11,7 @@
 #define KF_CLIENT_H
 
 #include "controller/link/link.h"
+#include "controller/ui/ui.h"
 #include "proto/peer.h"
 
 struct client;
@@ -22,6 +23,8 @@ void client_close(struct client *c);
 const Kferry__Hello *client_hello(
 	const struct client *c); /* the agent's, for the client's life */
 const char *client_describe(const struct client *c);
+/* With -v: tell how it was connected, where there is something to tell. */
+void client_say(const struct client *c, struct ui *ui, const char *board);
 /* As link_peer(). */
 bool client_peer(const struct client *c, struct sockaddr_storage *ret);
 

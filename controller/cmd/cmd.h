@@ -60,6 +60,7 @@ int cmd_dmesg(struct cmd_env *env, int argc, char *argv[]);
 int cmd_kernels(struct cmd_env *env, int argc, char *argv[]);
 int cmd_module(struct cmd_env *env, int argc, char *argv[]);
 int cmd_exec(struct cmd_env *env, int argc, char *argv[]);
+int cmd_session(struct cmd_env *env, int argc, char *argv[]);
 int cmd_vm(struct cmd_env *env, int argc, char *argv[]);
 int cmd_completion(struct cmd_env *env, int argc, char *argv[]);
 int cmd_help(struct cmd_env *env, int argc, char *argv[]);
@@ -80,6 +81,10 @@ int cmd_status(int reason);
 const struct cmd *cmd_find(const char *name, const char **ret_near);
 /* The deadline of a connection to this board, from timeout.connect. */
 deadline_ms cmd_connect_deadline(const struct cmd_env *env, const char *board);
+/* Connect to its agent in that time; with -v it is told how. */
+struct client;
+int cmd_connect(const struct cmd_env *env, const char *board, struct client **ret,
+		struct kf_error *err) _must_check_;
 /* The board a command is for: arg, else -b, else the default; NULL with a message
  * printed (then: STATUS_USAGE). */
 const char *cmd_board_arg(const struct cmd_env *env, const char *name, const char *arg);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "controller/client.h"
 #include "controller/cmd/cmd.h"
 #include "controller/fleet/pick.h"
 #include "controller/near.h"
@@ -90,6 +91,16 @@ bool cmd_strict(const struct cmd_env *env)
 deadline_ms cmd_connect_deadline(const struct cmd_env *env, const char *board)
 {
 	return deadline_in(config_ms(env->cfg, board, "timeout.connect"));
+}
+
+int cmd_connect(const struct cmd_env *env, const char *board, struct client **ret,
+		struct kf_error *err)
+{
+	int rc = client_open(env->cfg, board, cmd_connect_deadline(env, board), ret, err);
+
+	if (rc == 0)
+		client_say(*ret, env->ui, board);
+	return rc;
 }
 
 const char *cmd_board_arg(const struct cmd_env *env, const char *name, const char *arg)

@@ -301,8 +301,7 @@ static int kernels_one(struct cmd_env *env, const char *board, void *arg)
 	int rc;
 
 	k.board = board;
-	rc = client_open(env->cfg, board, cmd_connect_deadline(env, board), &k.client,
-			 &err);
+	rc = cmd_connect(env, board, &k.client, &err);
 	if (rc == 0)
 		rc = dispatch(&k, a->argc, a->argv, &err);
 	client_close(k.client);

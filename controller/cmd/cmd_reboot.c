@@ -21,12 +21,12 @@ static int ask(struct cmd_env *env, const struct args *a, struct wait_boot *ret,
 {
 	Kferry__RebootRequest q = KFERRY__REBOOT_REQUEST__INIT;
 	Kferry__Envelope request = CLIENT_ENVELOPE(REBOOT_REQUEST, reboot_request, &q);
-	deadline_ms deadline = cmd_connect_deadline(env, a->board);
 	const Kferry__Envelope *answer;
+	deadline_ms deadline;
 	struct client *c;
 	int rc;
 
-	rc = client_open(env->cfg, a->board, deadline, &c, err);
+	rc = cmd_connect(env, a->board, &c, err);
 	if (rc < 0)
 		return rc;
 	q.mode = a->force ? KFERRY__REBOOT_MODE__REBOOT_FORCE

@@ -250,6 +250,33 @@ const struct cmd cmds[] = {
 			    "kferry exec -b pc --timeout 2m -- sh -c 'dmesg | tail'\n",
 	},
 	{
+		.name = "session",
+		.run = cmd_session,
+		.args = "start|list|status|stop [BOARD...] [-l KEY=VALUE] [--all]",
+		.help = "Keep the SSH connection to a board open",
+		.details =
+			"  session start [BOARD...]   log in, and stay connected in the "
+			"background\n"
+			"  session list               all of them: state, time, "
+			"channels\n"
+			"  session status [BOARD...]  of these boards\n"
+			"  session stop [BOARD...]    close the connection\n"
+			"\n"
+			"  -b, --board LIST  boards: names, joined by commas; or all\n"
+			"  -l, --label KEY=VALUE  boards with that word in "
+			"board.labels\n"
+			"  --all             stop: every session there is\n"
+			"\nOther commands use it by themselves, and skip the login. It "
+			"ends "
+			"when it was idle for\nsession.idle. With session.auto a "
+			"command starts it where there is none.\n",
+		.verbs = "start list status stop",
+		.words = WORDS_BOARD,
+		.examples = "kferry session start pc\n"
+			    "kferry session list\n"
+			    "kferry session stop --all\n",
+	},
+	{
 		.name = "vm",
 		.run = cmd_vm,
 		.args = "create|up|down|reset|console|list|rm [NAME]",

@@ -114,6 +114,12 @@ const struct config_key config_keys[] = {
 	LINES("health.checks", NULL,
 	      "commands run on the board, one a line; all must exit 0"),
 
+	SECONDS("session.idle", "30m",
+		"a session (kferry session) ends when it was not used for so long; 0: "
+		"never"),
+	BOOL("session.auto", "no",
+	     "the first command that needs a board starts a session for it"),
+
 	STRING("agent.path", "/usr/local/sbin/kferryd",
 	       "where the agent is on the board"),
 	STRING("agent.state_dir", NULL, "its state; not set: /var/lib/kferry"),

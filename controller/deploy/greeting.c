@@ -22,8 +22,12 @@ void greeting_fini(struct greeting *g)
 
 static int open_client(struct deploy *d, struct kf_error *err)
 {
-	return client_open(d->cfg, d->board, deploy_deadline(d, "timeout.connect"),
-			   &d->client, err);
+	int r = client_open(d->cfg, d->board, deploy_deadline(d, "timeout.connect"),
+			    &d->client, err);
+
+	if (r == 0)
+		client_say(d->client, d->ui, d->board);
+	return r;
 }
 
 int deploy_connect(struct deploy *d, struct kf_error *err)
@@ -39,6 +43,7 @@ int deploy_connect(struct deploy *d, struct kf_error *err)
 	}
 	d->client = TAKE_PTR(g->client);
 	d->greeted = true;
+	client_say(d->client, d->ui, d->board);
 	return 0;
 }
 

@@ -117,6 +117,7 @@ static int connect_once(struct wait *w, struct client **ret, struct kf_error *er
 			      "it is still up and has not rebooted");
 	}
 	w->boot->back = clock_now_ms();
+	client_say(c, w->ui, w->board);
 	*ret = c;
 	return 0;
 }

@@ -97,6 +97,11 @@ const char *link_describe(const struct link *l)
 	return l->describe;
 }
 
+const char *link_note(const struct link *l)
+{
+	return l->kind->note ? l->kind->note(l->impl) : "";
+}
+
 bool link_peer(const struct link *l, struct sockaddr_storage *ret)
 {
 	return l->kind->peer && l->kind->peer(l->impl, ret);
@@ -130,6 +135,18 @@ void link_last_line(const char *text, size_t n, char *dst, size_t size)
 bool link_means_no_agent(int status, const char *text)
 {
 	return status == 126 || status == 127 || strstr(text, "kferryd");
+}
+
+int link_bridge_ended(int status, const char *line, struct kf_error *err)
+{
+	if (status < 0 && !line[0])
+		return kf_err(err, -ECONNRESET, KF_REASON_CONNECTION,
+			      "the connection was lost");
+	return kf_err(err, -ECONNRESET,
+		      link_means_no_agent(status, line) ? KF_REASON_NO_AGENT
+							: KF_REASON_CONNECTION,
+		      "the agent's bridge ended with exit status %d%s%s", status,
+		      line[0] ? ": " : "", line);
 }
 
 /* --- runners -------------------------------------------------------------------------

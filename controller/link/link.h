@@ -8,8 +8,10 @@
  *
  * Above, only link_fd() is seen: a stream socket, non-blocking.  The ssh link runs
  * threads: one connects and logs in, one pumps between channel and socketpair; only one
- * of them has the session at any time.  libssh appears in link_ssh.c and in the files
- * behind ssh_login.h and ssh_pump.h only.
+ * of them has the SSH session at any time.  Where a session (controller/session/) keeps a
+ * connection to the same target open, the stream is a channel of that one, by way of
+ * warm.h, and no such threads run.  libssh appears in link_ssh.c and in the files behind
+ * ssh_*.h and carrier.h only.
  *
  * One link or runner is used by one thread.
  */
@@ -35,6 +37,9 @@ int link_open(const struct config *cfg, const char *board, deadline_ms deadline,
 	      struct link **ret, struct kf_error *err) _must_check_;
 int link_fd(const struct link *l);
 const char *link_describe(const struct link *l); /* "ssh pi@rpi4.local:22" */
+/* One line on how it was connected, for those who want to know more; "": nothing to say.
+ */
+const char *link_note(const struct link *l);
 /* The far end's address, where the link is a TCP connection to an SSH server. */
 bool link_peer(const struct link *l, struct sockaddr_storage *ret);
 /* After the stream ended: say why, as the far side told (stderr, exit status).  Always an

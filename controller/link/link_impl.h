@@ -14,6 +14,7 @@ struct link_kind {
 	int (*failure)(void *impl, struct kf_error *err);
 	void (*close)(void *impl, int fd);
 	bool (*peer)(const void *impl, struct sockaddr_storage *ret); /* may be NULL */
+	const char *(*note)(const void *impl);			      /* may be NULL */
 	/* Runners; run_open NULL: board.run is used. */
 	int (*run_open)(const struct config *cfg, const char *board, deadline_ms deadline,
 			void **ret, struct kf_error *err);
@@ -29,6 +30,8 @@ extern const struct link_kind link_exec, link_unix, link_ssh;
 int link_spawn(char *const argv[], int err_fd, int *ret_pid, int *ret_fd) _must_check_;
 /* The last line that is not empty of a far side's stderr, "" if there is none. */
 void link_last_line(const char *text, size_t n, char *dst, size_t size);
+/* The error of an agent's bridge that ended so, its last words in line. */
+int link_bridge_ended(int status, const char *line, struct kf_error *err);
 /* Does this exit status or text mean that there is no agent? */
 bool link_means_no_agent(int status, const char *text);
 

@@ -9,6 +9,8 @@
 #include "controller/link/quote.h"
 #include "controller/link/ssh_login.h"
 #include "controller/link/ssh_pump.h"
+#include "controller/link/warm.h"
+#include "controller/strf.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 
@@ -16,20 +18,12 @@
 #define COPY_BLOCK   (64 * 1024)
 
 struct link_ssh {
+	struct link_warm *warm; /* a session's; then nothing of the next two */
 	ssh_session session;
 	struct ssh_pump *pump;
 	struct sockaddr_storage peer; /* ss_family 0: through a program */
+	char note[KF_ERROR_MAX + 16];
 };
-
-static void find_peer(struct link_ssh *l)
-{
-	socklen_t n = sizeof(l->peer);
-
-	if (getpeername((int)ssh_get_fd(l->session), (struct sockaddr *)&l->peer, &n) <
-		    0 ||
-	    (l->peer.ss_family != AF_INET && l->peer.ss_family != AF_INET6))
-		l->peer = (struct sockaddr_storage){0};
-}
 
 static bool ssh_peer(const void *impl, struct sockaddr_storage *ret)
 {
@@ -39,6 +33,34 @@ static bool ssh_peer(const void *impl, struct sockaddr_storage *ret)
 	return l->peer.ss_family != 0;
 }
 
+static const char *ssh_note(const void *impl)
+{
+	return ((const struct link_ssh *)impl)->note;
+}
+
+/* A connection of our own. */
+static int open_cold(struct link_ssh *l, const struct config *cfg, const char *board,
+		     const char *command, deadline_ms deadline, int *ret_fd,
+		     char **ret_describe, struct kf_error *err)
+{
+	_free_ char *who = NULL;
+	int rc = ssh_login(cfg, board, deadline, NULL, &l->session, &who, err);
+
+	if (rc < 0)
+		return rc;
+	ssh_login_peer(l->session, &l->peer);
+	*ret_describe = strf("ssh %s", who);
+	rc = *ret_describe
+		     ? ssh_pump_start(l->session, command, deadline, &l->pump, ret_fd)
+		     : -ENOMEM;
+	if (rc < 0) {
+		kf_err(err, rc, KF_REASON_CONNECTION, "ssh to %s: %m", who);
+		free(*ret_describe);
+		ssh_logout(l->session);
+	}
+	return rc;
+}
+
 static int open_ssh(const struct config *cfg, const char *board, const char *rest,
 		    deadline_ms deadline, void **ret, int *ret_fd, char **ret_describe,
 		    struct kf_error *err)
@@ -46,7 +68,7 @@ static int open_ssh(const struct config *cfg, const char *board, const char *res
 	const char *argv[] = {config_get(cfg, board, "agent.path"), "stdio", NULL};
 	struct link_ssh *l = calloc(1, sizeof(*l));
 	_buf_ struct buf command = BUF_INIT;
-	_free_ char *who = NULL;
+	struct kf_error cold = {0};
 	int rc;
 
 	(void)rest;
@@ -54,19 +76,20 @@ static int open_ssh(const struct config *cfg, const char *board, const char *res
 		free(l);
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "connect: %m");
 	}
-	rc = ssh_login(cfg, board, deadline, NULL, &l->session, &who, err);
-	if (rc < 0) {
-		free(l);
-		return rc;
+	rc = link_warm_open(cfg, board, buf_str(&command), deadline, &l->warm, ret_fd,
+			    ret_describe, &cold);
+	if (rc == 0) {
+		link_warm_peer(l->warm, &l->peer);
+		snprintf(l->note, sizeof(l->note), "by the session of pid %ld",
+			 (long)link_warm_pid(l->warm));
+	} else if (rc == -ECANCELED) {
+		kf_err(err, rc, cold.reason, "%s", cold.msg);
+	} else {
+		snprintf(l->note, sizeof(l->note), "directly: %s", cold.msg);
+		rc = open_cold(l, cfg, board, buf_str(&command), deadline, ret_fd,
+			       ret_describe, err);
 	}
-	find_peer(l);
-	rc = asprintf(ret_describe, "ssh %s", who) < 0 ? -ENOMEM : 0;
-	if (rc == 0)
-		rc = ssh_pump_start(l->session, buf_str(&command), deadline, &l->pump,
-				    ret_fd);
 	if (rc < 0) {
-		kf_err(err, rc, KF_REASON_CONNECTION, "ssh to %s: %m", who);
-		ssh_logout(l->session);
 		free(l);
 		return rc;
 	}
@@ -81,6 +104,8 @@ static int ssh_failure(void *impl, struct kf_error *err)
 	struct buf *words;
 	int status;
 
+	if (l->warm)
+		return link_warm_failure(l->warm, LAST_MOMENTS, err);
 	if (!ssh_pump_wait(l->pump, LAST_MOMENTS))
 		return kf_err(err, -ECONNRESET, KF_REASON_CONNECTION,
 			      "the connection was closed");
@@ -90,14 +115,7 @@ static int ssh_failure(void *impl, struct kf_error *err)
 	words = ssh_pump_stderr(l->pump);
 	status = ssh_pump_status(l->pump);
 	link_last_line((const char *)buf_data(words), buf_len(words), line, sizeof(line));
-	if (status < 0 && !line[0])
-		return kf_err(err, -ECONNRESET, KF_REASON_CONNECTION,
-			      "the connection was lost");
-	return kf_err(err, -ECONNRESET,
-		      link_means_no_agent(status, line) ? KF_REASON_NO_AGENT
-							: KF_REASON_CONNECTION,
-		      "the agent's bridge ended with exit status %d%s%s", status,
-		      line[0] ? ": " : "", line);
+	return link_bridge_ended(status, line, err);
 }
 
 static void close_ssh(void *impl, int fd)
@@ -105,6 +123,7 @@ static void close_ssh(void *impl, int fd)
 	struct link_ssh *l = impl;
 
 	close(fd);
+	link_warm_close(l->warm);
 	/* The far side ends by the end of its stdin; that is the orderly way. */
 	ssh_pump_end(l->pump);
 	ssh_logout(l->session);
@@ -288,6 +307,7 @@ const struct link_kind link_ssh = {
 	.failure = ssh_failure,
 	.close = close_ssh,
 	.peer = ssh_peer,
+	.note = ssh_note,
 	.run_open = open_runner,
 	.run = run_ssh,
 	.run_close = close_runner,

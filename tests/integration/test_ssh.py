@@ -9,40 +9,14 @@ import socket
 import subprocess
 import sys
 import time
-import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import tap  # noqa: E402
-from scratch import KFERRYD, SCALE, Board, Package  # noqa: E402
-from sshd import Sshd  # noqa: E402
+from scratch import SCALE, Package  # noqa: E402
+from sshcase import SshCase  # noqa: E402
 
 
-class Ssh(unittest.TestCase):
-    def setUp(self):
-        self.board = Board()
-        self.addCleanup(self.board.close)
-        self.sshd = Sshd(self.board.dir / "sshd")
-        self.sshd.start()
-        self.addCleanup(self.sshd.stop)
-        self.known_hosts = self.board.dir / "known_hosts"
-        self.known_hosts.write_text(self.sshd.known_hosts())
-        agent = self.board.dir / "kferryd"
-        agent.write_text(f"#!/bin/sh\nexec {KFERRYD} --root {self.board.root} \"$@\"\n")
-        agent.chmod(0o755)
-        self.agent = agent
-        self.configure()
-
-    def configure(self, **changed):
-        keys = {"link": "ssh", "host": "127.0.0.1", "port": self.sshd.port,
-                "user": self.sshd.user, "identity": self.sshd.key,
-                "known_hosts": self.known_hosts, "profile": "x86-64",
-                "agent.path": self.agent, "kernel.initramfs": "none", "timeout.connect": 10}
-        keys.update({k.replace("__", "."): v for k, v in changed.items()})
-        body = "".join(f"{k} = {v}\n" for k, v in keys.items())
-        self.board.config_file.write_text(
-            f"[board]\ndefault = scratch\n\n[run]\ndir = {self.board.dir}/runs\n\n"
-            f"[board scratch]\n{body}")
-
+class Ssh(SshCase):
     def deploy(self, status=0):
         package = Package(files={"boot/System.map": os.urandom(3000000)})
         package.file = package.write(self.board.dir / "p.kferry")

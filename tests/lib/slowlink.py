@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
 A line to a TCP server: forwards connections to it, with a delay and a rate of its own in
-each direction, and counts the bytes.
+each direction, and counts the bytes and the connections.
 
 All connections share the line.  What has left and not yet arrived, and what waits, is
 bounded as a router's queue is, so that whoever sends notices how slow the line is.
@@ -109,6 +109,7 @@ class Link:
         self.ways = Way(delay, rate), Way(delay, rate)
         self.delay, self.rate = delay, rate
         self.pumps = []
+        self.connections = 0  # that were ever made
         self.listener = socket.socket()
         if rate:
             # Or the kernel would take megabytes before anybody noticed.
@@ -142,6 +143,7 @@ class Link:
                 near, _ = self.listener.accept()
             except OSError:
                 return
+            self.connections += 1
             threading.Thread(target=self._connect, args=(near,), daemon=True).start()
 
     def _connect(self, near):

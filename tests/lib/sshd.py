@@ -5,6 +5,7 @@ import getpass
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 
@@ -58,6 +59,17 @@ class Sshd:
                 except OSError:
                     return False
         wait_for("sshd", answers)
+
+    def connections(self):
+        """The processes that serve one connection each."""
+        pid = self.process.pid
+        return [int(p) for p in
+                pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def drop(self, sig=signal.SIGKILL):
+        """End all connections, or what else the signal does."""
+        for pid in self.connections():
+            os.kill(pid, sig)
 
     def stop(self):
         if self.process:
