@@ -6,6 +6,7 @@
  */
 #include "controller/client.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <pwd.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 
 #define RECEIVE	   (64 * 1024)
 #define KEPT_MAX   (4 * 1024 * 1024) /* answers kept while sending */
+#define AHEAD_MAX  4096		     /* bytes of a request that goes with Hello */
 
 #define DEAD_AFTER 3 /* times the silence after which it was asked */
 
@@ -37,7 +39,8 @@ struct client {
 	Kferry__Hello *hello;
 	uint8_t *block;
 	uint64_t sent;
-	uint32_t id; /* of the last request */
+	uint32_t id;			  /* of the last request */
+	Kferry__Envelope__BodyCase ahead; /* it was sent with Hello */
 	struct kept *kept, **kept_end;
 	size_t kept_bytes;
 	struct kept *given; /* handed out last */
@@ -344,18 +347,30 @@ static void drop_kept(struct client *c)
 	c->given = NULL;
 }
 
-int client_request(struct client *c, const Kferry__Envelope *env, deadline_ms deadline,
-		   struct kf_error *err)
+static int queue_request(struct client *c, const Kferry__Envelope *env,
+			 struct kf_error *err)
 {
 	Kferry__Envelope numbered = *env;
 	int rc;
 
-	drop_kept(c);
 	numbered.id = ++c->id;
 	rc = peer_send(c->peer, &numbered);
-	if (rc < 0)
-		return peer_failed(c, rc, err);
-	return drain(c, 0, deadline, err);
+	return rc < 0 ? peer_failed(c, rc, err) : 0;
+}
+
+int client_request(struct client *c, const Kferry__Envelope *env, deadline_ms deadline,
+		   struct kf_error *err)
+{
+	int rc;
+
+	drop_kept(c);
+	if (c->ahead) {
+		assert(c->ahead == env->body_case);
+		c->ahead = KFERRY__ENVELOPE__BODY__NOT_SET;
+		return 0;
+	}
+	rc = queue_request(c, env, err);
+	return rc < 0 ? rc : drain(c, 0, deadline, err);
 }
 
 int client_call(struct client *c, const Kferry__Envelope *env,
@@ -515,6 +530,25 @@ static int greet(struct client *c, deadline_ms deadline, struct kf_error *err)
 int client_open(const struct config *cfg, const char *board, deadline_ms deadline,
 		struct client **ret, struct kf_error *err)
 {
+	return client_open_asking(cfg, board, deadline, NULL, ret, err);
+}
+
+/* Another version may mean something else by the same bytes, so that there must be only
+ * one; and an agent may take less in one message than this side. */
+static int ask_ahead(struct client *c, const Kferry__Envelope *first,
+		     struct kf_error *err)
+{
+	if (!first || PROTOCOL_MIN != PROTOCOL_MAX ||
+	    kferry__envelope__get_packed_size(first) > AHEAD_MAX)
+		return 0;
+	c->ahead = first->body_case;
+	return queue_request(c, first, err);
+}
+
+int client_open_asking(const struct config *cfg, const char *board, deadline_ms deadline,
+		       const Kferry__Envelope *first, struct client **ret,
+		       struct kf_error *err)
+{
 	struct client *c = calloc(1, sizeof(*c));
 	int rc;
 
@@ -534,6 +568,8 @@ int client_open(const struct config *cfg, const char *board, deadline_ms deadlin
 		rc = link_open(cfg, board, deadline, &c->link, err);
 	if (rc == 0)
 		rc = make_peer(c, err);
+	if (rc == 0)
+		rc = ask_ahead(c, first, err);
 	if (rc == 0)
 		rc = greet(c, deadline, err);
 	if (rc < 0) {

@@ -19,6 +19,12 @@ struct client;
 /* Connect and exchange HELLO. */
 int client_open(const struct config *cfg, const char *board, deadline_ms deadline,
 		struct client **ret, struct kf_error *err) _must_check_;
+/* The same, and `first` (small, and nothing that the agent's Hello decides about) goes
+ * out with Hello, which saves a round trip: the next client_request() or client_call()
+ * must be it, and sends nothing.  NULL is fine. */
+int client_open_asking(const struct config *cfg, const char *board, deadline_ms deadline,
+		       const Kferry__Envelope *first, struct client **ret,
+		       struct kf_error *err) _must_check_;
 void client_close(struct client *c);
 const Kferry__Hello *client_hello(
 	const struct client *c); /* the agent's, for the client's life */

@@ -81,9 +81,12 @@ int cmd_status(int reason);
 const struct cmd *cmd_find(const char *name, const char **ret_near);
 /* The deadline of a connection to this board, from timeout.connect. */
 deadline_ms cmd_connect_deadline(const struct cmd_env *env, const char *board);
-/* Connect to its agent in that time; with -v it is told how. */
+/* Connect to its agent in that time; with -v it is told how.  first: as that of
+ * client_open_asking(). */
 struct client;
-int cmd_connect(const struct cmd_env *env, const char *board, struct client **ret,
+struct Kferry__Envelope;
+int cmd_connect(const struct cmd_env *env, const char *board,
+		const struct Kferry__Envelope *first, struct client **ret,
 		struct kf_error *err) _must_check_;
 /* The board a command is for: arg, else -b, else the default; NULL with a message
  * printed (then: STATUS_USAGE). */

@@ -216,7 +216,7 @@ int board_info(struct cmd_env *env, const char *name, bool started)
 	if (started)
 		rc = open_started(env, name, &c, &err);
 	else
-		rc = cmd_connect(env, name, &c, &err);
+		rc = cmd_connect(env, name, &request, &c, &err);
 	if (rc < 0)
 		return cmd_fail(env, name, &err);
 	rc = client_call(c, &request, KFERRY__ENVELOPE__BODY_FACTS, deadline_in(FACTS_MS),

@@ -93,10 +93,12 @@ deadline_ms cmd_connect_deadline(const struct cmd_env *env, const char *board)
 	return deadline_in(config_ms(env->cfg, board, "timeout.connect"));
 }
 
-int cmd_connect(const struct cmd_env *env, const char *board, struct client **ret,
+int cmd_connect(const struct cmd_env *env, const char *board,
+		const struct Kferry__Envelope *first, struct client **ret,
 		struct kf_error *err)
 {
-	int rc = client_open(env->cfg, board, cmd_connect_deadline(env, board), ret, err);
+	int rc = client_open_asking(env->cfg, board, cmd_connect_deadline(env, board),
+				    first, ret, err);
 
 	if (rc == 0)
 		client_say(*ret, env->ui, board);

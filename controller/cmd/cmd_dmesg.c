@@ -110,7 +110,7 @@ static int run(struct cmd_env *env, const struct args *a, struct kf_error *err)
 	q.boot = (int32_t)a->boot;
 	q.follow = a->follow;
 	q.max_level = a->level;
-	rc = cmd_connect(env, a->board, &c, err);
+	rc = cmd_connect(env, a->board, &request, &c, err);
 	if (rc < 0)
 		return rc;
 	rc = client_request(c, &request, cmd_connect_deadline(env, a->board), err);
@@ -162,7 +162,7 @@ static int list(struct cmd_env *env, const struct args *a, struct kf_error *err)
 	json_t *boots;
 	int rc;
 
-	rc = cmd_connect(env, a->board, &c, err);
+	rc = cmd_connect(env, a->board, &request, &c, err);
 	if (rc < 0)
 		return rc;
 	rc = client_call(c, &request, KFERRY__ENVELOPE__BODY_BOOTS,

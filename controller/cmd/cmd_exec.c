@@ -107,7 +107,7 @@ static int run(struct cmd_env *env, const char *board, const struct args *a,
 		;
 	q.argv = a->argv;
 	q.timeout_s = a->timeout_s;
-	rc = cmd_connect(env, board, &x.client, err);
+	rc = cmd_connect(env, board, &request, &x.client, err);
 	if (rc < 0)
 		return rc;
 	x.deadline = a->timeout_s ? deadline_in((int64_t)a->timeout_s * 1000 + GRACE_MS)

@@ -298,10 +298,13 @@ static int kernels_one(struct cmd_env *env, const char *board, void *arg)
 	const struct args *a = arg;
 	struct kernels k = a->k;
 	struct kf_error err = {0};
+	Kferry__StatusRequest q = KFERRY__STATUS_REQUEST__INIT;
+	Kferry__Envelope status = CLIENT_ENVELOPE(STATUS_REQUEST, status_request, &q);
+	bool lists = a->argc == 0 || !strcmp(a->argv[0], "list");
 	int rc;
 
 	k.board = board;
-	rc = cmd_connect(env, board, &k.client, &err);
+	rc = cmd_connect(env, board, lists ? &status : NULL, &k.client, &err);
 	if (rc == 0)
 		rc = dispatch(&k, a->argc, a->argv, &err);
 	client_close(k.client);

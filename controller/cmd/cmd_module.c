@@ -272,7 +272,7 @@ static int run(struct modules *m, int argc, char *argv[])
 	m->board = cmd_board_arg(m->env, "module", m->board);
 	if (!m->board)
 		return STATUS_USAGE;
-	rc = cmd_connect(m->env, m->board, &m->client, &err);
+	rc = cmd_connect(m->env, m->board, NULL, &m->client, &err);
 	if (rc == 0)
 		rc = dispatch(m, &err);
 	client_close(m->client);

@@ -26,7 +26,7 @@ static int ask(struct cmd_env *env, const struct args *a, struct wait_boot *ret,
 	struct client *c;
 	int rc;
 
-	rc = cmd_connect(env, a->board, &c, err);
+	rc = cmd_connect(env, a->board, NULL, &c, err);
 	if (rc < 0)
 		return rc;
 	q.mode = a->force ? KFERRY__REBOOT_MODE__REBOOT_FORCE

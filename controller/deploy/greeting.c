@@ -22,8 +22,13 @@ void greeting_fini(struct greeting *g)
 
 static int open_client(struct deploy *d, struct kf_error *err)
 {
-	int r = client_open(d->cfg, d->board, deploy_deadline(d, "timeout.connect"),
-			    &d->client, err);
+	Kferry__StatusRequest q = KFERRY__STATUS_REQUEST__INIT;
+	Kferry__Envelope env = CLIENT_ENVELOPE(STATUS_REQUEST, status_request, &q);
+	/* Others look at what the agent can do before they ask for anything. */
+	bool ask_at_once = !d->opts->modules && !kexec_is_wanted(d);
+	int r = client_open_asking(d->cfg, d->board,
+				   deploy_deadline(d, "timeout.connect"),
+				   ask_at_once ? &env : NULL, &d->client, err);
 
 	if (r == 0)
 		client_say(d->client, d->ui, d->board);

@@ -5,8 +5,9 @@
  * them and the session are one thread's.  Memory is bounded both ways: the channel's
  * window, and one block.
  *
- * The stream may be written to as soon as the channel is open: bytes follow the request
- * for the command on the line and do not wait for its answer, which saves a round trip.
+ * The stream is read as soon as the channel is open: bytes follow the request for the
+ * command on the line and do not wait for its answer, where the server's window lets them
+ * (OpenSSH opens it with that answer).
  */
 #ifndef KF_SSH_FLOW_H
 #define KF_SSH_FLOW_H
