@@ -21,6 +21,7 @@
 #define DEAD_MS	  15000
 #define RETRY_MS  3000
 #define OPEN_MS	  60000 /* for a channel; who asked for it waits less long */
+#define STEPS	  8	/* between two looks at the descriptors */
 #define FIXED	  4	/* descriptors besides the guests' */
 
 struct server {
@@ -337,8 +338,10 @@ int session_serve(const struct session_server *s)
 	session_engine_init(&v->engine, &rules, clock_now_ms());
 	while (rc == 0 && !v->stopped) {
 		deadline_ms wake;
-		bool more = step(v);
+		bool more = true;
 
+		for (int i = 0; i < STEPS && more; i++)
+			more = step(v);
 		wake = obey(v);
 		if (!v->stopped)
 			rc = wait_for(v, more ? 0 : wake);
