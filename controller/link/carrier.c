@@ -146,10 +146,9 @@ void carrier_free(struct carrier *c)
 	free(c);
 }
 
-int carrier_open(struct carrier *c, const char *command, int fd, deadline_ms deadline,
-		 struct ssh_flow **ret)
+int carrier_open(struct carrier *c, deadline_ms deadline, struct ssh_flow **ret)
 {
-	return ssh_flow_new(c->session, command, fd, deadline, ret);
+	return ssh_flow_new(c->session, deadline, ret);
 }
 
 int carrier_check_key(struct carrier *c, struct kf_error *err)

@@ -29,7 +29,7 @@ int carrier_login_end(struct carrier_login *l, struct carrier **ret,
 void carrier_free(struct carrier *c);
 
 /* A flow of it; as ssh_flow_new(). */
-int carrier_open(struct carrier *c, const char *command, int fd, deadline_ms deadline,
+int carrier_open(struct carrier *c, deadline_ms deadline,
 		 struct ssh_flow **ret) _must_check_;
 /* Is the host key of this connection still one that is accepted?  What is known may have
  * changed since the login. */

@@ -9,6 +9,7 @@
  */
 #include "controller/link/ssh_flow.h"
 
+#include <assert.h>
 #include <libssh/libssh.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,13 +19,13 @@
 #define WORDS_MAX (64 * 1024)
 #define STATUS_MS 10000 /* after the stream's end, for the exit status */
 
-enum stage { OPENING, ASKING, RUNNING, OVER };
+enum stage { OPENING, OPEN, ASKING, RUNNING, OVER };
 
 struct ssh_flow {
 	ssh_session session;
 	ssh_channel channel;
 	enum stage stage;
-	char *command;
+	char *command;	      /* NULL: not known yet */
 	deadline_ms deadline; /* for the channel to open and the command to start */
 	int fd;
 	uint8_t *in, *out; /* a block each: to the channel, from it */
@@ -66,10 +67,12 @@ static bool open_channel(struct ssh_flow *f)
 	bool changed = false;
 
 	if (f->stage == OPENING)
-		changed = answered(f, ssh_channel_open_session(f->channel), ASKING,
+		changed = answered(f, ssh_channel_open_session(f->channel), OPEN,
 				   "no channel");
-	if (f->stage == ASKING && f->gone)
+	if (f->stage == OPEN && (f->gone || ssh_channel_is_closed(f->channel)))
 		f->stage = OVER;
+	if (f->stage == OPEN && f->command)
+		f->stage = ASKING;
 	if (f->stage == ASKING)
 		changed |= answered(f, ssh_channel_request_exec(f->channel, f->command),
 				    RUNNING, "it runs no commands");
@@ -204,7 +207,7 @@ bool ssh_flow_step(struct ssh_flow *f)
 
 	if (f->stage < RUNNING)
 		progress = open_channel(f);
-	if (f->stage == OPENING || f->stage == OVER)
+	if (f->stage < ASKING || f->stage == OVER)
 		return false;
 	take_words(f, &progress);
 	if (f->stage != OVER)
@@ -218,7 +221,7 @@ int ssh_flow_wants(const struct ssh_flow *f, struct pollfd *ret)
 {
 	short events = 0;
 
-	if (f->stage > OPENING && !f->in_len && !f->local_eof && !f->remote_eof)
+	if (f->stage > OPEN && !f->in_len && !f->local_eof && !f->remote_eof)
 		events |= POLLIN;
 	if (f->out_len)
 		events |= POLLOUT;
@@ -227,6 +230,8 @@ int ssh_flow_wants(const struct ssh_flow *f, struct pollfd *ret)
 	*ret = (struct pollfd){.fd = f->gone || (f->remote_eof && !f->out_len) ? -1
 									       : f->fd,
 			       .events = events};
+	if (f->stage == OPEN)
+		return -1;
 	if (f->stage < RUNNING)
 		return deadline_left(f->deadline);
 	return f->remote_eof && !f->out_len ? deadline_left(f->status_end) : -1;
@@ -246,9 +251,9 @@ void ssh_flow_leave(struct ssh_flow *f)
 		f->stage = OVER;
 }
 
-bool ssh_flow_is_open(const struct ssh_flow *f)
+bool ssh_flow_is_running(const struct ssh_flow *f)
 {
-	return f->stage == ASKING || f->stage == RUNNING;
+	return f->stage == RUNNING;
 }
 
 bool ssh_flow_is_over(const struct ssh_flow *f)
@@ -288,27 +293,32 @@ void ssh_flow_free(struct ssh_flow *f)
 	free(f);
 }
 
-int ssh_flow_new(ssh_session session, const char *command, int fd, deadline_ms deadline,
-		 struct ssh_flow **ret)
+int ssh_flow_new(ssh_session session, deadline_ms deadline, struct ssh_flow **ret)
 {
 	struct ssh_flow *f = calloc(1, sizeof(*f));
 
-	if (!f) {
-		close(fd);
+	if (!f)
 		return -ENOMEM;
-	}
 	f->session = session;
 	f->deadline = deadline;
 	f->status = -1;
-	f->fd = fd;
-	f->in = malloc(BLOCK);
-	f->out = malloc(BLOCK);
-	f->command = strdup(command);
+	f->fd = -1;
 	f->channel = ssh_channel_new(session);
-	if (!f->in || !f->out || !f->command || !f->channel) {
+	if (!f->channel) {
 		ssh_flow_free(f);
 		return -ENOMEM;
 	}
 	*ret = f;
 	return 0;
+}
+
+int ssh_flow_begin(struct ssh_flow *f, const char *command, int fd, deadline_ms deadline)
+{
+	assert(!f->command && f->fd < 0);
+	f->fd = fd;
+	f->deadline = deadline;
+	f->in = malloc(BLOCK);
+	f->out = malloc(BLOCK);
+	f->command = strdup(command);
+	return f->in && f->out && f->command ? 0 : -ENOMEM;
 }

@@ -21,9 +21,14 @@
 struct ssh_session_struct; /* libssh's, of which a session is a pointer */
 struct ssh_flow;
 
-/* Takes fd, also when it fails.  deadline: for the channel to open. */
-int ssh_flow_new(struct ssh_session_struct *session, const char *command, int fd,
-		 deadline_ms deadline, struct ssh_flow **ret) _must_check_;
+/* A channel, opened by the steps to come until the deadline; it may wait for its command
+ * when it is open. */
+int ssh_flow_new(struct ssh_session_struct *session, deadline_ms deadline,
+		 struct ssh_flow **ret) _must_check_;
+/* Its command and stream, once.  Takes fd, also when it fails.  deadline: for an answer.
+ */
+int ssh_flow_begin(struct ssh_flow *f, const char *command, int fd,
+		   deadline_ms deadline) _must_check_;
 /* Close the channel if it is open, and the stream. */
 void ssh_flow_free(struct ssh_flow *f);
 
@@ -39,8 +44,8 @@ void ssh_flow_woken(struct ssh_flow *f, short revents);
  * it is open: until then the flow is not over. */
 void ssh_flow_leave(struct ssh_flow *f);
 
-/* Has the far side opened the channel? */
-bool ssh_flow_is_open(const struct ssh_flow *f);
+/* Has the far side said that the command runs? */
+bool ssh_flow_is_running(const struct ssh_flow *f);
 /* Nothing more will come: status, stderr and error are final. */
 bool ssh_flow_is_over(const struct ssh_flow *f);
 /* Exit status (128 + for signals; -1: none came), stderr (the last 64 KiB), and what went

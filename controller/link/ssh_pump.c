@@ -97,7 +97,11 @@ int ssh_pump_start(ssh_session session, const char *command, deadline_ms deadlin
 		goto fail;
 	}
 	p->stream = pair[1];
-	rc = ssh_flow_new(session, command, pair[1], deadline, &p->flow);
+	rc = ssh_flow_new(session, deadline, &p->flow);
+	if (rc < 0)
+		close(pair[1]);
+	else
+		rc = ssh_flow_begin(p->flow, command, pair[1], deadline);
 	if (rc == 0)
 		rc = start_thread(p);
 	if (rc < 0) {

@@ -64,17 +64,18 @@ int guest_request(struct guest *g, struct session_frame *ret)
 	return session_frame(&g->in, ret);
 }
 
-int guest_run(struct guest *g, struct carrier *c, const struct session_run *run,
+int guest_run(struct guest *g, struct ssh_flow *flow, const struct session_run *run,
 	      deadline_ms deadline)
 {
 	_free_ char *command = strndup(run->command, run->command_len);
 	int pair[2], rc;
 
+	g->flow = flow;
 	if (!command)
 		return -ENOMEM;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
-	rc = carrier_open(c, command, pair[1], deadline, &g->flow);
+	rc = ssh_flow_begin(flow, command, pair[1], deadline);
 	if (rc < 0) {
 		close(pair[0]);
 		return rc;
@@ -196,7 +197,8 @@ bool guest_step(struct guest *g, const struct carrier *c)
 		drop_socket(g);
 	if (g->flow)
 		more = ssh_flow_step(g->flow);
-	if (g->stage == GUEST_OPENING && ssh_flow_is_open(g->flow) &&
+	/* Not before there is a sign of life: a channel may have been opened long ago. */
+	if (g->stage == GUEST_OPENING && ssh_flow_is_running(g->flow) &&
 	    send_opened(g, c) < 0)
 		drop_socket(g);
 	if (g->flow && ssh_flow_is_over(g->flow))

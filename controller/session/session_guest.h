@@ -8,7 +8,7 @@
 
 enum guest_stage {
 	GUEST_ASKS,    /* its request has not come whole */
-	GUEST_OPENING, /* its channel */
+	GUEST_OPENING, /* its channel, or its command begins */
 	GUEST_RUNNING,
 	GUEST_LEAVING, /* what it was told last is on its way to it */
 	GUEST_GONE,    /* only a channel that is being opened is left of it, or nothing */
@@ -30,8 +30,8 @@ void guest_fini(struct guest *g);
 /* Read what has come.  1: *ret is its request, to be dropped with session_frame_done().
  */
 int guest_request(struct guest *g, struct session_frame *ret) _must_check_;
-/* Start its command on the connection. */
-int guest_run(struct guest *g, struct carrier *c, const struct session_run *run,
+/* Start its command in this flow, which is taken. */
+int guest_run(struct guest *g, struct ssh_flow *flow, const struct session_run *run,
 	      deadline_ms deadline) _must_check_;
 /* The last thing it is told; a flow that it had is gone. */
 void guest_refuse(struct guest *g, const char *why);

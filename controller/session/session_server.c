@@ -32,6 +32,9 @@ struct server {
 	struct session_engine engine;
 	uint64_t heard;
 	struct guest guests[SESSION_GUESTS];
+	/* A channel that waits for its command: to open it takes a round trip. */
+	struct ssh_flow *spare;
+	bool no_spare; /* the far side opens no more, until one is closed */
 	unsigned first;
 	bool stopped;
 };
@@ -53,6 +56,15 @@ static unsigned count_channels(const struct server *v)
 /* --- requests --------------------------------------------------------------------------
  */
 
+static int begin(struct server *v, struct guest *g, const struct session_run *request)
+{
+	struct ssh_flow *flow = TAKE_PTR(v->spare);
+	deadline_ms deadline = deadline_in(OPEN_MS);
+	int rc = flow ? 0 : carrier_open(v->carrier, deadline, &flow);
+
+	return rc < 0 ? rc : guest_run(g, flow, request, deadline);
+}
+
 static void run(struct server *v, struct guest *g, const struct session_frame *f)
 {
 	struct kf_error err = {0};
@@ -68,7 +80,7 @@ static void run(struct server *v, struct guest *g, const struct session_frame *f
 	} else if (carrier_check_key(v->carrier, &err) < 0) {
 		guest_refuse(g, err.msg);
 		session_engine_end(&v->engine, err.msg);
-	} else if (guest_run(g, v->carrier, &request, deadline_in(OPEN_MS)) < 0) {
+	} else if (begin(v, g, &request) < 0) {
 		guest_refuse(g, "no memory");
 	} else {
 		session_engine_asked(&v->engine, clock_now_ms());
@@ -155,6 +167,8 @@ static void lose(struct server *v, const char *why)
 		if (v->guests[i].flow)
 			guest_end(&v->guests[i], text);
 	session_engine_lost(&v->engine, text, clock_now_ms());
+	ssh_flow_free(TAKE_PTR(v->spare));
+	v->no_spare = false;
 	carrier_free(v->carrier);
 	v->carrier = NULL;
 	v->heard = 0;
@@ -180,12 +194,29 @@ static void end_login(struct server *v)
 	session_engine_login(&v->engine, rc < 0 ? &err : NULL, clock_now_ms());
 }
 
+/* Have a channel in reserve, where the far side opens that many. */
+static void keep_spare(struct server *v)
+{
+	if (v->spare)
+		ssh_flow_step(v->spare);
+	if (v->spare && ssh_flow_is_over(v->spare)) {
+		ssh_flow_free(TAKE_PTR(v->spare));
+		v->no_spare = true;
+	}
+	if (!v->spare && !v->no_spare && session_engine_is_up(&v->engine) &&
+	    carrier_open(v->carrier, deadline_in(OPEN_MS), &v->spare) == 0)
+		ssh_flow_step(v->spare);
+}
+
 /* What the engine wants done; until when to wait. */
 static deadline_ms obey(struct server *v)
 {
 	deadline_ms wake = DEADLINE_NEVER;
+	unsigned channels = count_channels(v);
 
-	session_engine_use(&v->engine, count_channels(v), clock_now_ms());
+	if (channels < v->engine.channels)
+		v->no_spare = false;
+	session_engine_use(&v->engine, channels, clock_now_ms());
 	for (;;) {
 		int64_t now = clock_now_ms();
 
@@ -219,6 +250,8 @@ static bool step(struct server *v)
 
 	if (v->carrier && carrier_step(v->carrier) < 0)
 		lose(v, carrier_error(v->carrier));
+	if (v->carrier)
+		keep_spare(v);
 	v->first = (v->first + 1) % SESSION_GUESTS;
 	for (size_t i = 0; i < SESSION_GUESTS; i++) {
 		struct guest *g = &v->guests[(v->first + i) % SESSION_GUESTS];
@@ -309,6 +342,7 @@ static void close_all(struct server *v)
 		if (carrier_login_end(v->login, &v->carrier, &err) < 0)
 			v->carrier = NULL;
 	}
+	ssh_flow_free(v->spare);
 	carrier_free(v->carrier);
 }
 

@@ -3,7 +3,7 @@
 
 import unittest
 
-from scratch import KFERRYD, Board
+from scratch import KFERRYD, SCALE, Board
 from sshd import Sshd
 
 
@@ -33,7 +33,8 @@ class SshCase(unittest.TestCase):
         keys = {"link": "ssh", "host": "127.0.0.1", "port": self.port,
                 "user": self.sshd.user, "identity": self.sshd.key,
                 "known_hosts": self.known_hosts, "profile": "x86-64",
-                "agent.path": self.agent, "kernel.initramfs": "none", "timeout.connect": 10}
+                "agent.path": self.agent, "kernel.initramfs": "none",
+                "timeout.connect": int(10 * SCALE)}
         keys.update({k.replace("__", "."): v for k, v in changed.items()})
         body = "".join(f"{k} = {v}\n" for k, v in keys.items())
         self.board.config_file.write_text(
