@@ -22,6 +22,7 @@
 struct ssh_login {
 	atomic_int refs;
 	int done_fd;
+	pthread_t thread; /* joined when it is done, else left to itself */
 	deadline_ms deadline;
 	struct ssh_target to; /* a copy: the caller may be gone */
 	bool look_only;
@@ -213,14 +214,12 @@ static int login_new(const struct config *cfg, const char *board, struct ssh_log
 static int start(struct ssh_login *l)
 {
 	pthread_attr_t attr;
-	pthread_t thread;
 	int rc;
 
 	atomic_fetch_add(&l->refs, 1);
 	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, 1024 * 1024);
-	rc = pthread_create(&thread, &attr, login_thread, l);
+	rc = pthread_create(&l->thread, &attr, login_thread, l);
 	pthread_attr_destroy(&attr);
 	if (rc)
 		atomic_fetch_sub(&l->refs, 1);
@@ -259,12 +258,24 @@ static bool is_done(const struct ssh_login *l)
 	return poll(&fd, 1, 0) > 0;
 }
 
+/* A thread that is done has only its end before it.  It is waited for, or it might still
+ * be there when the program ends and takes down what it uses. */
+static void part(struct ssh_login *l, bool done)
+{
+	if (done)
+		pthread_join(l->thread, NULL);
+	else
+		pthread_detach(l->thread);
+}
+
 int ssh_login_end(struct ssh_login *l, struct link_host_key *ret_key, ssh_session *ret,
 		  char **ret_describe, struct kf_error *err)
 {
+	bool done = is_done(l);
 	int rc;
 
-	if (!is_done(l))
+	part(l, done);
+	if (!done)
 		rc = kf_err(err, -ETIMEDOUT, KF_REASON_UNREACHABLE,
 			    "connect to %s: no answer in timeout.connect", l->to.host);
 	else
@@ -311,6 +322,7 @@ int ssh_login(const struct config *cfg, const char *board, deadline_ms deadline,
 		return ssh_login_end(l, ret_key, ret, ret_describe, err);
 	kf_err(err, rc, rc == -ECANCELED ? KF_REASON_CANCELLED : KF_REASON_UNREACHABLE,
 	       "connect to %s: %m", l->to.host);
+	part(l, false);
 	unref(l);
 	return rc;
 }

@@ -242,11 +242,24 @@ static deadline_ms obey(struct server *v)
 	}
 }
 
+/* Has the far side said something since the last look?  Whatever takes packets in takes
+ * those of all channels: after it each of them may have something to do. */
+static bool has_heard(struct server *v)
+{
+	uint64_t heard = v->carrier ? carrier_heard(v->carrier) : 0;
+
+	if (heard == v->heard)
+		return false;
+	v->heard = heard;
+	if (heard)
+		session_engine_heard(&v->engine, clock_now_ms());
+	return true;
+}
+
 /* Move what goes.  true: there may be more. */
 static bool step(struct server *v)
 {
 	bool more = false;
-	int64_t now;
 
 	if (v->carrier && carrier_step(v->carrier) < 0)
 		lose(v, carrier_error(v->carrier));
@@ -259,12 +272,7 @@ static bool step(struct server *v)
 		if (in_use(g))
 			more |= guest_step(g, v->carrier);
 	}
-	now = clock_now_ms();
-	if (v->carrier && carrier_heard(v->carrier) != v->heard) {
-		v->heard = carrier_heard(v->carrier);
-		session_engine_heard(&v->engine, now);
-	}
-	return more;
+	return has_heard(v) || more;
 }
 
 /* --- the loop --------------------------------------------------------------------------
@@ -378,7 +386,7 @@ int session_serve(const struct session_server *s)
 			more = step(v);
 		wake = obey(v);
 		if (!v->stopped)
-			rc = wait_for(v, more ? 0 : wake);
+			rc = wait_for(v, has_heard(v) || more ? 0 : wake);
 	}
 	close_all(v);
 	free(v);
