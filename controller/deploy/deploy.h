@@ -40,7 +40,8 @@ int deploy_check(const struct config *cfg, struct ui *ui, const char *board,
 		 const struct deploy_opts *opts, struct kf_error *err) _must_check_;
 /* Connect while the kernel is not ready yet; takes timeout.connect at the most.  What it
  * came to is told by the deploy that gets it. */
-void deploy_greet(const struct config *cfg, const char *board, struct greeting *g);
+void deploy_greet(const struct config *cfg, const char *board,
+		  const struct deploy_opts *opts, struct greeting *g);
 void greeting_fini(struct greeting *g);
 /* The whole of it.  run gets artifacts, steps and the verdict.  greeting may be NULL;
  * what is in it is used up.  Returns the exit status. */

@@ -6,12 +6,24 @@
  */
 #include "controller/deploy/deploy_internal.h"
 
-void deploy_greet(const struct config *cfg, const char *board, struct greeting *g)
+/* The first question goes along, where nothing that the agent can do decides it. */
+static int open_client(const struct deploy *d, struct client **ret, struct kf_error *err)
 {
+	Kferry__StatusRequest q = KFERRY__STATUS_REQUEST__INIT;
+	Kferry__Envelope env = CLIENT_ENVELOPE(STATUS_REQUEST, status_request, &q);
+	bool ask = !d->opts->modules && !kexec_is_wanted(d);
+
+	return client_open_asking(d->cfg, d->board, deploy_deadline(d, "timeout.connect"),
+				  ask ? &env : NULL, ret, err);
+}
+
+void deploy_greet(const struct config *cfg, const char *board,
+		  const struct deploy_opts *opts, struct greeting *g)
+{
+	const struct deploy d = {.cfg = cfg, .board = board, .opts = opts};
+
 	*g = (struct greeting){.made = true};
-	g->r = client_open(cfg, board,
-			   deadline_in(config_ms(cfg, board, "timeout.connect")),
-			   &g->client, &g->err);
+	g->r = open_client(&d, &g->client, &g->err);
 }
 
 void greeting_fini(struct greeting *g)
@@ -20,27 +32,8 @@ void greeting_fini(struct greeting *g)
 	g->made = false;
 }
 
-static int open_client(struct deploy *d, struct kf_error *err)
+static int use_greeting(struct deploy *d, struct greeting *g, struct kf_error *err)
 {
-	Kferry__StatusRequest q = KFERRY__STATUS_REQUEST__INIT;
-	Kferry__Envelope env = CLIENT_ENVELOPE(STATUS_REQUEST, status_request, &q);
-	/* Others look at what the agent can do before they ask for anything. */
-	bool ask_at_once = !d->opts->modules && !kexec_is_wanted(d);
-	int r = client_open_asking(d->cfg, d->board,
-				   deploy_deadline(d, "timeout.connect"),
-				   ask_at_once ? &env : NULL, &d->client, err);
-
-	if (r == 0)
-		client_say(d->client, d->ui, d->board);
-	return r;
-}
-
-int deploy_connect(struct deploy *d, struct kf_error *err)
-{
-	struct greeting *g = TAKE_PTR(d->greeting);
-
-	if (!g || !g->made)
-		return open_client(d, err);
 	g->made = false;
 	if (g->r < 0) {
 		*err = g->err;
@@ -48,8 +41,17 @@ int deploy_connect(struct deploy *d, struct kf_error *err)
 	}
 	d->client = TAKE_PTR(g->client);
 	d->greeted = true;
-	client_say(d->client, d->ui, d->board);
 	return 0;
+}
+
+int deploy_connect(struct deploy *d, struct kf_error *err)
+{
+	struct greeting *g = TAKE_PTR(d->greeting);
+	int r = g && g->made ? use_greeting(d, g, err) : open_client(d, &d->client, err);
+
+	if (r == 0)
+		client_say(d->client, d->ui, d->board);
+	return r;
 }
 
 static int ask(struct deploy *d, const Kferry__Status **ret, struct kf_error *err)
@@ -72,7 +74,7 @@ int deploy_status(struct deploy *d, const Kferry__Status **ret, struct kf_error 
 	if (r < 0 && d->greeted && deploy_is_lost(err)) {
 		*err = (struct kf_error){0};
 		client_close(TAKE_PTR(d->client));
-		r = open_client(d, err);
+		r = open_client(d, &d->client, err);
 		if (r == 0)
 			r = ask(d, ret, err);
 	}

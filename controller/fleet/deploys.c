@@ -133,7 +133,7 @@ static const struct kernel *await_kernel(struct one *o, struct greeting *greetin
 		pthread_cond_wait(&c->changed, &c->lock);
 	if (g->state == PACKING) {
 		pthread_mutex_unlock(&c->lock);
-		deploy_greet(c->env->cfg, o->out.board, greeting);
+		deploy_greet(c->env->cfg, o->out.board, &g->opts, greeting);
 		pthread_mutex_lock(&c->lock);
 	}
 	while (g->state == PACKING)
