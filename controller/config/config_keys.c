@@ -114,6 +114,14 @@ const struct config_key config_keys[] = {
 	LINES("health.checks", NULL,
 	      "commands run on the board, one a line; all must exit 0"),
 
+	LINES("log.ignore", NULL,
+	      "texts in quotes, one a line: lines of the kernel's log that have one are "
+	      "no "
+	      "finding"),
+	PATHNAME("log.patterns", NULL,
+		 "a file of log patterns, or a directory of them, besides kferry's own; "
+		 "kferry-patterns(5)"),
+
 	STRING("agent.path", "/usr/local/sbin/kferryd",
 	       "where the agent is on the board"),
 	STRING("agent.state_dir", NULL, "its state; not set: /var/lib/kferry"),

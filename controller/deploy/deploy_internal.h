@@ -9,9 +9,9 @@
 
 #include "controller/deploy/delta.h"
 #include "controller/deploy/deploy.h"
-#include "controller/deploy/findings.h"
 #include "controller/deploy/timeline.h"
 #include "controller/deploy/wait.h"
+#include "controller/log/classifier.h"
 #include "proto/limits.h"
 
 #define BOOT_ID_SIZE 64
@@ -34,7 +34,8 @@ struct deploy {
 	struct greeting *greeting; /* NULL: none, or used up */
 	struct client *client;	   /* NULL between connections */
 	bool greeted;		   /* that one is old, and was not used yet */
-	struct findings *findings;
+	struct patterns *patterns; /* for its log: read before anything is sent */
+	struct classifier *classifier;
 	bool kexec;    /* the trial was armed with kexec */
 	bool unproven; /* it passed, and is not confirmed because of that */
 
@@ -88,7 +89,9 @@ int evidence_of_trial(struct deploy *d, const char *now_boot,
 /* The log of that boot, which has ended, and its pstore. */
 int evidence_of_boot(struct deploy *d, const char *boot_id,
 		     struct kf_error *err) _must_check_;
-/* findings.json, and their number in result.json. */
+/* What was found so far in the logs of the kernel that is judged. */
+struct findings *evidence_findings(struct deploy *d);
+/* findings.json, and the same in result.json. */
 void evidence_save_findings(struct deploy *d);
 
 /* Is this deploy's boot to go by kexec? */

@@ -8,6 +8,7 @@
 #include "controller/deploy/deploy_internal.h"
 #include "controller/strf.h"
 #include "proto/base/fs.h"
+#include "proto/kmsg.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
@@ -19,7 +20,7 @@ struct incoming {
 	int fd;
 	bool records; /* /dev/kmsg records, else lines of text */
 	char source[LIMIT_PATH + 1];
-	struct buf rest; /* a record or line that is not whole yet */
+	struct buf rest; /* a record that is not whole yet */
 	uint64_t size;
 	uint64_t taken, lost; /* records; those that overran the kernel's buffer */
 	uint64_t next_seq;
@@ -30,6 +31,8 @@ static int open_incoming(struct incoming *in, struct deploy *d, const char *name
 {
 	*in = (struct incoming){.d = d, .fd = -1, .records = records};
 	snprintf(in->source, sizeof(in->source), "%s", name);
+	if (classifier_source(d->classifier, name, "boot") < 0)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	in->fd = run_create(d->run, name, err);
 	return in->fd < 0 ? in->fd : 0;
 }
@@ -75,27 +78,9 @@ static int take_records(struct incoming *in, bool end)
 			in->next_seq = rec.seq + 1;
 			r = write_record(in, &rec);
 			if (r == 0)
-				r = findings_record(in->d->findings, &rec, "dmesg");
+				r = classifier_kmsg(in->d->classifier, data, n);
 		}
 		buf_consume(&in->rest, n);
-		if (r < 0)
-			return r;
-	}
-}
-
-static int take_lines(struct incoming *in, bool end)
-{
-	for (;;) {
-		const char *data = (const char *)buf_data(&in->rest);
-		size_t have = buf_len(&in->rest);
-		const char *nl = have ? memchr(data, '\n', have) : NULL;
-		size_t n = nl ? (size_t)(nl - data) : have;
-		int r;
-
-		if (have == 0 || (!nl && !end))
-			return 0;
-		r = findings_line(in->d->findings, data, n, in->source);
-		buf_consume(&in->rest, n + (nl != NULL));
 		if (r < 0)
 			return r;
 	}
@@ -111,12 +96,15 @@ static int feed(struct incoming *in, const void *data, size_t n, bool end, uint6
 		return kf_err(err, -EFBIG, KF_REASON_PROTOCOL,
 			      "the board's %s is larger than %llu MiB", in->source,
 			      (unsigned long long)(limit >> 20));
-	if (!in->records)
+	if (in->records)
+		r = buf_append(&in->rest, data, n);
+	else
 		r = fs_write_all(in->fd, data, n);
 	if (r == 0)
-		r = buf_append(&in->rest, data, n);
-	if (r == 0)
-		r = in->records ? take_records(in, end) : take_lines(in, end);
+		r = in->records ? take_records(in, end)
+				: classifier_text(in->d->classifier, data, n);
+	if (r == 0 && end)
+		r = classifier_end(in->d->classifier);
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "write %s/%s: %m",
 			      run_dir(in->d->run), in->source);
@@ -307,9 +295,14 @@ int evidence_of_trial(struct deploy *d, const char *now_boot, struct kf_error *e
 	return evidence_of_boot(d, boot_id, err);
 }
 
+struct findings *evidence_findings(struct deploy *d)
+{
+	return classifier_findings(d->classifier);
+}
+
 void evidence_save_findings(struct deploy *d)
 {
-	json_t *list = findings_json(d->findings);
+	json_t *list = findings_json(evidence_findings(d));
 	_free_ char *text = json_dumps(list, JSON_INDENT(2));
 	struct kf_error err = {0};
 

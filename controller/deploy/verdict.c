@@ -147,21 +147,12 @@ static int fell_back(struct deploy *d, const struct running *now, struct kf_erro
 		ui_warn(d->ui, "%s: the dead kernel's log could not be fetched: %s",
 			d->board, inner.msg);
 	evidence_save_findings(d);
-	worst = findings_worst(d->findings);
+	worst = findings_cause(evidence_findings(d));
 	if (worst && worst->severity >= SEVERITY_ERROR)
 		return verdict_by_finding(worst, KF_REASON_FELL_BACK, err);
 	return kf_err(err, -EIO, KF_REASON_FELL_BACK,
 		      "the trial kernel did not come up; it left no panic and no oops%s",
 		      d->log ? "" : ", and no log");
-}
-
-static unsigned count(const struct findings *f, enum severity at_least)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < findings_count(f); i++)
-		n += findings_at(f, i)->severity >= at_least;
-	return n;
 }
 
 /* Checks and log of the running kernel; nothing is decided on the board. */
@@ -180,7 +171,7 @@ static int examine(struct deploy *d, struct kf_error *err)
 	if (r < 0)
 		return r;
 	evidence_save_findings(d);
-	worst = findings_worst(d->findings);
+	worst = findings_cause(evidence_findings(d));
 	if (worst && worst->severity >= SEVERITY_ERROR)
 		return verdict_by_finding(worst, KF_REASON_UNHEALTHY, err);
 	if (health < 0) {
@@ -231,7 +222,7 @@ static void send_home(struct deploy *d, const struct running *now)
 
 static void pass_text(struct deploy *d, bool make_default, char text[static 256])
 {
-	unsigned warnings = count(d->findings, SEVERITY_WARNING);
+	unsigned warnings = findings_number(evidence_findings(d), SEVERITY_WARN);
 	char found[64] = "no new kernel findings", lost[64] = "";
 
 	if (warnings > 0)
