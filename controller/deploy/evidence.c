@@ -17,7 +17,8 @@
 /* A file on its way in. */
 struct incoming {
 	struct deploy *d;
-	int fd;
+	struct classifier *classifier;
+	int fd;	      /* -1: it is only looked through */
 	bool records; /* /dev/kmsg records, else lines of text */
 	char source[LIMIT_PATH + 1];
 	struct buf rest; /* a record that is not whole yet */
@@ -29,7 +30,8 @@ struct incoming {
 static int open_incoming(struct incoming *in, struct deploy *d, const char *name,
 			 bool records, struct kf_error *err)
 {
-	*in = (struct incoming){.d = d, .fd = -1, .records = records};
+	*in = (struct incoming){
+		.d = d, .classifier = d->classifier, .fd = -1, .records = records};
 	snprintf(in->source, sizeof(in->source), "%s", name);
 	if (classifier_source(d->classifier, name, "boot") < 0)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
@@ -76,9 +78,9 @@ static int take_records(struct incoming *in, bool end)
 			if (rec.seq > in->next_seq)
 				in->lost += rec.seq - in->next_seq;
 			in->next_seq = rec.seq + 1;
-			r = write_record(in, &rec);
+			r = in->fd < 0 ? 0 : write_record(in, &rec);
 			if (r == 0)
-				r = classifier_kmsg(in->d->classifier, data, n);
+				r = classifier_kmsg(in->classifier, data, n);
 		}
 		buf_consume(&in->rest, n);
 		if (r < 0)
@@ -102,9 +104,9 @@ static int feed(struct incoming *in, const void *data, size_t n, bool end, uint6
 		r = fs_write_all(in->fd, data, n);
 	if (r == 0)
 		r = in->records ? take_records(in, end)
-				: classifier_text(in->d->classifier, data, n);
+				: classifier_text(in->classifier, data, n);
 	if (r == 0 && end)
-		r = classifier_end(in->d->classifier);
+		r = classifier_end(in->classifier);
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "write %s/%s: %m",
 			      run_dir(in->d->run), in->source);
@@ -143,24 +145,34 @@ static int await_end(struct deploy *d, deadline_ms deadline, struct kf_error *er
 	return r;
 }
 
-int evidence_log(struct deploy *d, struct kf_error *err)
+/* The log of a boot (0: this one, -1: the one before, ...), which must have that id. */
+static int request_log(struct deploy *d, int boot, const char *boot_id,
+		       struct kf_error *err)
 {
 	Kferry__LogRequest q = KFERRY__LOG_REQUEST__INIT;
 	Kferry__Envelope env = CLIENT_ENVELOPE(LOG_REQUEST, log_request, &q);
-	deadline_ms deadline = deploy_deadline(d, "timeout.health");
 	const Kferry__Envelope *answer;
-	struct incoming in;
 	int r;
 
-	r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_LOG_START, deadline,
-			&answer, err);
+	q.boot = boot;
+	r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_LOG_START,
+			deploy_deadline(d, "timeout.health"), &answer, err);
+	if (r == 0 && strcmp(answer->log_start->boot_id, boot_id) != 0)
+		r = kf_err(err, -EPROTO, KF_REASON_PROTOCOL,
+			   "the agent sent the log of another boot (%s) than the one "
+			   "that is judged (%s)",
+			   answer->log_start->boot_id, boot_id);
+	return r;
+}
+
+int evidence_log(struct deploy *d, struct kf_error *err)
+{
+	deadline_ms deadline = deploy_deadline(d, "timeout.health");
+	struct incoming in;
+	int r = request_log(d, 0, d->trial_boot, err);
+
 	if (r < 0)
 		return r;
-	if (strcmp(answer->log_start->boot_id, d->trial_boot) != 0)
-		return kf_err(err, -EPROTO, KF_REASON_PROTOCOL,
-			      "the agent sent the log of another boot (%s) than the one "
-			      "that is judged (%s)",
-			      answer->log_start->boot_id, d->trial_boot);
 	r = open_incoming(&in, d, "dmesg", true, err);
 	if (r == 0)
 		r = receive(&in, deadline, MAX_LOG, err);
@@ -180,6 +192,24 @@ int evidence_log(struct deploy *d, struct kf_error *err)
 	if (in.lost > 0)
 		run_set(d->run, "log_lost", json_integer((json_int_t)in.lost));
 	return 0;
+}
+
+int evidence_look_at(struct deploy *d, int boot, const char *boot_id,
+		     struct classifier *c, struct kf_error *err)
+{
+	deadline_ms deadline = deploy_deadline(d, "timeout.health");
+	struct incoming in = {.d = d, .classifier = c, .fd = -1, .records = true};
+	int r = request_log(d, boot, boot_id, err);
+
+	/* A log that is not there is an answer; what breaks off in the middle is none. */
+	if (r < 0)
+		return baseline_cannot_be_had(err) ? 1 : r;
+	snprintf(in.source, sizeof(in.source), "the log of boot %d", boot);
+	if (classifier_source(c, boot_id, NULL) < 0)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	r = receive(&in, deadline, MAX_LOG, err);
+	close_incoming(&in);
+	return r < 0 ? r : await_end(d, deadline, err);
 }
 
 /* The text to show a person is pstore's joined one, else any of pstore's, else the log.
