@@ -349,8 +349,8 @@ size_t logline_next(const char *s, size_t n)
 		size_t left = n - (size_t)(at - s), len = stamp(at, left, &usec);
 
 		/* Six digits and something behind: what printk prints, and few others. */
-		if (len && at > s && len < left && (at[len] == ' ' || at[len] == '[') &&
-		    at[len - 8] == '.')
+		if (len > 8 && at > s && len < left &&
+		    (at[len] == ' ' || at[len] == '[') && at[len - 8] == '.')
 			return (size_t)(at - s);
 		at++;
 	}

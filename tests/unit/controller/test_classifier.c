@@ -496,6 +496,15 @@ static void test_forms_in_which_logs_are_kept(void **state)
 	}
 }
 
+/* printk's stamp has six digits; a shorter number in brackets begins no record. */
+static void test_a_short_number_in_brackets_is_no_stamp(void **state)
+{
+	(void)state;
+	expect("x[1.5] BUG: x\n"
+	       "login: [ 1.5] BUG: x\n",
+	       "");
+}
+
 static void test_what_programs_say_is_not_the_kernels(void **state)
 {
 	(void)state;
@@ -734,6 +743,7 @@ int main(void)
 		cmocka_unit_test(test_starts_that_are_no_surprise),
 		cmocka_unit_test(test_the_same_in_two_boots_is_two),
 		cmocka_unit_test(test_forms_in_which_logs_are_kept),
+		cmocka_unit_test(test_a_short_number_in_brackets_is_no_stamp),
 		cmocka_unit_test(test_what_programs_say_is_not_the_kernels),
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_split_at_every_byte),
