@@ -74,7 +74,7 @@ LDFLAGS += -fsanitize=fuzzer,address,undefined
 endif
 
 COMMON_LIBS := libuv libprotobuf-c libarchive libzstd libsodium
-CONTROLLER_LIBS := libssh inih jansson
+CONTROLLER_LIBS := libssh inih jansson libpcre2-8
 PKG_CFLAGS := $(shell pkg-config --cflags $(COMMON_LIBS) $(CONTROLLER_LIBS) 2>/dev/null)
 COMMON_LDLIBS = $(shell pkg-config --libs $(COMMON_LIBS)) -lpthread
 # The agent reads initramfs archives member by member, below libarchive's filters.
@@ -163,11 +163,12 @@ man: $(MAN)
 
 install: all man install-agents
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DATADIR)/boards \
-		$(DESTDIR)$(DATADIR)/agent $(DESTDIR)$(LIBEXECDIR)
+		$(DESTDIR)$(DATADIR)/agent $(DESTDIR)$(DATADIR)/patterns $(DESTDIR)$(LIBEXECDIR)
 	install -m 755 build/release/kferry $(DESTDIR)$(BINDIR)/kferry
 	install -m 755 build/release/kferryd $(DESTDIR)$(SBINDIR)/kferryd
 	install -m 644 agent/units/* $(DESTDIR)$(DATADIR)/agent/
 	install -m 644 boards/*.ini $(DESTDIR)$(DATADIR)/boards/
+	install -m 644 patterns/*.patterns $(DESTDIR)$(DATADIR)/patterns/
 	install -m 755 controller/vm/debian-guest.sh $(DESTDIR)$(LIBEXECDIR)/debian-guest.sh
 	install -d $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
 	build/release/kferry completion bash > $(DESTDIR)$(BASHDIR)/kferry

@@ -29,7 +29,7 @@ struct cmd_env {
 };
 
 /* What a command's further words are, for completions. */
-enum cmd_words { WORDS_NONE, WORDS_BOARD, WORDS_KEY, WORDS_COMMAND };
+enum cmd_words { WORDS_NONE, WORDS_BOARD, WORDS_KEY, WORDS_COMMAND, WORDS_FILE };
 
 struct cmd {
 	const char *name;
@@ -56,6 +56,7 @@ int cmd_pack(struct cmd_env *env, int argc, char *argv[]);
 int cmd_deploy(struct cmd_env *env, int argc, char *argv[]);
 int cmd_bd(struct cmd_env *env, int argc, char *argv[]);
 int cmd_reboot(struct cmd_env *env, int argc, char *argv[]);
+int cmd_log(struct cmd_env *env, int argc, char *argv[]);
 int cmd_dmesg(struct cmd_env *env, int argc, char *argv[]);
 int cmd_kernels(struct cmd_env *env, int argc, char *argv[]);
 int cmd_module(struct cmd_env *env, int argc, char *argv[]);

@@ -29,6 +29,8 @@ static const struct {
 	{"-o", "%f", NULL},
 	{"--output", "%f", NULL},
 	{"--from", "%f", NULL},
+	{"--new-since", "%f", NULL},
+	{"--fail-on", "warn error fatal", NULL},
 	{"--identity", "%f", NULL},
 	{"-i", "%f", NULL},
 	{"--image", "%f", NULL},
@@ -118,15 +120,15 @@ static void say_commands(struct ui *ui)
 /* --- bash and zsh: one function in their common language -----------------------------
  */
 
-static const char head[] =
-	"# What may follow the words given, one word a line; \"//\" is a file's name.\n"
-	"__kferry_next()\n"
-	"{\n"
-	"\tlocal cmd='' verb='' prev='' value='' word\n"
-	"\tfor word in \"$@\"; do\n"
-	"\t\tprev=$word\n"
-	"\t\tif [ -n \"$value\" ]; then value=''; continue; fi\n"
-	"\t\tcase $word in\n";
+static const char head[] = "# What may follow the words given, one word a line; \"//\" "
+			   "at the end: a file's name.\n"
+			   "__kferry_next()\n"
+			   "{\n"
+			   "\tlocal cmd='' verb='' prev='' value='' word\n"
+			   "\tfor word in \"$@\"; do\n"
+			   "\t\tprev=$word\n"
+			   "\t\tif [ -n \"$value\" ]; then value=''; continue; fi\n"
+			   "\t\tcase $word in\n";
 
 static const char middle[] =
 	"\t\t-*) ;;\n"
@@ -141,9 +143,10 @@ static const char bash_tail[] =
 	"{\n"
 	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} words\n"
 	"\twords=$(__kferry_next \"${COMP_WORDS[@]:1:COMP_CWORD-1}\")\n"
-	"\tif [ \"$words\" = // ]; then\n"
+	"\tif [[ $words == *// ]]; then\n"
 	"\t\tcompopt -o filenames\n"
-	"\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+	"\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\"; "
+	"compgen -W \"${words%//}\" -- \"$cur\")\n"
 	"\telse\n"
 	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
 	"\tfi\n"
@@ -156,7 +159,8 @@ static const char zsh_tail[] =
 	"{\n"
 	"\tlocal next\n"
 	"\tnext=$(__kferry_next \"${(@)words[2,CURRENT-1]}\")\n"
-	"\tif [[ $next == // ]]; then _files; else compadd -- ${=next}; fi\n"
+	"\tcompadd -- ${=next%//}\n"
+	"\tif [[ $next == *// ]]; then _files; fi\n"
 	"}\n"
 	"if [[ $funcstack[1] == _kferry ]]; then _kferry; else compdef _kferry kferry; "
 	"fi\n";
@@ -206,6 +210,8 @@ static void say_words(struct ui *ui, const struct cmd *c)
 		ui_out(ui, "; if [ -z \"$verb\" ]; then echo '%s'; else :", c->verbs);
 	if (c->words == WORDS_BOARD)
 		ui_out(ui, "; " BOARDS);
+	if (c->words == WORDS_FILE)
+		ui_out(ui, "; echo //");
 	if (c->words == WORDS_KEY || c->words == WORDS_COMMAND)
 		ui_out(ui, "; echo '");
 	if (c->words == WORDS_KEY)
@@ -294,6 +300,8 @@ static int fish_command(struct ui *ui, const struct cmd *c)
 			 c->verbs);
 	if (c->words == WORDS_BOARD)
 		ui_out(ui, "complete -c kferry %s -a '(" BOARDS ")'\n", when);
+	if (c->words == WORDS_FILE)
+		ui_out(ui, "complete -c kferry %s -F\n", when);
 	if (c->words == WORDS_KEY || c->words == WORDS_COMMAND)
 		ui_out(ui, "complete -c kferry %s -a '", when);
 	if (c->words == WORDS_KEY)

@@ -16,6 +16,7 @@ struct modules {
 	const char *verb;
 	struct module_spec *specs;
 	size_t n;
+	struct patterns *patterns; /* for what the kernel says of a change */
 };
 
 static deadline_ms change_deadline(const struct modules *m)
@@ -152,6 +153,7 @@ static int change_one(struct modules *m, const struct module_spec *spec,
 /* What the kernel said; a fault in it is an error. */
 static int look_at_log(struct modules *m, uint64_t since_us, struct kf_error *err)
 {
+	_cleanup_(classifier_freep) struct classifier *c = NULL;
 	struct module_log l = {.client = m->client,
 			       .ui = m->env->ui,
 			       .board = m->board,
@@ -161,14 +163,14 @@ static int look_at_log(struct modules *m, uint64_t since_us, struct kf_error *er
 	const struct finding *worst;
 	int rc;
 
-	if (findings_new(&l.findings) < 0)
+	if (classifier_new(m->patterns, &c) < 0)
 		return no_memory(err);
+	l.classifier = c;
 	rc = module_log_take(&l, err);
-	worst = findings_worst(l.findings);
+	worst = findings_cause(classifier_findings(c));
 	if (rc == 0 && worst && worst->severity >= SEVERITY_ERROR)
 		rc = kf_err(err, -EIO, KF_REASON_UNHEALTHY, "%s: \"%s\"",
 			    worst->class_name, worst->title);
-	findings_free(l.findings);
 	return rc;
 }
 
@@ -272,7 +274,9 @@ static int run(struct modules *m, int argc, char *argv[])
 	m->board = cmd_board_arg(m->env, "module", m->board);
 	if (!m->board)
 		return STATUS_USAGE;
-	rc = cmd_connect(m->env, m->board, NULL, &m->client, &err);
+	rc = patterns_load(m->env->cfg, m->board, &m->patterns, &err);
+	if (rc == 0)
+		rc = cmd_connect(m->env, m->board, NULL, &m->client, &err);
 	if (rc == 0)
 		rc = dispatch(m, &err);
 	client_close(m->client);
@@ -298,5 +302,6 @@ int cmd_module(struct cmd_env *env, int argc, char *argv[])
 	for (size_t i = 0; i < m.n; i++)
 		module_spec_fini(&m.specs[i]);
 	free(m.specs);
+	patterns_free(m.patterns);
 	return status;
 }

@@ -184,6 +184,36 @@ const struct cmd cmds[] = {
 			    "kferry dmesg pc --boot -1 --level warn\n",
 	},
 	{
+		.name = "log",
+		.run = cmd_log,
+		.args = "[RUN|FILE|-] [-b BOARD] [--boot N] [--fail-on LEVEL] "
+			"[--new-since "
+			"LOG] [--full] [--all]",
+		.help = "The findings of a run, of a boot, or of any kernel log",
+		.details = "  -b, --board BOARD  its newest run; its log.ignore and "
+			   "log.patterns\n"
+			   "  --boot N           of that boot of the board: 0 this one, "
+			   "-1 the one "
+			   "before, ...\n"
+			   "  --fail-on LEVEL    exit status 1 for that and worse: warn "
+			   "error "
+			   "fatal\n"
+			   "  --new-since LOG    what that run or file has, too, is "
+			   "known and does "
+			   "not count\n"
+			   "  -f, --full         with the lines of each report\n"
+			   "  -a, --all          also what is known\n"
+			   "\nWithout a name: the newest run. FILE may be compressed; - "
+			   "is standard "
+			   "input.\n",
+		.words = WORDS_FILE,
+		.examples = "kferry log\n"
+			    "kferry log 2026-11-21-17 --full\n"
+			    "kferry log serial.log --fail-on error\n"
+			    "kferry log --boot -1 -b pc\n"
+			    "journalctl -k | kferry log - --new-since good.log\n",
+	},
+	{
 		.name = "kernels",
 		.run = cmd_kernels,
 		.args = "[list|rm SLOT...|confirm [SLOT]|rollback [SLOT]] [-b BOARD] [-l "

@@ -119,6 +119,13 @@ const struct config_key config_keys[] = {
 		"never"),
 	BOOL("session.auto", "no",
 	     "the first command that needs a board starts a session for it"),
+	LINES("log.ignore", NULL,
+	      "texts in quotes, one a line: lines of the kernel's log that have one are "
+	      "no "
+	      "finding"),
+	PATHNAME("log.patterns", NULL,
+		 "a file of log patterns, or a directory of them, besides kferry's own; "
+		 "kferry-patterns(5)"),
 
 	STRING("agent.path", "/usr/local/sbin/kferryd",
 	       "where the agent is on the board"),

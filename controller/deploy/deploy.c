@@ -131,9 +131,12 @@ int deploy_check(const struct config *cfg, struct ui *ui, const char *board,
 		 const struct deploy_opts *opts, struct kf_error *err)
 {
 	struct deploy d = {.cfg = cfg, .ui = ui, .board = board, .opts = opts};
-	int r = check_board(&d, err);
+	int r = patterns_load(cfg, board, &d.patterns, err);
 
+	if (r == 0)
+		r = check_board(&d, err);
 	client_close(d.client);
+	patterns_free(d.patterns);
 	return r;
 }
 
@@ -395,9 +398,10 @@ int deploy_run(const struct config *cfg, struct ui *ui, const char *board,
 
 	ui_debug(ui, "%s: all of this run is kept in %s", board, run_dir(run));
 	describe(&d);
-	if (findings_new(&d.findings) < 0)
+	r = patterns_load(cfg, board, &d.patterns, &err);
+	if (r == 0 && classifier_new(d.patterns, &d.classifier) < 0)
 		r = kf_err(&err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
-	else
+	if (r == 0)
 		r = drive(&d, text, &err);
 	if (r < 0 && err.reason == KF_REASON_CANCELLED)
 		say_interrupted(&d, &err);
@@ -406,7 +410,8 @@ int deploy_run(const struct config *cfg, struct ui *ui, const char *board,
 		ui_warn(ui, "%s: what is in %s is not all: %s", board, run_dir(run),
 			strerror(-run_error(run)));
 	client_close(d.client);
-	findings_free(d.findings);
+	classifier_free(d.classifier);
+	patterns_free(d.patterns);
 	free(d.log);
 	return status;
 }

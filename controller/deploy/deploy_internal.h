@@ -2,16 +2,17 @@
 /*
  * What the parts of a deploy share: deploy.c (the order of things), greeting.c (the first
  * connection), deploy_push.c (plan, files, install, arm), verdict.c (after the reboot),
- * evidence.c (logs), health.c (checks), modules.c (without a reboot).
+ * evidence.c (logs), baseline.c (what the known-good kernel says, too), health.c
+ * (checks), modules.c (without a reboot).
  */
 #ifndef KF_DEPLOY_INTERNAL_H
 #define KF_DEPLOY_INTERNAL_H
 
 #include "controller/deploy/delta.h"
 #include "controller/deploy/deploy.h"
-#include "controller/deploy/findings.h"
 #include "controller/deploy/timeline.h"
 #include "controller/deploy/wait.h"
+#include "controller/log/classifier.h"
 #include "proto/limits.h"
 
 #define BOOT_ID_SIZE 64
@@ -34,14 +35,17 @@ struct deploy {
 	struct greeting *greeting; /* NULL: none, or used up */
 	struct client *client;	   /* NULL between connections */
 	bool greeted;		   /* that one is old, and was not used yet */
-	struct findings *findings;
+	struct patterns *patterns; /* for its log: read before anything is sent */
+	struct classifier *classifier;
 	bool kexec;    /* the trial was armed with kexec */
 	bool unproven; /* it passed, and is not confirmed because of that */
 
-	char old_boot[BOOT_ID_SIZE];   /* boot_id before the reboot */
-	struct wait_boot boot;	       /* the reboot, once it was asked for */
-	char trial_boot[BOOT_ID_SIZE]; /* of the trial, once it was seen */
-	char chain[LIMIT_NAME + 1];    /* that the slot is installed on */
+	char old_boot[BOOT_ID_SIZE];	 /* boot_id before the reboot */
+	struct wait_boot boot;		 /* the reboot, once it was asked for */
+	char trial_boot[BOOT_ID_SIZE];	 /* of the trial, once it was seen */
+	char known_good[LIMIT_NAME + 1]; /* slot, or "foreign"; "": not told yet */
+	bool compared;			 /* findings, with those of its boots */
+	char chain[LIMIT_NAME + 1];	 /* that the slot is installed on */
 	char *log; /* the artifact to name in the verdict, relative to the run; or NULL */
 	enum deploy_stage stage;
 	uint64_t log_lost; /* records that nobody could look at */
@@ -88,7 +92,17 @@ int evidence_of_trial(struct deploy *d, const char *now_boot,
 /* The log of that boot, which has ended, and its pstore. */
 int evidence_of_boot(struct deploy *d, const char *boot_id,
 		     struct kf_error *err) _must_check_;
-/* findings.json, and their number in result.json. */
+/* Only look through the log of an earlier boot.  1: it cannot be had (err says why). */
+int evidence_look_at(struct deploy *d, int boot, const char *boot_id,
+		     struct classifier *c, struct kf_error *err) _must_check_;
+/* Is this the agent's answer that it has no such thing? */
+bool baseline_cannot_be_had(const struct kf_error *err);
+/* Mark what boots of the known-good kernel have in their logs, too (there must be logs of
+ * them: d->compared).  An error is one of the connection. */
+int baseline_compare(struct deploy *d, struct kf_error *err) _must_check_;
+/* What was found so far in the logs of the kernel that is judged. */
+struct findings *evidence_findings(struct deploy *d);
+/* findings.json, and the same in result.json. */
 void evidence_save_findings(struct deploy *d);
 
 /* Is this deploy's boot to go by kexec? */

@@ -8,6 +8,7 @@
 #include "controller/deploy/deploy_internal.h"
 #include "controller/strf.h"
 #include "proto/base/fs.h"
+#include "proto/kmsg.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
@@ -16,10 +17,11 @@
 /* A file on its way in. */
 struct incoming {
 	struct deploy *d;
-	int fd;
+	struct classifier *classifier;
+	int fd;	      /* -1: it is only looked through */
 	bool records; /* /dev/kmsg records, else lines of text */
 	char source[LIMIT_PATH + 1];
-	struct buf rest; /* a record or line that is not whole yet */
+	struct buf rest; /* a record that is not whole yet */
 	uint64_t size;
 	uint64_t taken, lost; /* records; those that overran the kernel's buffer */
 	uint64_t next_seq;
@@ -28,8 +30,11 @@ struct incoming {
 static int open_incoming(struct incoming *in, struct deploy *d, const char *name,
 			 bool records, struct kf_error *err)
 {
-	*in = (struct incoming){.d = d, .fd = -1, .records = records};
+	*in = (struct incoming){
+		.d = d, .classifier = d->classifier, .fd = -1, .records = records};
 	snprintf(in->source, sizeof(in->source), "%s", name);
+	if (classifier_source(d->classifier, name, "boot") < 0)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	in->fd = run_create(d->run, name, err);
 	return in->fd < 0 ? in->fd : 0;
 }
@@ -73,29 +78,11 @@ static int take_records(struct incoming *in, bool end)
 			if (rec.seq > in->next_seq)
 				in->lost += rec.seq - in->next_seq;
 			in->next_seq = rec.seq + 1;
-			r = write_record(in, &rec);
+			r = in->fd < 0 ? 0 : write_record(in, &rec);
 			if (r == 0)
-				r = findings_record(in->d->findings, &rec, "dmesg");
+				r = classifier_kmsg(in->classifier, data, n);
 		}
 		buf_consume(&in->rest, n);
-		if (r < 0)
-			return r;
-	}
-}
-
-static int take_lines(struct incoming *in, bool end)
-{
-	for (;;) {
-		const char *data = (const char *)buf_data(&in->rest);
-		size_t have = buf_len(&in->rest);
-		const char *nl = have ? memchr(data, '\n', have) : NULL;
-		size_t n = nl ? (size_t)(nl - data) : have;
-		int r;
-
-		if (have == 0 || (!nl && !end))
-			return 0;
-		r = findings_line(in->d->findings, data, n, in->source);
-		buf_consume(&in->rest, n + (nl != NULL));
 		if (r < 0)
 			return r;
 	}
@@ -111,12 +98,15 @@ static int feed(struct incoming *in, const void *data, size_t n, bool end, uint6
 		return kf_err(err, -EFBIG, KF_REASON_PROTOCOL,
 			      "the board's %s is larger than %llu MiB", in->source,
 			      (unsigned long long)(limit >> 20));
-	if (!in->records)
+	if (in->records)
+		r = buf_append(&in->rest, data, n);
+	else
 		r = fs_write_all(in->fd, data, n);
 	if (r == 0)
-		r = buf_append(&in->rest, data, n);
-	if (r == 0)
-		r = in->records ? take_records(in, end) : take_lines(in, end);
+		r = in->records ? take_records(in, end)
+				: classifier_text(in->classifier, data, n);
+	if (r == 0 && end)
+		r = classifier_end(in->classifier);
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "write %s/%s: %m",
 			      run_dir(in->d->run), in->source);
@@ -155,24 +145,34 @@ static int await_end(struct deploy *d, deadline_ms deadline, struct kf_error *er
 	return r;
 }
 
-int evidence_log(struct deploy *d, struct kf_error *err)
+/* The log of a boot (0: this one, -1: the one before, ...), which must have that id. */
+static int request_log(struct deploy *d, int boot, const char *boot_id,
+		       struct kf_error *err)
 {
 	Kferry__LogRequest q = KFERRY__LOG_REQUEST__INIT;
 	Kferry__Envelope env = CLIENT_ENVELOPE(LOG_REQUEST, log_request, &q);
-	deadline_ms deadline = deploy_deadline(d, "timeout.health");
 	const Kferry__Envelope *answer;
-	struct incoming in;
 	int r;
 
-	r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_LOG_START, deadline,
-			&answer, err);
+	q.boot = boot;
+	r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_LOG_START,
+			deploy_deadline(d, "timeout.health"), &answer, err);
+	if (r == 0 && strcmp(answer->log_start->boot_id, boot_id) != 0)
+		r = kf_err(err, -EPROTO, KF_REASON_PROTOCOL,
+			   "the agent sent the log of another boot (%s) than the one "
+			   "that is judged (%s)",
+			   answer->log_start->boot_id, boot_id);
+	return r;
+}
+
+int evidence_log(struct deploy *d, struct kf_error *err)
+{
+	deadline_ms deadline = deploy_deadline(d, "timeout.health");
+	struct incoming in;
+	int r = request_log(d, 0, d->trial_boot, err);
+
 	if (r < 0)
 		return r;
-	if (strcmp(answer->log_start->boot_id, d->trial_boot) != 0)
-		return kf_err(err, -EPROTO, KF_REASON_PROTOCOL,
-			      "the agent sent the log of another boot (%s) than the one "
-			      "that is judged (%s)",
-			      answer->log_start->boot_id, d->trial_boot);
 	r = open_incoming(&in, d, "dmesg", true, err);
 	if (r == 0)
 		r = receive(&in, deadline, MAX_LOG, err);
@@ -192,6 +192,24 @@ int evidence_log(struct deploy *d, struct kf_error *err)
 	if (in.lost > 0)
 		run_set(d->run, "log_lost", json_integer((json_int_t)in.lost));
 	return 0;
+}
+
+int evidence_look_at(struct deploy *d, int boot, const char *boot_id,
+		     struct classifier *c, struct kf_error *err)
+{
+	deadline_ms deadline = deploy_deadline(d, "timeout.health");
+	struct incoming in = {.d = d, .classifier = c, .fd = -1, .records = true};
+	int r = request_log(d, boot, boot_id, err);
+
+	/* A log that is not there is an answer; what breaks off in the middle is none. */
+	if (r < 0)
+		return baseline_cannot_be_had(err) ? 1 : r;
+	snprintf(in.source, sizeof(in.source), "the log of boot %d", boot);
+	if (classifier_source(c, boot_id, NULL) < 0)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	r = receive(&in, deadline, MAX_LOG, err);
+	close_incoming(&in);
+	return r < 0 ? r : await_end(d, deadline, err);
 }
 
 /* The text to show a person is pstore's joined one, else any of pstore's, else the log.
@@ -307,9 +325,14 @@ int evidence_of_trial(struct deploy *d, const char *now_boot, struct kf_error *e
 	return evidence_of_boot(d, boot_id, err);
 }
 
+struct findings *evidence_findings(struct deploy *d)
+{
+	return classifier_findings(d->classifier);
+}
+
 void evidence_save_findings(struct deploy *d)
 {
-	json_t *list = findings_json(d->findings);
+	json_t *list = findings_json(evidence_findings(d));
 	_free_ char *text = json_dumps(list, JSON_INDENT(2));
 	struct kf_error err = {0};
 

@@ -219,7 +219,7 @@ static int take_log(struct deploy *d, const struct shown *s, struct kf_error *er
 			       .board = d->board,
 			       .since_us = s->log_us,
 			       .deadline = deploy_deadline(d, "timeout.health"),
-			       .findings = d->findings,
+			       .classifier = d->classifier,
 			       .fd = run_create(d->run, "dmesg", err)};
 	int r = l.fd < 0 ? l.fd : module_log_take(&l, err);
 
@@ -262,7 +262,7 @@ static int look_again(struct deploy *d, struct kf_error *err)
 			d->board, err->msg);
 	*err = (struct kf_error){0};
 	evidence_save_findings(d);
-	worst = findings_worst(d->findings);
+	worst = findings_cause(evidence_findings(d));
 	if (worst && worst->severity >= SEVERITY_ERROR)
 		return verdict_by_finding(worst, KF_REASON_UNHEALTHY, err);
 	return kf_err(err, -EIO, KF_REASON_UNHEALTHY,
@@ -290,7 +290,7 @@ static int judge(struct deploy *d, const struct shown *s, char text[static 256],
 	}
 	if (take_log(d, s, err) < 0)
 		return may_have_died(err) ? look_again(d, err) : err->code;
-	worst = findings_worst(d->findings);
+	worst = findings_cause(evidence_findings(d));
 	if (worst && worst->severity >= SEVERITY_ERROR)
 		return verdict_by_finding(worst, KF_REASON_UNHEALTHY, err);
 	if (r < 0) {
@@ -300,7 +300,9 @@ static int judge(struct deploy *d, const struct shown *s, char text[static 256],
 	snprintf(text, 256,
 		 "reloaded; %s; until the next boot, which shows the slot's own "
 		 "modules",
-		 worst ? "warnings in the kernel's log" : "no new kernel findings");
+		 worst && worst->severity >= SEVERITY_WARN
+			 ? "warnings in the kernel's log"
+			 : "no new kernel findings");
 	return 0;
 }
 

@@ -101,12 +101,17 @@ static void started(struct run *r)
 		json_object_set_new(r->result, "started", json_string(text));
 }
 
+char *run_base(const struct config *cfg, const char *board)
+{
+	const char *set = config_get(cfg, board, "run.dir");
+
+	return set && *set ? strdup(set) : strf("%s/runs", config_data_dir(cfg));
+}
+
 int run_new(const struct config *cfg, const char *board, struct run **ret,
 	    struct kf_error *err)
 {
-	const char *set = config_get(cfg, board, "run.dir");
-	_free_ char *base =
-		set && *set ? strdup(set) : strf("%s/runs", config_data_dir(cfg));
+	_free_ char *base = run_base(cfg, board);
 	struct run *r = calloc(1, sizeof(*r));
 	int rc = -ENOMEM;
 

@@ -18,8 +18,12 @@
 
 struct run;
 
-/* base: config run.dir (default <data dir>/runs). Directory name from the local date plus
- * a counter that makes it unique; created with mkdir, so two runs never share one. */
+/* The directory of a board's runs (NULL: of any): run.dir, or below the data directory.
+ * The caller's; NULL: no memory. */
+char *run_base(const struct config *cfg, const char *board);
+
+/* Below run_base().  Directory name from the local date plus a counter that makes it
+ * unique; created with mkdir, so two runs never share one. */
 int run_new(const struct config *cfg, const char *board, struct run **ret,
 	    struct kf_error *err) _must_check_;
 void run_free(struct run *r);

@@ -77,6 +77,7 @@ static int look(struct deploy *d, struct running *ret, struct kf_error *err)
 			 st->trial == KFERRY__TRIAL__TRIAL_ARMED;
 	ret->waits = verdict_waits(st);
 	ret->kexec = st->kexec;
+	snprintf(d->known_good, sizeof(d->known_good), "%s", st->known_good);
 	timeline_find(&d->boot, st, clock_now_ms(), &ret->times);
 	ret->is_default = strcmp(st->default_slot, d->k->slot) == 0;
 	return 0;
@@ -126,7 +127,8 @@ static const char *short_title(const struct finding *f)
 
 int verdict_by_finding(const struct finding *f, int reason, struct kf_error *err)
 {
-	return kf_err(err, -EIO, reason, "%s: \"%s\"", f->class_name, short_title(f));
+	return kf_err(err, -EIO, reason, "%s: \"%s\"%s", f->class_name, short_title(f),
+		      f->known ? "; the known-good kernel says that, too" : "");
 }
 
 /* The board came back with something else.  Evidence that cannot be had does not change
@@ -143,25 +145,17 @@ static int fell_back(struct deploy *d, const struct running *now, struct kf_erro
 			"kernel: power, a watchdog or somebody reset it. The slot is "
 			"still there; deploy it again",
 			now->release);
-	if (evidence_of_trial(d, now->boot_id, &inner) < 0)
+	if (evidence_of_trial(d, now->boot_id, &inner) < 0 ||
+	    baseline_compare(d, &inner) < 0)
 		ui_warn(d->ui, "%s: the dead kernel's log could not be fetched: %s",
 			d->board, inner.msg);
 	evidence_save_findings(d);
-	worst = findings_worst(d->findings);
+	worst = findings_cause(evidence_findings(d));
 	if (worst && worst->severity >= SEVERITY_ERROR)
 		return verdict_by_finding(worst, KF_REASON_FELL_BACK, err);
 	return kf_err(err, -EIO, KF_REASON_FELL_BACK,
 		      "the trial kernel did not come up; it left no panic and no oops%s",
 		      d->log ? "" : ", and no log");
-}
-
-static unsigned count(const struct findings *f, enum severity at_least)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < findings_count(f); i++)
-		n += findings_at(f, i)->severity >= at_least;
-	return n;
 }
 
 /* Checks and log of the running kernel; nothing is decided on the board. */
@@ -177,10 +171,12 @@ static int examine(struct deploy *d, struct kf_error *err)
 		return health;
 	}
 	r = evidence_log(d, err);
+	if (r == 0)
+		r = baseline_compare(d, err);
 	if (r < 0)
 		return r;
 	evidence_save_findings(d);
-	worst = findings_worst(d->findings);
+	worst = findings_cause(evidence_findings(d));
 	if (worst && worst->severity >= SEVERITY_ERROR)
 		return verdict_by_finding(worst, KF_REASON_UNHEALTHY, err);
 	if (health < 0) {
@@ -229,14 +225,37 @@ static void send_home(struct deploy *d, const struct running *now)
 	ui_note(d->ui, "%s: rebooting into its known-good kernel", d->board);
 }
 
+/* "2 new warnings, 1 known": of what the known-good kernel has as well, or, where there
+ * is no log of it, of all. */
+static void findings_text(struct deploy *d, char text[static 96])
+{
+	const struct findings *f = evidence_findings(d);
+	unsigned warnings = 0, known = 0;
+	int n = 0;
+
+	for (size_t i = 0; i < findings_count(f); i++) {
+		const struct finding *it = findings_at(f, i);
+
+		if (it->severity >= SEVERITY_WARN && it->known)
+			known++;
+		else if (it->severity >= SEVERITY_WARN)
+			warnings++;
+	}
+	if (warnings == 0)
+		n = snprintf(text, 96, "no new kernel findings");
+	else
+		n = snprintf(text, 96, "%u%s warning%s", warnings,
+			     d->compared ? " new" : "", warnings == 1 ? "" : "s");
+	if (known > 0)
+		snprintf(text + n, 96 - (size_t)n, " (%u that the known-good kernel has)",
+			 known);
+}
+
 static void pass_text(struct deploy *d, bool make_default, char text[static 256])
 {
-	unsigned warnings = count(d->findings, SEVERITY_WARNING);
-	char found[64] = "no new kernel findings", lost[64] = "";
+	char found[96], lost[64] = "";
 
-	if (warnings > 0)
-		snprintf(found, sizeof(found), "%u warning%s", warnings,
-			 warnings == 1 ? "" : "s");
+	findings_text(d, found);
 	if (d->log_lost > 0)
 		snprintf(lost, sizeof(lost), " (%llu record%s of the log lost)",
 			 (unsigned long long)d->log_lost, d->log_lost == 1 ? "" : "s");

@@ -6,6 +6,7 @@
 
 #include "controller/cancel.h"
 #include "proto/base/fs.h"
+#include "proto/kmsg.h"
 #include "proto/limits.h"
 #include "proto/reason.h"
 
@@ -71,7 +72,7 @@ static int take_record(struct module_log *l, const char *data, size_t n)
 		return rc;
 	l->records++;
 	show(l, &r);
-	return rc < 0 ? rc : findings_record(l->findings, &r, "dmesg");
+	return rc < 0 ? rc : classifier_kmsg(l->classifier, data, n);
 }
 
 static int take_records(struct module_log *l, struct buf *b, bool end)
@@ -126,8 +127,14 @@ int module_log_take(struct module_log *l, struct kf_error *err)
 
 	if (rc < 0)
 		return rc;
+	if (classifier_source(l->classifier, "dmesg", NULL) < 0)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	q.since_us = l->since_us + 1;
 	rc = client_call(l->client, &env, KFERRY__ENVELOPE__BODY_LOG_START, l->deadline,
 			 &answer, err);
-	return rc < 0 ? rc : receive(l, err);
+	if (rc == 0)
+		rc = receive(l, err);
+	if (classifier_end(l->classifier) < 0 && rc == 0)
+		rc = kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	return rc;
 }

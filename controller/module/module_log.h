@@ -7,7 +7,7 @@
 #define KF_MODULE_LOG_H
 
 #include "controller/client.h"
-#include "controller/deploy/findings.h"
+#include "controller/log/classifier.h"
 #include "controller/ui/ui.h"
 
 struct module_log {
@@ -16,7 +16,7 @@ struct module_log {
 	const char *board;
 	uint64_t since_us; /* log_us of the answer before the change */
 	deadline_ms deadline;
-	struct findings *findings;
+	struct classifier *classifier;
 	int fd;		  /* lines as of `dmesg --raw` go there too; -1: nowhere */
 	uint64_t records; /* result: the kernel's own */
 };

@@ -25,7 +25,7 @@ import tempfile
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BASELINE = TOP / "tests/bench/baseline.json"
 GROWTH = 1.10
-LIBRARIES = ["libsodium", "libzstd", "libarchive", "jansson", "libuv", "libprotobuf-c"]
+LIBRARIES = ["libsodium", "libzstd", "libarchive", "jansson", "libpcre2-8", "libuv", "libprotobuf-c"]
 MODULES = 1200
 RELEASE = "6.9.0-bench"
 MAKEFILE = f"""\

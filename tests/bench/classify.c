@@ -5,7 +5,8 @@
  */
 #include <string.h>
 
-#include "controller/deploy/findings.h"
+#include "controller/log/classifier.h"
+#include "controller/place.h"
 #include "proto/base/cleanup.h"
 #include "tests/bench/measured.h"
 
@@ -32,22 +33,20 @@ static const char *const faults[] = {
 
 static char *text;
 static size_t len;
-static struct findings *found;
+static struct classifier *classifier;
 
 void measured(void)
 {
-	for (size_t at = 0; at < len;) {
-		const char *end = memchr(text + at, '\n', len - at);
-		size_t n = (size_t)(end - (text + at));
-
-		MUST(findings_line(found, text + at, n, "log") == 0);
-		at += n + 1;
-	}
+	MUST(classifier_text(classifier, text, len) == 0);
+	MUST(classifier_end(classifier) == 0);
 }
 
 int main(void)
 {
 	uint32_t seed = 1;
+	struct kf_error err;
+	struct patterns *patterns;
+	char *dir;
 
 	text = malloc(TOTAL + 1024);
 	MUST(text);
@@ -60,10 +59,15 @@ int main(void)
 		len += (size_t)snprintf(text + len, 512, "<6>[%5u.%06u] %s\n", i / 1000,
 					i % 1000 * 1000, line);
 	}
-	MUST(findings_new(&found) == 0);
+	MUST(place_find("patterns", "patterns", &dir) == 0);
+	MUST(patterns_new(&patterns) == 0 && patterns_read(patterns, dir, &err) == 0);
+	MUST(patterns_build(patterns, &err) == 0);
+	MUST(classifier_new(patterns, &classifier) == 0);
 	measured();
-	MUST(findings_count(found) == ARRAY_SIZE(faults));
-	findings_free(found);
+	MUST(findings_count(classifier_findings(classifier)) == ARRAY_SIZE(faults));
+	classifier_free(classifier);
+	patterns_free(patterns);
+	free(dir);
 	free(text);
 	return 0;
 }

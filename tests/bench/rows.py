@@ -7,6 +7,7 @@ timed from when to when.
 
 import os
 import pathlib
+import resource
 import shutil
 import subprocess
 import time
@@ -377,5 +378,56 @@ class Agent(Row):
                 self.line("static agent's size", "B", size, None, "", limit=self.size)]
 
 
+class Classify(Row):
+    """A log without a fault, as most are: what looking at it costs."""
+
+    name, case = "classify", "kferry log of 100 MB without a finding, processor's time"
+    size, limit = 100_000_000, 1.0
+    lines = ["usb 1-1: new high-speed USB device number 2 using xhci_hcd",
+             "pci 0000:00:1f.2: reg 0x24: [mem 0xfea10000-0xfea10fff]",
+             "EXT4-fs (vda2): mounted filesystem with ordered data mode. Quota mode: none.",
+             "audit: type=1400 audit(1700000000.123:45): apparmor=\"STATUS\" operation=\"load\"",
+             "nvme nvme0: 8/0/0 default/read/poll queues",
+             "IPv6: ADDRCONF(NETDEV_CHANGE): eth0: link becomes ready",
+             "BUGFIX level 3 of the firmware is loaded, no warning was given"]
+    heads = "BUG:|WARNING:|Oops|Kernel panic|Unable to handle|protection fault|stall|INFO: task"
+
+    def log(self):
+        path = self.dock.dir / "clean.log"
+        lines = (f"[{i // 1000:5}.{i % 1000:03}000] {self.lines[i * 31 % 7]}\r\n"
+                 for i in range(10000))
+        block = "".join(lines).encode()
+        with path.open("wb") as f:
+            for _ in range(self.size // len(block) + 1):
+                f.write(block)
+        os.truncate(path, self.size)
+        return path
+
+    @staticmethod
+    def processor(action):
+        """Seconds of the processor in programs that it runs, and what it returns."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        result = action()
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, result
+
+    def measure(self):
+        path = self.log()
+        for _ in range(self.n):
+            took, (_, events, _) = self.processor(lambda: self.dock.kferry("log", path))
+            if [e["event"] for e in events] != ["findings"]:
+                raise Failed(f"a log without a fault has findings: {events[:3]}")
+            self.take("kferry", took)
+            self.take("grep", self.processor(lambda: subprocess.run(
+                ["grep", "-cE", self.heads, path], stdout=subprocess.DEVNULL, check=False,
+                env={**os.environ, "LC_ALL": "C"}))[0])
+        speed = self.size / 1e6 / self.samples.median("kferry")
+        return [self.line(self.case, "s", "kferry", "grep", "grep -cE of 8 heads",
+                          limit=self.limit, words="100 MB/s",
+                          note=f"{speed:.0f} MB/s on one processor, the start of the program "
+                          "included")]
+
+
 ALL = [Push, PushTree, Unchanged, UnchangedSmall, Module, ModuleSmall, ModuleBytes,
-       ModuleBytesSmall, Image, ImageSlow, Boards, BoardsFull, Agent]
+       ModuleBytesSmall, Image, ImageSlow, Boards, BoardsFull, Agent,
+       Classify]

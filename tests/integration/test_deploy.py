@@ -102,6 +102,40 @@ class Deploy(unittest.TestCase):
         wait_for("the return to the board's own kernel",
                  lambda: self.board.boot_log[-1] == "foreign")
 
+    WARNS = ("4,9,300,-;WARNING: CPU: %d PID: 7 at kernel/demo.c:12 demo_init+0x1%d/0x20\n")
+
+    def warns(self, *slots_too):
+        """Every boot warns of the same, and a trial's of these as well."""
+        def on_boot(slot):
+            with open(self.board.root / "dev/kmsg", "a") as kmsg:
+                kmsg.write(self.WARNS % (len(self.board.boot_log), len(self.board.boot_log) % 8))
+                if slot:
+                    kmsg.writelines(slots_too)
+        self.board.on_boot = on_boot
+
+    def test_what_the_known_good_kernel_says_too_is_not_new(self):
+        self.warns()
+        self.board.kferry("reboot", check=0)
+        done = self.deploy(self.package())
+        self.assertIn("no new kernel findings (1 that the known-good kernel has)", done.text)
+        findings = json.loads((self.board.last_run_dir() / "findings.json").read_text())
+        self.assertEqual([f["known"] for f in findings], [True])
+
+    def test_a_new_warning_is_counted_apart(self):
+        self.warns("4,10,400,-;WARNING: CPU: 0 PID: 7 at kernel/other.c:12 other+0x1/0x20\n")
+        self.board.kferry("reboot", check=0)
+        done = self.deploy(self.package())
+        self.assertIn("1 new warning (1 that the known-good kernel has)", done.text)
+
+    def test_an_error_that_is_known_fails_all_the_same(self):
+        def oops(_slot):
+            with open(self.board.root / "dev/kmsg", "a") as kmsg:
+                kmsg.write("0,9,300,-;BUG: kernel NULL pointer dereference, address: 0\n")
+        self.board.on_boot = oops
+        self.board.kferry("reboot", check=0)
+        done = self.deploy(self.package(), status=1)
+        self.assertIn("the known-good kernel says that, too", done.text)
+
     def test_failed_health_check_fails(self):
         self.board.write_config("health.checks = /bin/false\n")
         package = self.package()

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the kernel prints below the head of a finding: which lines are still of it, and
+ * what they tell of where, of which modules, and of what went before.
+ */
+#ifndef KF_REPORT_H
+#define KF_REPORT_H
+
+#include "controller/log/finding.h"
+#include "controller/log/patterns.h"
+
+struct report {
+	bool trace;	  /* its call trace has begun */
+	bool placed;	  /* the function is known */
+	unsigned strange; /* lines at the end that look like none of a report's */
+	size_t bytes;	  /* of the body without these */
+	unsigned lines;
+};
+
+/* Append a line to the finding's body and learn from it. */
+int report_line(struct report *r, struct finding *it, const struct patterns *ps,
+		const char *s, size_t n) _must_check_;
+/* The function that the head names. */
+int report_func(struct report *r, struct finding *it, const struct patterns *ps,
+		const char *s, size_t n) _must_check_;
+/* Are the last lines those of something else? */
+bool report_is_over(const struct report *r);
+/* Leave them out of the body. */
+void report_end(const struct report *r, struct finding *it);
+
+#endif
