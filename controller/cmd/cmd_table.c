@@ -234,6 +234,26 @@ const struct cmd cmds[] = {
 			    "kferry module load dummy numdummies=2 tun -b pc\n",
 	},
 	{
+		.name = "results",
+		.run = cmd_results,
+		.args = "FILE [--format FORMAT] [--name SUITE] [--expect FILE]",
+		.help = "Read what a test suite printed, and judge it",
+		.details =
+			"FILE is output, a console's or a kernel's log with it, or - for "
+			"standard input. A test\nwithout a result line never passes. "
+			"Exit status: 0 all is as it should be, 1 a test\nfailed, 2 the "
+			"output is broken or cut, or nothing was tested.\n"
+			"\n"
+			"  --format FORMAT  ktap (also TAP, KUnit, kselftest), ltp, "
+			"xfstests; default: auto\n"
+			"  --name SUITE     what the suite is called in reports\n"
+			"  --expect FILE    failures that are expected: a pattern of "
+			"names "
+			"and a reason a line\n",
+		.examples = "kferry results kselftest.log --expect known-failures\n"
+			    "kferry exec -- dmesg | kferry results -\n",
+	},
+	{
 		.name = "exec",
 		.run = cmd_exec,
 		.args = "[-b BOARD] [-l KEY=VALUE] [--timeout TIME] -- PROGRAM "
