@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controller/cmd/cmd.h"
+#include "controller/report/report_files.h"
 #include "controller/results/expect.h"
 #include "controller/results/reader.h"
 #include "proto/base/fs.h"
@@ -15,6 +16,7 @@
 struct args {
 	const char *file, *name, *expect;
 	enum reader_format format;
+	struct report_files files;
 };
 
 /* Feed the file (or standard input, "-") to the reader. */
@@ -158,6 +160,10 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
 		{"format", required_argument, NULL, 'f'},
 		{"name", required_argument, NULL, 'n'},
 		{"expect", required_argument, NULL, 'e'},
+		{"junit", required_argument, NULL, 'j'},
+		{"ktap", required_argument, NULL, 'k'},
+		{"summary", required_argument, NULL, 's'},
+		{"annotations", no_argument, NULL, 'a'},
 		{0},
 	};
 	int c;
@@ -174,6 +180,14 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
 			ret->name = optarg;
 		else if (c == 'e')
 			ret->expect = optarg;
+		else if (c == 'j')
+			ret->files.junit = optarg;
+		else if (c == 'k')
+			ret->files.ktap = optarg;
+		else if (c == 's')
+			ret->files.summary = optarg;
+		else if (c == 'a')
+			ret->files.annotations = true;
 		else
 			return cmd_bad_option(env, argv[0], argv);
 	}
@@ -181,6 +195,36 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
 		return cmd_usage(env, argv[0], "it takes one file, - for standard input");
 	ret->file = argv[optind];
 	return 0;
+}
+
+/* The same reports that a deploy leaves, of no board. */
+static int report(struct cmd_env *env, const struct args *a, const struct suite_run *s)
+{
+	_report_ struct report r = {0};
+	json_t *nothing = json_object();
+	struct report_run *run;
+	int rc = nothing ? report_add(&r, nothing, &run) : -ENOMEM;
+
+	json_decref(nothing);
+	if (rc == 0)
+		rc = report_add_suite(run, s);
+	if (rc < 0)
+		ui_warn(env->ui, "no memory for the reports");
+	else
+		rc = report_files_write(&a->files, &r, env->ui);
+	return rc;
+}
+
+static int status_of(enum test_status verdict)
+{
+	switch (verdict) {
+	case TEST_PASS:
+		return STATUS_PASS;
+	case TEST_FAIL:
+		return STATUS_FAIL;
+	default:
+		return STATUS_ERROR;
+	}
 }
 
 int cmd_results(struct cmd_env *env, int argc, char *argv[])
@@ -192,15 +236,12 @@ int cmd_results(struct cmd_env *env, int argc, char *argv[])
 
 	if (status)
 		return status;
-	if (read_suite(&a, &s, &err) < 0)
+	if (report_files_prepare(&a.files, &err) < 0 || read_suite(&a, &s, &err) < 0)
 		return cmd_fail(env, NULL, &err);
 	show(env, &s);
-	switch (suite_verdict(&s)) {
-	case TEST_PASS:
-		return STATUS_PASS;
-	case TEST_FAIL:
-		return STATUS_FAIL;
-	default:
-		return STATUS_ERROR;
-	}
+	status = status_of(suite_verdict(&s));
+	/* A report that is not there is nothing to pass with. */
+	if (report(env, &a, &s) < 0 && status == STATUS_PASS)
+		status = STATUS_ERROR;
+	return status;
 }
