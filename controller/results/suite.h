@@ -123,7 +123,7 @@ void suite_count(const struct suite_run *s, struct suite_counts *ret);
  * be.
  */
 enum test_status suite_verdict(const struct suite_run *s);
-/* The suite as result.json has it. */
+/* The suite as the event "results" of --json has it. */
 json_t *suite_json(const struct suite_run *s);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A suite run as an object of result.json; see kferry-result(5). */
+/* A suite run as JSON; see the event "results" in kferry-json(7). */
 #include "controller/results/suite.h"
 
 static json_t *test_json(const struct test_result *t)

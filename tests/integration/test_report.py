@@ -112,6 +112,21 @@ class Report(unittest.TestCase):
         self.assertEqual(self.cases(), {"boot": ["error"], "health": ["skipped"]})
         self.kcidb()
 
+    def test_build_that_fails(self):
+        tree = self.board.dir / "linux"
+        for name in ("Kbuild", "Kconfig", "MAINTAINERS", "arch/x86/Makefile", "init/main.c",
+                     "scripts/Makefile.build", "kernel/fork.c", ".config"):
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (tree / name).touch()
+        (tree / "Makefile").write_text("%:\n\t@echo 'init/main.c:1:2: error: no'; exit 1\n")
+        done = self.board.kferry("bd", *self.files, check=1, cwd=tree)
+        self.assertEqual(self.result()["reason"], "build")
+        self.assertEqual(self.cases(), {"build": ["failure"], "boot": ["skipped"]})
+        data, statuses = self.kcidb()
+        self.assertEqual((data["builds"][0]["status"], statuses), ("FAIL", {"boot": "MISS"}))
+        self.assertIn("FAIL", reports.check_annotations(done.text)[0])
+        self.assertEqual(self.board.boots, 1)
+
     def test_no_reboot(self):
         self.package()
         self.deploy("--no-reboot")
