@@ -60,6 +60,7 @@ int cmd_log(struct cmd_env *env, int argc, char *argv[]);
 int cmd_dmesg(struct cmd_env *env, int argc, char *argv[]);
 int cmd_kernels(struct cmd_env *env, int argc, char *argv[]);
 int cmd_module(struct cmd_env *env, int argc, char *argv[]);
+int cmd_results(struct cmd_env *env, int argc, char *argv[]);
 int cmd_exec(struct cmd_env *env, int argc, char *argv[]);
 int cmd_session(struct cmd_env *env, int argc, char *argv[]);
 int cmd_vm(struct cmd_env *env, int argc, char *argv[]);

@@ -83,7 +83,8 @@ const struct cmd cmds[] = {
 		.run = cmd_deploy,
 		.args = "[BOARD...] [-l KEY=VALUE] [--from FILE] [--no-reboot] [--once] "
 			"[--force] [--strict] [--kexec] [--cmdline WORDS] [--modules "
-			"[--reload NAME]...]",
+			"[--reload NAME]...] [--junit FILE] [--ktap FILE] [--kcidb FILE] "
+			"[--summary FILE] [--artifacts DIR] [--annotations]",
 		.help = "Send a kernel, boot it once, come back with a verdict",
 		.details =
 			"  -b, --board LIST  boards: names, joined by commas or each "
@@ -106,7 +107,17 @@ const struct cmd cmds[] = {
 			"until "
 			"the next boot\n"
 			"  --reload NAME    with --modules: load it again, with 'NAME "
-			"param=1' so\n",
+			"param=1' so\n"
+			"\n"
+			"For a CI; of several boards all are in one file:\n"
+			"  --junit FILE     the verdicts as JUnit XML\n"
+			"  --ktap FILE      as KTAP\n"
+			"  --kcidb FILE     as KCIDB v5.3 JSON\n"
+			"  --summary FILE   a summary in Markdown, appended\n"
+			"  --annotations    what is wrong as GitHub's workflow commands\n"
+			"  --artifacts DIR  result.json, logs and all else of each run, "
+			"in "
+			"DIR/BOARD\n",
 		.words = WORDS_BOARD,
 		.examples =
 			"kferry deploy pc\n"
@@ -120,7 +131,8 @@ const struct cmd cmds[] = {
 		.run = cmd_bd,
 		.args = "[BOARD...] [-l KEY=VALUE] [--no-reboot] [--once] [--force] "
 			"[--strict] [--kexec] [--cmdline WORDS] [--modules [--reload "
-			"NAME]...]",
+			"NAME]...] [--junit FILE] [--ktap FILE] [--kcidb FILE] "
+			"[--summary FILE] [--artifacts DIR] [--annotations]",
 		.help = "Build and deploy",
 		.details =
 			"The options are deploy's, but for --from. The boards are asked "
@@ -144,7 +156,17 @@ const struct cmd cmds[] = {
 			"until "
 			"the next boot\n"
 			"  --reload NAME    with --modules: load it again, with 'NAME "
-			"param=1' so\n",
+			"param=1' so\n"
+			"\n"
+			"For a CI; of several boards all are in one file:\n"
+			"  --junit FILE     the verdicts as JUnit XML\n"
+			"  --ktap FILE      as KTAP\n"
+			"  --kcidb FILE     as KCIDB v5.3 JSON\n"
+			"  --summary FILE   a summary in Markdown, appended\n"
+			"  --annotations    what is wrong as GitHub's workflow commands\n"
+			"  --artifacts DIR  result.json, logs and all else of each run, "
+			"in "
+			"DIR/BOARD\n",
 		.words = WORDS_BOARD,
 		.examples = "kferry bd\n"
 			    "kferry bd -b all --once\n"
@@ -262,6 +284,33 @@ const struct cmd cmds[] = {
 		.examples = "kferry module list\n"
 			    "kferry module reload e1000e debug=16\n"
 			    "kferry module load dummy numdummies=2 tun -b pc\n",
+	},
+	{
+		.name = "results",
+		.run = cmd_results,
+		.args = "FILE [--format FORMAT] [--name SUITE] [--expect FILE] [--junit "
+			"FILE] "
+			"[--ktap FILE] [--summary FILE] [--annotations]",
+		.help = "Read what a test suite printed, and judge it",
+		.details =
+			"FILE is output, a console's or a kernel's log with it, or - for "
+			"standard input. A test\nwithout a result line never passes. "
+			"Exit status: 0 all is as it should be, 1 a test\nfailed, 2 the "
+			"output is broken or cut, or nothing was tested.\n"
+			"\n"
+			"  --format FORMAT  ktap (also TAP, KUnit, kselftest), ltp, "
+			"xfstests; default: auto\n"
+			"  --name SUITE     what the suite is called in reports\n"
+			"  --expect FILE    failures that are expected: a pattern of "
+			"names "
+			"and a reason a line\n"
+			"  --junit FILE     the results as JUnit XML\n"
+			"  --ktap FILE      as KTAP\n"
+			"  --summary FILE   a summary in Markdown, appended\n"
+			"  --annotations    what is wrong as GitHub's workflow "
+			"commands\n",
+		.examples = "kferry results kselftest.log --expect known-failures\n"
+			    "kferry exec -- dmesg | kferry results -\n",
 	},
 	{
 		.name = "exec",

@@ -19,7 +19,13 @@ enum {
 	OPT_CMDLINE,
 	OPT_STRICT,
 	OPT_MODULES,
-	OPT_RELOAD
+	OPT_RELOAD,
+	OPT_JUNIT,
+	OPT_KTAP,
+	OPT_KCIDB,
+	OPT_SUMMARY,
+	OPT_ARTIFACTS,
+	OPT_ANNOTATIONS
 };
 
 void deploy_args_fini(struct deploy_args *a)
@@ -44,6 +50,61 @@ static int add_reload(struct cmd_env *env, const char *name, const char *text,
 		return STATUS_ERROR;
 	opts->reload = more;
 	more[opts->n_reload++] = text;
+	return 0;
+}
+
+/* Options of what is left for a CI.  false: it is none of them. */
+static bool take_file(int c, struct report_files *f)
+{
+	if (c == OPT_JUNIT)
+		f->junit = optarg;
+	else if (c == OPT_KTAP)
+		f->ktap = optarg;
+	else if (c == OPT_KCIDB)
+		f->kcidb = optarg;
+	else if (c == OPT_SUMMARY)
+		f->summary = optarg;
+	else if (c == OPT_ARTIFACTS)
+		f->artifacts = optarg;
+	else if (c == OPT_ANNOTATIONS)
+		f->annotations = true;
+	else
+		return false;
+	return true;
+}
+
+/* Those that say what is done: a status.  -1: it is none of them. */
+static int take_option(struct cmd_env *env, const char *name, int c, bool bd,
+		       struct deploy_args *ret)
+{
+	struct deploy_opts *o = &ret->opts;
+
+	if (c == OPT_NO_REBOOT)
+		o->no_reboot = true;
+	else if (c == OPT_ONCE)
+		o->once = true;
+	else if (c == OPT_FORCE)
+		o->force = true;
+	else if (c == OPT_KEXEC)
+		o->kexec = true;
+	else if (c == OPT_KEXEC_OK)
+		o->kexec = o->kexec_ok = true;
+	else if (c == OPT_CMDLINE)
+		o->cmdline_extra = optarg;
+	else if (c == OPT_STRICT)
+		return cmd_strict(env) ? 0 : STATUS_ERROR;
+	else if (c == OPT_MODULES)
+		o->modules = true;
+	else if (c == OPT_RELOAD)
+		return add_reload(env, name, optarg, o);
+	else if (c == OPT_FROM && !bd)
+		ret->from = optarg;
+	else if (c == OPT_FROM)
+		return cmd_usage(env, name,
+				 "it builds the tree; for a package file use "
+				 "`kferry deploy --from`");
+	else
+		return take_file(c, &ret->files) ? 0 : -1;
 	return 0;
 }
 
@@ -102,6 +163,12 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 		{"strict", no_argument, NULL, OPT_STRICT},
 		{"modules", no_argument, NULL, OPT_MODULES},
 		{"reload", required_argument, NULL, OPT_RELOAD},
+		{"junit", required_argument, NULL, OPT_JUNIT},
+		{"ktap", required_argument, NULL, OPT_KTAP},
+		{"kcidb", required_argument, NULL, OPT_KCIDB},
+		{"summary", required_argument, NULL, OPT_SUMMARY},
+		{"artifacts", required_argument, NULL, OPT_ARTIFACTS},
+		{"annotations", no_argument, NULL, OPT_ANNOTATIONS},
 		{0},
 	};
 	_pick_ struct pick pick = {0};
@@ -111,35 +178,10 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 		if ((c == 'b' && pick_add(&pick, optarg) < 0) ||
 		    (c == 'l' && pick_add_label(&pick, optarg) < 0))
 			return STATUS_ERROR;
-		else if (c == 'b' || c == 'l')
+		if (c == 'b' || c == 'l')
 			continue;
-		else if (c == OPT_NO_REBOOT)
-			ret->opts.no_reboot = true;
-		else if (c == OPT_ONCE)
-			ret->opts.once = true;
-		else if (c == OPT_FORCE)
-			ret->opts.force = true;
-		else if (c == OPT_KEXEC)
-			ret->opts.kexec = true;
-		else if (c == OPT_KEXEC_OK)
-			ret->opts.kexec = ret->opts.kexec_ok = true;
-		else if (c == OPT_CMDLINE)
-			ret->opts.cmdline_extra = optarg;
-		else if (c == OPT_STRICT && !cmd_strict(env))
-			return STATUS_ERROR;
-		else if (c == OPT_STRICT)
-			continue;
-		else if (c == OPT_MODULES)
-			ret->opts.modules = true;
-		else if (c == OPT_RELOAD)
-			status = add_reload(env, argv[0], optarg, &ret->opts);
-		else if (c == OPT_FROM && !bd)
-			ret->from = optarg;
-		else if (c == OPT_FROM)
-			return cmd_usage(env, argv[0],
-					 "it builds the tree; for a package file use "
-					 "`kferry deploy --from`");
-		else
+		status = take_option(env, argv[0], c, bd, ret);
+		if (status < 0)
 			return cmd_bad_option(env, argv[0], argv);
 	}
 	if (!status)

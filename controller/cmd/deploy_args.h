@@ -5,11 +5,13 @@
 
 #include "controller/cmd/cmd.h"
 #include "controller/deploy/deploy.h"
+#include "controller/report/report_files.h"
 
 struct deploy_args {
 	const char *from; /* a package file; NULL: the tree */
 	bool build;	  /* the tree is built before it is packed */
 	struct deploy_opts opts;
+	struct report_files files;
 	const char **boards; /* names from the configuration */
 	size_t n_boards;
 };

@@ -143,6 +143,8 @@ const struct config_key config_keys[] = {
 	STRING("setup.unlock", NULL,
 	       "command that makes the board's root writable, for setup --force"),
 	STRING("setup.lock", NULL, "command that makes it read-only again"),
+	STRING("report.origin", "kferry",
+	       "origin of KCIDB objects: small letters, digits, _"),
 	PATHNAME("run.dir", NULL, "runs; not set: runs below ~/.local/share/kferry"),
 	STRING("watchdog.device", NULL, "watchdog of the board; none: do not use one"),
 	SECONDS("watchdog.timeout", NULL, "its time-out while a trial runs"),

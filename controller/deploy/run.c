@@ -6,22 +6,28 @@
 #include "controller/deploy/run.h"
 
 #include <fcntl.h>
+#include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "controller/strf.h"
+#include "proto/base/clock.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 #include "proto/text.h"
+#include "proto/version.h"
 
-#define TRIES 1000 /* numbers tried: so many runs may start at once */
+#define TRIES	1000 /* numbers tried: so many runs may start at once */
+#define FORMAT	"kferry-result"
+#define VERSION 1 /* of result.json: counts up when a field changes its meaning */
 
 struct run {
 	char *dir;
 	int fd;
 	json_t *result; /* object */
 	json_t *steps;	/* borrowed from result */
+	int64_t began;	/* clock_now_ms() */
 	int error;	/* the last of writing result.json */
 };
 
@@ -91,14 +97,29 @@ static void save(struct run *r)
 		r->error = rc;
 }
 
-static void started(struct run *r)
+/* Now, as RFC 3339 has it. */
+static json_t *time_now(void)
 {
 	char text[40];
 	time_t now = time(NULL);
 	struct tm tm;
 
-	if (localtime_r(&now, &tm) && strftime(text, sizeof(text), "%FT%T%z", &tm))
-		json_object_set_new(r->result, "started", json_string(text));
+	if (!gmtime_r(&now, &tm) || !strftime(text, sizeof(text), "%FT%TZ", &tm))
+		return NULL;
+	return json_string(text);
+}
+
+static json_t *new_result(const struct config *cfg, const char *board, json_t *steps)
+{
+	const char *profile = config_get(cfg, board, "board.profile");
+	unsigned char random[8];
+	char id[2 * sizeof(random) + 1];
+
+	randombytes_buf(random, sizeof(random));
+	sodium_bin2hex(id, sizeof(id), random, sizeof(random));
+	return json_pack("{s:s, s:i, s:s, s:s, s:o*, s:s, s:s*, s:o}", "format", FORMAT,
+			 "version", VERSION, "kferry", KF_VERSION, "id", id, "started",
+			 time_now(), "board", board, "profile", profile, "steps", steps);
 }
 
 char *run_base(const struct config *cfg, const char *board)
@@ -136,8 +157,8 @@ int run_new(const struct config *cfg, const char *board, struct run **ret,
 		return rc;
 	}
 	r->steps = json_array();
-	r->result = json_pack("{s:s, s:o}", "board", board, "steps", r->steps);
-	started(r);
+	r->result = new_result(cfg, board, r->steps);
+	r->began = clock_now_ms();
 	save(r);
 	*ret = r;
 	return 0;
@@ -161,6 +182,34 @@ int run_error(const struct run *r)
 const char *run_dir(const struct run *r)
 {
 	return r->dir;
+}
+
+json_t *run_result(const struct run *r)
+{
+	return r->result;
+}
+
+static int list_file(void *arg, int dirfd, const char *name, const char *path,
+		     const struct stat *st)
+{
+	(void)dirfd;
+	(void)name;
+	if (!S_ISREG(st->st_mode) || strcmp(path, "result.json") == 0)
+		return 0;
+	return json_array_append_new(arg, json_pack("{s:s, s:I}", "name", path, "bytes",
+						    (json_int_t)st->st_size));
+}
+
+void run_finish(struct run *r)
+{
+	json_t *artifacts = json_array();
+
+	if (fs_walk(r->fd, ".", list_file, artifacts) != 0)
+		r->error = -EIO;
+	json_object_set_new(r->result, "artifacts", artifacts);
+	json_object_set_new(r->result, "took_ms",
+			    json_integer(clock_now_ms() - r->began));
+	run_set(r, "ended", time_now());
 }
 
 const char *run_text(const struct run *r, const char *key)

@@ -2,7 +2,8 @@
 /*
  * A run: one deploy and what it left, in <runs dir>/<date>-<n>/<board>/:
  *
- *	result.json   what was deployed, steps with times, verdict, reason, findings
+ *	result.json   what was deployed, steps with times, verdict, reason, findings; its
+ *	              form is kferry-result(5)
  *	dmesg         the log of the boot that was judged, one line per record
  *	findings.json the findings
  *	pstore/...    what the dead kernel left
@@ -28,6 +29,10 @@ int run_new(const struct config *cfg, const char *board, struct run **ret,
 	    struct kf_error *err) _must_check_;
 void run_free(struct run *r);
 const char *run_dir(const struct run *r);
+/* What result.json has; the run's, and changed by it. */
+json_t *run_result(const struct run *r);
+/* It has ended: when, how long it took, and which files it leaves. */
+void run_finish(struct run *r);
 /* 0, or why result.json could not be written (the last time that it could not). */
 int run_error(const struct run *r);
 /* A field of result.json that is a text; NULL: it is none, or was not set.  Valid until

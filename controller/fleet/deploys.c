@@ -32,7 +32,8 @@ struct group {
 	struct kernel *k;
 	/* Under the lock: */
 	enum group_state state;
-	int status; /* FAILED */
+	int status;	     /* FAILED */
+	struct kf_error err; /* FAILED: why; no code: nobody waited for it */
 	size_t waiting, unfinished;
 };
 
@@ -94,6 +95,64 @@ static bool same_objects(const struct config *cfg, const char *a, const char *b)
 /* --- a board's job ---------------------------------------------------------------------
  */
 
+static const char *mode_of(const struct deploy_opts *o)
+{
+	return o->modules ? "modules" : o->no_reboot ? "install" : "boot";
+}
+
+static int start_run(struct one *o, struct run **ret, struct kf_error *err)
+{
+	int r = run_new(o->call->env->cfg, o->out.board, ret, err);
+
+	if (r < 0)
+		return r;
+	run_set(*ret, "mode", json_string(mode_of(&o->group->opts)));
+	o->out.run = strdup(run_dir(*ret));
+	return 0;
+}
+
+/* All is in result.json; what a CI gets of it. */
+static void end_run(struct one *o, struct run *run)
+{
+	struct cmd_env *env = o->call->env;
+	struct kf_error err = {0};
+
+	run_finish(run);
+	o->out.result = json_incref(run_result(run));
+	if (report_files_keep(&o->call->a->files, run_dir(run), o->out.board, &err) < 0) {
+		o->out.status = deploy_worse(o->out.status, STATUS_ERROR);
+		ui_warn(env->ui, "%s: %s", o->out.board, err.msg);
+	}
+	run_free(run);
+}
+
+/* It ended before there was a run: that has a result too. */
+static void record(struct one *o, const struct kf_error *err)
+{
+	json_t *fields = json_pack("{s:s, s:s, s:s*, s:i}", "verdict", o->out.verdict,
+				   "reason", reason_name(err->reason), "text", err->msg,
+				   "status", o->out.status);
+	struct kf_error inner = {0};
+	struct run *run = NULL;
+	const char *key;
+	json_t *value;
+
+	if (o->out.result) {
+		json_decref(fields);
+		return;
+	}
+	if (start_run(o, &run, &inner) < 0) {
+		ui_warn(o->call->env->ui, "%s: there is no result.json: %s", o->out.board,
+			inner.msg);
+		json_object_set_new(fields, "board", json_string(o->out.board));
+		o->out.result = fields;
+		return;
+	}
+	json_object_foreach(fields, key, value) run_set(run, key, json_incref(value));
+	json_decref(fields);
+	end_run(o, run);
+}
+
 static void fail(struct one *o, const struct kf_error *err)
 {
 	o->out.status = cmd_fail(o->call->env, o->out.board, err);
@@ -101,6 +160,7 @@ static void fail(struct one *o, const struct kf_error *err)
 		 o->out.status == STATUS_FAIL ? "FAIL" : "ERROR");
 	snprintf(o->out.text, sizeof(o->out.text), "%.*s", (int)sizeof(o->out.text) - 1,
 		 err->msg);
+	record(o, err);
 }
 
 static bool ask_board(struct one *o)
@@ -124,6 +184,7 @@ static const struct kernel *await_kernel(struct one *o, struct greeting *greetin
 {
 	struct call *c = o->call;
 	struct group *g = o->group;
+	struct kf_error err;
 	bool ready;
 
 	pthread_mutex_lock(&c->lock);
@@ -141,6 +202,7 @@ static const struct kernel *await_kernel(struct one *o, struct greeting *greetin
 	ready = g->state == READY;
 	if (!ready)
 		o->out.status = g->status;
+	err = g->err;
 	pthread_mutex_unlock(&c->lock);
 	if (ready)
 		return g->k;
@@ -148,6 +210,9 @@ static const struct kernel *await_kernel(struct one *o, struct greeting *greetin
 		 o->out.status == STATUS_FAIL ? "FAIL" : "ERROR");
 	snprintf(o->out.text, sizeof(o->out.text),
 		 "not tried: there is no kernel for it");
+	if (!err.code)
+		kf_err(&err, -ECANCELED, KF_REASON_CANCELLED, "%s", o->out.text);
+	record(o, &err);
 	return NULL;
 }
 
@@ -181,13 +246,12 @@ static void deploy_to(struct one *o, const struct kernel *k, struct greeting *gr
 	if (!told_before(o))
 		r = require_check_kernel(env->cfg, env->ui, board, k, &err);
 	if (r == 0)
-		r = run_new(env->cfg, board, &run, &err);
+		r = start_run(o, &run, &err);
 	if (r < 0) {
 		fail(o, &err);
 		return;
 	}
 	snprintf(o->out.slot, sizeof(o->out.slot), "%s", k->slot);
-	o->out.run = strdup(run_dir(run));
 	o->out.status =
 		deploy_run(env->cfg, env->ui, board, k, &o->group->opts, greeting, run);
 	verdict = run_text(run, "verdict");
@@ -195,7 +259,7 @@ static void deploy_to(struct one *o, const struct kernel *k, struct greeting *gr
 	snprintf(o->out.verdict, sizeof(o->out.verdict), "%s", verdict ? verdict : "");
 	snprintf(o->out.text, sizeof(o->out.text), "%s",
 		 text ? text : "installed and not booted");
-	run_free(run);
+	end_run(o, run);
 }
 
 static void serve(void *arg)
@@ -277,7 +341,7 @@ static void set_state(struct call *c, struct group *g, enum group_state state, i
 }
 
 /* The exit status. */
-static int make_kernel(struct call *c, struct group *g)
+static int make_kernel(struct call *c, struct group *g, struct kf_error *ret_err)
 {
 	const struct deploy_args *a = c->a;
 	struct cmd_env *env = c->env;
@@ -285,8 +349,10 @@ static int make_kernel(struct call *c, struct group *g)
 	struct kf_error err = {0};
 	int r = 0;
 
-	if (atomic_load(cancel_flag()))
+	if (atomic_load(cancel_flag())) {
+		kf_err(ret_err, -ECANCELED, KF_REASON_CANCELLED, "interrupted");
 		return STATUS_ERROR;
+	}
 	if (a->from) {
 		set_state(c, g, PACKING, 0);
 		r = kernel_from_file(env->cfg, env->ui, a->from, &g->k, &err);
@@ -301,17 +367,22 @@ static int make_kernel(struct call *c, struct group *g)
 	ui_progress_end(env->ui, NULL);
 	if (r == 0 && make_parcels(c, g) < 0)
 		r = kf_err(&err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	*ret_err = err;
 	return r < 0 ? cmd_fail(env, NULL, &err) : STATUS_PASS;
 }
 
 static void make_group(struct call *c, struct group *g)
 {
+	struct kf_error err = {0};
 	int status = STATUS_ERROR;
 
 	if (is_wanted(c, g)) {
 		await_place(c, g);
-		status = make_kernel(c, g);
+		status = make_kernel(c, g, &err);
 	}
+	pthread_mutex_lock(&c->lock);
+	g->err = err;
+	pthread_mutex_unlock(&c->lock);
 	set_state(c, g, status == STATUS_PASS ? READY : FAILED, status);
 }
 
@@ -380,9 +451,14 @@ static int finish(struct call *c)
 		all[i] = &c->ones[i].out;
 	if (all && c->n > 1)
 		deploys_summary(c->env->ui, all, c->n);
+	if (all)
+		worst = deploy_worse(worst,
+				     deploys_report(c->env, &c->a->files, all, c->n));
 	free(all);
-	for (size_t i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->n; i++) {
 		free(c->ones[i].out.run);
+		json_decref(c->ones[i].out.result);
+	}
 	return worst;
 }
 
@@ -392,6 +468,8 @@ int deploys_run(struct cmd_env *env, const struct deploy_args *a)
 	struct kf_error err = {0};
 	int status = STATUS_ERROR;
 
+	if (deploys_report_prepare(env, &a->files, &err) < 0)
+		return cmd_fail(env, NULL, &err);
 	pthread_mutex_init(&c.lock, NULL);
 	pthread_cond_init(&c.changed, NULL);
 	if (prepare(&c) < 0) {

@@ -12,10 +12,17 @@ struct outcome {
 	char verdict[8]; /* "": there was none to reach */
 	char text[160];
 	char slot[SLOT_ID_SIZE];
-	char *run; /* directory, or NULL */
+	char *run;	/* directory, or NULL */
+	json_t *result; /* as result.json has it, or NULL */
 	int64_t took_ms;
 };
 
+/* Before anything is done: can they be written? */
+int deploys_report_prepare(const struct cmd_env *env, const struct report_files *files,
+			   struct kf_error *err) _must_check_;
+/* The reports that were asked for; a status.  Outcomes without a result are left out. */
+int deploys_report(struct cmd_env *env, const struct report_files *files,
+		   const struct outcome *const all[], size_t n);
 /* The table of several boards, and the event "summary". */
 void deploys_summary(struct ui *ui, const struct outcome *const all[], size_t n);
 

@@ -16,7 +16,8 @@ set -eu
 
 build='build-essential pkgconf protobuf-c-compiler protobuf-compiler libprotobuf-c-dev
 	libuv1-dev libarchive-dev libzstd-dev libsodium-dev libssh-dev libinih-dev
-	libjansson-dev libpcre2-dev libacl1-dev liblz4-dev liblzma-dev zlib1g-dev scdoc'
+	libjansson-dev libpcre2-dev libxml2-dev libacl1-dev liblz4-dev liblzma-dev zlib1g-dev
+	scdoc'
 cross='gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf mmdebstrap debian-archive-keyring'
 kernel='flex bison bc libelf-dev libssl-dev cpio kmod rsync python3 xz-utils zstd'
 board='qemu-system-x86 qemu-utils ovmf mmdebstrap debian-archive-keyring gdisk dosfstools
@@ -24,7 +25,8 @@ board='qemu-system-x86 qemu-utils ovmf mmdebstrap debian-archive-keyring gdisk d
 tests='libcmocka-dev clang clang-format libclang-rt-14-dev shellcheck strace
 	systemd-boot-efi openssh-server file git tmux busybox-static grub-common
 	grub-efi-amd64-bin btrfs-progs dropbear-bin qemu-user-static qemu-system-arm
-	u-boot-qemu libubootenv-tool device-tree-compiler zsh fish'
+	u-boot-qemu libubootenv-tool device-tree-compiler zsh fish libxml2-utils
+	python3-jsonschema python3-yaml'
 bench='gcc-aarch64-linux-gnu openssh-server valgrind'
 
 say() { printf 'deps.sh: %s\n' "$*" >&2; }
