@@ -131,12 +131,9 @@ int deploy_check(const struct config *cfg, struct ui *ui, const char *board,
 		 const struct deploy_opts *opts, struct kf_error *err)
 {
 	struct deploy d = {.cfg = cfg, .ui = ui, .board = board, .opts = opts};
-	int r = patterns_load(cfg, board, &d.patterns, err);
+	int r = check_board(&d, err);
 
-	if (r == 0)
-		r = check_board(&d, err);
 	client_close(d.client);
-	patterns_free(d.patterns);
 	return r;
 }
 
@@ -383,23 +380,24 @@ static void say_interrupted(const struct deploy *d, struct kf_error *err)
 
 int deploy_run(const struct config *cfg, struct ui *ui, const char *board,
 	       const struct kernel *k, const struct deploy_opts *opts,
-	       struct greeting *greeting, struct run *run)
+	       const struct patterns *patterns, struct greeting *greeting,
+	       struct run *run)
 {
 	struct deploy d = {.cfg = cfg,
 			   .ui = ui,
 			   .board = board,
 			   .k = k,
 			   .opts = opts,
+			   .patterns = patterns,
 			   .greeting = greeting,
 			   .run = run};
 	struct kf_error err = {0};
 	char text[256] = "";
-	int status, r;
+	int status, r = 0;
 
 	ui_debug(ui, "%s: all of this run is kept in %s", board, run_dir(run));
 	describe(&d);
-	r = patterns_load(cfg, board, &d.patterns, &err);
-	if (r == 0 && classifier_new(d.patterns, &d.classifier) < 0)
+	if (classifier_new(d.patterns, &d.classifier) < 0)
 		r = kf_err(&err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	if (r == 0)
 		r = drive(&d, text, &err);
@@ -411,7 +409,6 @@ int deploy_run(const struct config *cfg, struct ui *ui, const char *board,
 			strerror(-run_error(run)));
 	client_close(d.client);
 	classifier_free(d.classifier);
-	patterns_free(d.patterns);
 	free(d.log);
 	return status;
 }

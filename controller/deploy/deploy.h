@@ -10,6 +10,7 @@
 #include "controller/deploy/parcel.h"
 #include "controller/deploy/run.h"
 #include "controller/kernel/kernel.h"
+#include "controller/log/patterns.h"
 
 struct deploy_opts {
 	bool no_reboot; /* install (and not arm) only */
@@ -43,10 +44,12 @@ int deploy_check(const struct config *cfg, struct ui *ui, const char *board,
 void deploy_greet(const struct config *cfg, const char *board,
 		  const struct deploy_opts *opts, struct greeting *g);
 void greeting_fini(struct greeting *g);
-/* The whole of it.  run gets artifacts, steps and the verdict.  greeting may be NULL;
+/* The whole of it.  run gets artifacts, steps and the verdict, which goes by patterns of
+ * the log.  greeting may be NULL;
  * what is in it is used up.  Returns the exit status. */
 int deploy_run(const struct config *cfg, struct ui *ui, const char *board,
 	       const struct kernel *k, const struct deploy_opts *opts,
-	       struct greeting *greeting, struct run *run);
+	       const struct patterns *patterns, struct greeting *greeting,
+	       struct run *run);
 
 #endif

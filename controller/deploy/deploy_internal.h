@@ -32,10 +32,10 @@ struct deploy {
 	const struct kernel *k;
 	const struct deploy_opts *opts;
 	struct run *run;
-	struct greeting *greeting; /* NULL: none, or used up */
-	struct client *client;	   /* NULL between connections */
-	bool greeted;		   /* that one is old, and was not used yet */
-	struct patterns *patterns; /* for its log: read before anything is sent */
+	struct greeting *greeting;	 /* NULL: none, or used up */
+	struct client *client;		 /* NULL between connections */
+	bool greeted;			 /* that one is old, and was not used yet */
+	const struct patterns *patterns; /* of its log */
 	struct classifier *classifier;
 	bool kexec;    /* the trial was armed with kexec */
 	bool unproven; /* it passed, and is not confirmed because of that */

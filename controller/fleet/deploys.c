@@ -42,6 +42,7 @@ struct call {
 	const struct deploy_args *a;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
+	pthread_mutex_t patterns_lock;
 	struct group *groups;
 	size_t n_groups;
 	struct one *ones;
@@ -53,6 +54,10 @@ struct one {
 	struct call *call;
 	struct group *group;
 	struct outcome out;
+	/* Of the log; those of a board before this one that has the same.  Written under
+	 * the lock of patterns. */
+	struct patterns *patterns;
+	bool owns_patterns;
 };
 
 static bool same_value(const struct config *cfg, const char *a, const char *b,
@@ -163,6 +168,39 @@ static void fail(struct one *o, const struct kf_error *err)
 	record(o, err);
 }
 
+/* Patterns take a megabyte: boards that have the same share them. */
+static int find_patterns(struct one *o, struct kf_error *err)
+{
+	const struct config *cfg = o->call->env->cfg;
+	const struct one *b;
+
+	for (b = o->call->ones; b < o->call->ones + o->call->n; b++) {
+		if (!b->patterns ||
+		    !same_value(cfg, b->out.board, o->out.board, "log.ignore") ||
+		    !same_value(cfg, b->out.board, o->out.board, "log.patterns"))
+			continue;
+		o->patterns = b->patterns;
+		return 0;
+	}
+	o->owns_patterns = true;
+	return patterns_load(cfg, o->out.board, &o->patterns, err);
+}
+
+/* Before anything is asked or sent: a board whose patterns cannot be read has no verdict.
+ */
+static bool has_patterns(struct one *o)
+{
+	struct kf_error err = {0};
+	int r;
+
+	pthread_mutex_lock(&o->call->patterns_lock);
+	r = find_patterns(o, &err);
+	pthread_mutex_unlock(&o->call->patterns_lock);
+	if (r < 0)
+		fail(o, &err);
+	return r == 0;
+}
+
 static bool ask_board(struct one *o)
 {
 	struct cmd_env *env = o->call->env;
@@ -252,8 +290,8 @@ static void deploy_to(struct one *o, const struct kernel *k, struct greeting *gr
 		return;
 	}
 	snprintf(o->out.slot, sizeof(o->out.slot), "%s", k->slot);
-	o->out.status =
-		deploy_run(env->cfg, env->ui, board, k, &o->group->opts, greeting, run);
+	o->out.status = deploy_run(env->cfg, env->ui, board, k, &o->group->opts,
+				   o->patterns, greeting, run);
 	verdict = run_text(run, "verdict");
 	text = run_text(run, "text");
 	snprintf(o->out.verdict, sizeof(o->out.verdict), "%s", verdict ? verdict : "");
@@ -271,7 +309,7 @@ static void serve(void *arg)
 	int64_t began;
 
 	ui_board(c->env->ui, o->out.board, false);
-	if (ask_board(o))
+	if (has_patterns(o) && ask_board(o))
 		k = await_kernel(o, &greeting);
 	began = clock_now_ms();
 	if (k)
@@ -458,6 +496,8 @@ static int finish(struct call *c)
 	for (size_t i = 0; i < c->n; i++) {
 		free(c->ones[i].out.run);
 		json_decref(c->ones[i].out.result);
+		if (c->ones[i].owns_patterns)
+			patterns_free(c->ones[i].patterns);
 	}
 	return worst;
 }
@@ -472,6 +512,7 @@ int deploys_run(struct cmd_env *env, const struct deploy_args *a)
 		return cmd_fail(env, NULL, &err);
 	pthread_mutex_init(&c.lock, NULL);
 	pthread_cond_init(&c.changed, NULL);
+	pthread_mutex_init(&c.patterns_lock, NULL);
 	if (prepare(&c) < 0) {
 		kf_err(&err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 		cmd_fail(env, NULL, &err);
@@ -485,6 +526,7 @@ int deploys_run(struct cmd_env *env, const struct deploy_args *a)
 		status = finish(&c);
 	}
 	pthread_cond_destroy(&c.changed);
+	pthread_mutex_destroy(&c.patterns_lock);
 	pthread_mutex_destroy(&c.lock);
 	free(c.groups);
 	free(c.ones);
