@@ -168,7 +168,7 @@ install: all man install-agents
 	install -m 755 build/release/kferryd $(DESTDIR)$(SBINDIR)/kferryd
 	install -m 644 agent/units/* $(DESTDIR)$(DATADIR)/agent/
 	install -m 644 boards/*.ini $(DESTDIR)$(DATADIR)/boards/
-	install -m 644 patterns/*.patterns $(DESTDIR)$(DATADIR)/patterns/
+	install -m 644 controller/log/patterns/*.patterns $(DESTDIR)$(DATADIR)/patterns/
 	install -m 755 controller/vm/debian-guest.sh $(DESTDIR)$(LIBEXECDIR)/debian-guest.sh
 	install -d $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
 	build/release/kferry completion bash > $(DESTDIR)$(BASHDIR)/kferry

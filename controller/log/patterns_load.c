@@ -171,7 +171,7 @@ static int read_own(struct patterns *ps, struct kf_error *err)
 {
 	_free_ char *dir = NULL;
 
-	if (place_find("patterns", "patterns", &dir) < 0)
+	if (place_find("controller/log/patterns", "patterns", &dir) < 0)
 		return kf_err(err, -ENOENT, KF_REASON_NOT_FOUND,
 			      "kferry's own log patterns are not there: install kferry "
 			      "again");

@@ -59,7 +59,7 @@ int main(void)
 		len += (size_t)snprintf(text + len, 512, "<6>[%5u.%06u] %s\n", i / 1000,
 					i % 1000 * 1000, line);
 	}
-	MUST(place_find("patterns", "patterns", &dir) == 0);
+	MUST(place_find("controller/log/patterns", "patterns", &dir) == 0);
 	MUST(patterns_new(&patterns) == 0 && patterns_read(patterns, dir, &err) == 0);
 	MUST(patterns_build(patterns, &err) == 0);
 	MUST(classifier_new(patterns, &classifier) == 0);

@@ -20,7 +20,7 @@ static struct patterns *own(void)
 	struct kf_error err;
 
 	if (!ps) {
-		assert(place_find("patterns", "patterns", &dir) == 0);
+		assert(place_find("controller/log/patterns", "patterns", &dir) == 0);
 		assert(patterns_new(&ps) == 0 && patterns_read(ps, dir, &err) == 0);
 		assert(patterns_build(ps, &err) == 0);
 	}

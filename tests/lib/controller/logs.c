@@ -267,8 +267,9 @@ struct patterns *logs_patterns(void)
 	struct kf_error err = {0};
 	struct patterns *ps;
 
-	if (place_find("patterns", "patterns", &dir) < 0 || patterns_new(&ps) < 0 ||
-	    patterns_read(ps, dir, &err) < 0 || patterns_build(ps, &err) < 0) {
+	if (place_find("controller/log/patterns", "patterns", &dir) < 0 ||
+	    patterns_new(&ps) < 0 || patterns_read(ps, dir, &err) < 0 ||
+	    patterns_build(ps, &err) < 0) {
 		fprintf(stderr, "the patterns cannot be read: %s\n", err.msg);
 		abort();
 	}

@@ -24,7 +24,7 @@ static struct patterns *own(void)
 	struct kf_error err = {0};
 	struct patterns *ps;
 
-	assert_int_equal(place_find("patterns", "patterns", &dir), 0);
+	assert_int_equal(place_find("controller/log/patterns", "patterns", &dir), 0);
 	assert_int_equal(patterns_new(&ps), 0);
 	if (patterns_read(ps, dir, &err) < 0 || patterns_build(ps, &err) < 0)
 		fail_msg("%s", err.msg);
