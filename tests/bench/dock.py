@@ -91,6 +91,7 @@ class Dock:
         self.config = {}
         self.home = self.dir / "home"
         (self.home / ".config/kferry").mkdir(parents=True)
+        (self.dir / "runtime").mkdir(mode=0o700)
         self.known_hosts = self.dir / "known_hosts"
         self.known_hosts.write_text(self.sshd.known_hosts())
         self.count = 0
@@ -169,7 +170,8 @@ class Dock:
     def environment(self):
         full = dict(os.environ, HOME=str(self.home), XDG_CONFIG_HOME=str(self.home / ".config"),
                     XDG_DATA_HOME=str(self.dir / "data"), KFERRY_CACHE=str(self.dir / "cache"),
-                    KF_PROFILE_PATH=str(TOP / "boards"))
+                    KF_PROFILE_PATH=str(TOP / "boards"),
+                    XDG_RUNTIME_DIR=str(self.dir / "runtime"))
         for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
             full.pop(name, None)
         return full

@@ -291,25 +291,36 @@ class ImageSlow(Image):
         stage(0)
         others.rsync(staging, target)
         _, near = self.first(fast)
+        _, warm = self.first(slow)
+        self.dock.kferry("session", "start", warm)
         for i in range(self.n):
             kernel.tree.put(i + 1)
-            (up, down), (took, _, _) = bytes_of(
-                slow, lambda: self.dock.deploy(board, cwd=kernel.src))
-            self.take("kferry", took)
-            # One direction at a time is what a deploy uses.
-            self.samples.add("bytes", up + down)
+            for who, name, size in ((board, "kferry", "bytes"),
+                                    (warm, "with a session", "bytes with it")):
+                (up, down), (took, _, _) = bytes_of(
+                    slow, lambda who=who: self.dock.deploy(who, cwd=kernel.src))
+                self.take(name, took)
+                # One direction at a time is what a deploy uses.
+                self.samples.add(size, up + down)
             self.take("not slowed", self.dock.deploy(near, cwd=kernel.src)[0])
-            self.samples.add("the line's share", took - self.samples.values["not slowed"][-1])
+            self.samples.add("the line's share", self.samples.values["kferry"][-1]
+                             - self.samples.values["not slowed"][-1])
             stage(i + 1)
             self.take("rsync", others.rsync(staging, target))
             self.take("ssh host true", others.true())
-        sent_bytes = self.samples.median("bytes")
-        limit = self.bar * sent_bytes / RATE + ROUND_TRIPS * 2 * DELAY
-        return [self.line(self.case, "s", "kferry", "rsync", "rsync of Image and System.map",
-                          limit=limit, words="1.2 x bytes / bandwidth + 6 round trips",
-                          note=f"{sent_bytes:.0f} bytes; the same deploy without the slow line: "
-                          + self.medians("not slowed", "the line's share")
-                          + f"; over it {self.medians('ssh host true')}")]
+        self.dock.kferry("session", "stop", "--all")
+
+        def over_it(case, name, size, note):
+            limit = self.bar * self.samples.median(size) / RATE + ROUND_TRIPS * 2 * DELAY
+            return self.line(case, "s", name, "rsync", "rsync of Image and System.map",
+                             limit=limit, words="1.2 x bytes / bandwidth + 6 round trips",
+                             note=f"{self.samples.median(size):.0f} bytes; {note}")
+        return [over_it(self.case, "kferry", "bytes",
+                        "the same deploy without the slow line: "
+                        + self.medians("not slowed", "the line's share")
+                        + f"; over it {self.medians('ssh host true')}"),
+                over_it(f"{self.case}, with `kferry session`", "with a session",
+                        "bytes with it", "the login was made before, rsync makes its own")]
 
 
 class Boards(Row):
