@@ -209,15 +209,20 @@ static int receive_files(struct arrival *a, void *arg, struct kf_error *err)
 
 static int receipt_open(struct receipt *r, int fd)
 {
-	int mine = dup(fd);
-	int rc = 0;
+	int mine, rc;
 
 	r->block = malloc(BLOCK);
+	if (!r->block)
+		return kf_err(r->err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	r->dirfd = fs_open_dir(AT_FDCWD, r->k->scratch);
-	if (!r->block || r->dirfd < 0 || mine < 0)
-		rc = kf_err(r->err, -EIO, KF_REASON_IO, "open %s: %m", r->k->scratch);
-	if (rc == 0)
-		rc = package_reader_open_fd(mine, &r->reader, r->err);
+	if (r->dirfd < 0)
+		return kf_err(r->err, r->dirfd, KF_REASON_IO, "open %s: %m",
+			      r->k->scratch);
+	/* The caller closes its own. */
+	mine = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (mine < 0)
+		return kf_err(r->err, -errno, KF_REASON_IO, "open %s again: %m", r->file);
+	rc = package_reader_open_fd(mine, &r->reader, r->err);
 	if (rc < 0)
 		cleanup_close(&mine);
 	return rc;
