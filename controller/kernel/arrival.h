@@ -27,7 +27,8 @@ void arrival_here(struct arrival *a, size_t i);
 /* Nobody wants the rest. */
 bool arrival_is_over(struct arrival *a);
 
-/* Until i is here, or the work has ended without it: then its error. */
+/* Until i is here, or the work has ended without it: then its error.  There is no
+ * deadline: the work must end by itself, also when it is cancelled. */
 int arrival_wait(struct arrival *a, size_t i, struct kf_error *err) _must_check_;
 /* Until the work has ended well. */
 int arrival_wait_all(struct arrival *a, struct kf_error *err) _must_check_;
