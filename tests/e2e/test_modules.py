@@ -120,8 +120,9 @@ class Modules(SdBoot):
         self.assertEqual(self.listed("crc32test")["modules_slot"], self.slot)
 
     def test_5_the_next_boot_shows_the_slots_own(self):
-        self.kferry("kernels", "confirm", check=0)
-        self.kferry("reboot", check=0)
+        done = self.kferry("kernels", "confirm", check=2)
+        self.assertIn("another slot's modules", done.err)
+        self.deploy("trial", check=0)
         done = self.kferry("module", "load", "crc32test", check=0)
         self.assertIn(OLD.decode(), done.out)
         now = self.listed("crc32test")
