@@ -144,6 +144,18 @@ static int level(void *arg)
 	return pace_level(&start);
 }
 
+bool delta_is_packed(const struct delta *x)
+{
+	size_t n = x->k->manifest.n_files, i = 0;
+
+	if (!kernel_is_packed(x->k) || buf_len(&x->table) > 0 ||
+	    (x->pace && x->pace->fixed))
+		return false;
+	while (i < n && is_wanted(x, i))
+		i++;
+	return i == n;
+}
+
 int delta_write(struct delta *x, kernel_sink_fn sink, void *arg, uint64_t *done,
 		struct kf_error *err)
 {
@@ -154,6 +166,9 @@ int delta_write(struct delta *x, kernel_sink_fn sink, void *arg, uint64_t *done,
 					 .arg = x};
 	uint64_t bytes = 0;
 
+	x->packed = delta_is_packed(x);
+	if (x->packed)
+		return kernel_write_packed(x->k, sink, arg, done, err);
 	for (size_t r = 0; r < buf_len(&x->table) / ROW; r++)
 		bytes += x->k->manifest.files[row_index(x, r)].size;
 	x->many = bytes > LITTLE;
@@ -199,7 +214,10 @@ void delta_keep(const struct delta *x)
 		return;
 	versions_put(x->versions, &k->digest, buf_data(&k->manifest_bytes),
 		     buf_len(&k->manifest_bytes));
-	for (size_t i = 0; i < k->manifest.n_files && !atomic_load(cancel_flag()); i++)
+	if (x->packed)
+		versions_put_package(x->versions, &k->digest, &k->packed);
+	for (size_t i = 0;
+	     !x->packed && i < k->manifest.n_files && !atomic_load(cancel_flag()); i++)
 		if (is_wanted(x, i) && kernel_source(k, i, &source, NULL) == 0)
 			versions_put_file(x->versions, &k->manifest.files[i].digest,
 					  source, is_ours(k, source));

@@ -22,6 +22,7 @@ struct delta {
 	uint64_t made_us; /* spent on making patches; the caller may set it to 0 */
 	/* What was written: */
 	uint64_t patches, patch_bytes;
+	bool packed; /* as the package file has it */
 	/* delta_write()'s own: */
 	bool many;
 	uint64_t probed;
@@ -30,6 +31,9 @@ struct delta {
 void delta_fini(struct delta *x);
 /* Is the table well-formed?  Else KF_REASON_PROTOCOL. */
 int delta_check_table(const struct delta *x, struct kf_error *err) _must_check_;
+/* Does all go, and may it as the package file has it?  Not where the user has set a
+ * level. */
+bool delta_is_packed(const struct delta *x);
 /* Write the tar of a push: sink, arg and done as for kernel_write_tar(). */
 int delta_write(struct delta *x, kernel_sink_fn sink, void *arg, uint64_t *done,
 		struct kf_error *err) _must_check_;

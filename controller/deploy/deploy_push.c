@@ -340,6 +340,7 @@ static int push_once(struct push *p)
 	int r;
 
 	p->files = p->delta.patches = p->delta.patch_bytes = 0;
+	p->delta.packed = false;
 	p->patched = false;
 	buf_reset(&p->delta.table);
 	p->sent_before = client_bytes_sent(d->client);
@@ -390,18 +391,24 @@ static int go_on(struct deploy *d, const char *stage, int (*step)(void *arg), vo
 	return r;
 }
 
+static bool is_of_content(const struct kf_error *err)
+{
+	return err->reason == KF_REASON_DIGEST || err->reason == KF_REASON_PACKAGE;
+}
+
 /* A board whose older versions are not what they should be gets whole files. */
 static bool is_of_patches(const struct push *p, int r)
 {
 	return r < 0 && (p->patched || buf_len(&p->delta.table) > 0) &&
-	       (p->err->reason == KF_REASON_DIGEST ||
-		p->err->reason == KF_REASON_PACKAGE);
+	       is_of_content(p->err);
 }
 
 static int push_all(struct push *p)
 {
 	int r = push_once(p);
 
+	if (r < 0 && p->delta.packed && is_of_content(p->err))
+		kf_err_wrap(p->err, "the package file is damaged, or was altered");
 	if (!is_of_patches(p, r))
 		return r;
 	ui_note(p->d->ui, "%s: %s; sending whole files", p->d->board, p->err->msg);

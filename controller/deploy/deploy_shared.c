@@ -78,7 +78,8 @@ int deploy_write_shared(struct deploy *d, struct delta *x, kernel_sink_fn sink, 
 	struct digest_ctx ctx;
 	struct digest key;
 
-	if (!d->opts->parcels)
+	/* A package file needs no work that could be shared. */
+	if (!d->opts->parcels || delta_is_packed(x))
 		return delta_write(x, sink, arg, done, err);
 	level = level ? level : LEVEL;
 	maker.arg = wanted_new(d, x, level);

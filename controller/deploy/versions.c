@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A file is <cache>/versions/<digest>.  Its time of access says when it was used: that is
- * set here, whatever the mount options are, and nothing else of a file changes.
+ * A file is <cache>/versions/<digest>, a package <digest of its manifest>.kferry.  Its
+ * time of access says when it was used: that is set here, whatever the mount options are,
+ * and nothing else of a file changes.
  */
-#include "controller/deploy/versions.h"
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -14,24 +13,16 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "controller/deploy/versions_internal.h"
 #include "controller/strf.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
 
-#define TMP_PREFIX    ".tmp-"
 #define TMP_STALE_S   3600 /* nobody writes one for so long */
 #define LOCK_FILE     ".lock"
 #define TRIM_TO(max)  ((max) / 10 * 9)
 #define MIB(n)	      ((uint64_t)(n) << 20)
 #define SPACE_LEFT(n) ((n) / 20) /* of the file system: never fill it for a cache */
-
-struct versions {
-	char *path;
-	int dir;
-	uint64_t max;
-	bool off; /* adding failed once: it would fail again */
-	bool added;
-};
 
 struct versions *versions_open(const struct config *cfg)
 {
@@ -62,6 +53,7 @@ void versions_close(struct versions *v)
 	if (!v)
 		return;
 	cleanup_close(&v->dir);
+	bundles_free(v->bundles);
 	free(v->path);
 	free(v);
 }
@@ -74,15 +66,13 @@ static void touch(int fd)
 		log_debug("versions touch error=\"%s\"", strerror(errno));
 }
 
-int versions_get(struct versions *v, const struct digest *d, uint64_t *ret_size)
+static int get(struct versions *v, const struct digest *d, uint64_t *ret_size)
 {
 	_close_ int fd = -1;
 	struct digest is;
 	char hex[DIGEST_HEX];
 	struct stat st;
 
-	if (!v)
-		return -ENOENT;
 	digest_hex(d, hex);
 	fd = fs_open_beneath(v->dir, hex, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
 	if (fd < 0)
@@ -98,22 +88,32 @@ int versions_get(struct versions *v, const struct digest *d, uint64_t *ret_size)
 	return TAKE_FD(fd);
 }
 
+int versions_get(struct versions *v, const struct digest *d, uint64_t *ret_size)
+{
+	int fd;
+
+	if (!v)
+		return -ENOENT;
+	fd = get(v, d, ret_size);
+	return fd < 0 && bundles_unpack(v, d) ? get(v, d, ret_size) : fd;
+}
+
 /* --- adding ------------------------------------------------------------------------- */
 
-static bool has(const struct versions *v, const char *hex)
+bool versions_has(const struct versions *v, const char *hex)
 {
 	struct stat st;
 
 	return fstatat(v->dir, hex, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static void failed(struct versions *v, int rc)
+void versions_failed(struct versions *v, int rc)
 {
 	log_debug("versions path=%s error=\"%s\"", v->path, strerror(-rc));
 	v->off = true;
 }
 
-static int check_room(const struct versions *v)
+int versions_check_room(const struct versions *v)
 {
 	uint64_t total, left;
 
@@ -122,7 +122,7 @@ static int check_room(const struct versions *v)
 	return left < SPACE_LEFT(total) ? -ENOSPC : 0;
 }
 
-static int make_tmp(const struct versions *v, char **ret_name)
+int versions_make_tmp(const struct versions *v, char **ret_name)
 {
 	_free_ char *path = strf("%s/" TMP_PREFIX "XXXXXX", v->path);
 	int fd;
@@ -145,11 +145,11 @@ static int add(struct versions *v, const char *hex, int in, const void *data, si
 {
 	_free_ char *tmp = NULL;
 	_close_ int out = -1;
-	int rc = check_room(v);
+	int rc = versions_check_room(v);
 
 	if (rc < 0)
 		return rc;
-	out = make_tmp(v, &tmp);
+	out = versions_make_tmp(v, &tmp);
 	if (out < 0)
 		return out;
 	if (in < 0)
@@ -173,11 +173,11 @@ void versions_put(struct versions *v, const struct digest *d, const void *data, 
 	if (!v || v->off)
 		return;
 	digest_hex(d, hex);
-	if (has(v, hex))
+	if (versions_has(v, hex))
 		return;
 	rc = add(v, hex, -1, data, n);
 	if (rc < 0)
-		failed(v, rc);
+		versions_failed(v, rc);
 }
 
 void versions_put_file(struct versions *v, const struct digest *d, const char *path,
@@ -190,7 +190,7 @@ void versions_put_file(struct versions *v, const struct digest *d, const char *p
 	if (!v || v->off)
 		return;
 	digest_hex(d, hex);
-	if (has(v, hex))
+	if (versions_has(v, hex))
 		return;
 	if (ours && linkat(AT_FDCWD, path, v->dir, hex, 0) == 0) {
 		v->added = true;
@@ -201,14 +201,14 @@ void versions_put_file(struct versions *v, const struct digest *d, const char *p
 		return;
 	rc = add(v, hex, in, NULL, 0);
 	if (rc < 0)
-		failed(v, rc);
+		versions_failed(v, rc);
 }
 
 /* --- removing ------------------------------------------------------------------------
  */
 
 struct kept {
-	char name[DIGEST_HEX];
+	char name[BUNDLE_NAME];
 	uint64_t bytes;
 	struct timespec used;
 };
@@ -241,7 +241,7 @@ static int add_kept(struct list *l, const char *name, const struct stat *st)
 		l->v = more;
 		l->cap = cap;
 	}
-	memcpy(l->v[l->n].name, name, DIGEST_HEX);
+	memcpy(l->v[l->n].name, name, strlen(name) + 1);
 	l->v[l->n].bytes = (uint64_t)st->st_size;
 	l->v[l->n].used = st->st_atim;
 	l->bytes += (uint64_t)st->st_size;
@@ -260,7 +260,6 @@ static int list(const struct versions *v, struct list *l)
 		return -EIO;
 	fd = -1;
 	while ((e = readdir(dir))) {
-		size_t n = strlen(e->d_name);
 		struct stat st;
 
 		if (fstatat(v->dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
@@ -269,7 +268,8 @@ static int list(const struct versions *v, struct list *l)
 		if (strncmp(e->d_name, TMP_PREFIX, strlen(TMP_PREFIX)) == 0 &&
 		    st.st_mtime + TMP_STALE_S < time(NULL))
 			unlinkat(v->dir, e->d_name, 0);
-		if (digest_parse(e->d_name, n, &d) == 0 &&
+		if ((digest_parse(e->d_name, strlen(e->d_name), &d) == 0 ||
+		     bundle_name_is(e->d_name)) &&
 		    add_kept(l, e->d_name, &st) < 0)
 			return -ENOMEM;
 	}

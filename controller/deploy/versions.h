@@ -13,6 +13,7 @@
 #define KF_VERSIONS_H
 
 #include "controller/config/config.h"
+#include "controller/kernel/packed.h"
 #include "proto/digest.h"
 
 struct versions;
@@ -29,6 +30,10 @@ int versions_get(struct versions *v, const struct digest *d,
 void versions_put_file(struct versions *v, const struct digest *d, const char *path,
 		       bool ours);
 void versions_put(struct versions *v, const struct digest *d, const void *data, size_t n);
+/* Keep all files of a package whose manifest has this digest: the package is kept as it
+ * is, and unpacked when one of them is asked for. */
+void versions_put_package(struct versions *v, const struct digest *manifest,
+			  const struct packed *p);
 /* Remove what is too much, if something was added. */
 void versions_trim(struct versions *v);
 

@@ -6,17 +6,20 @@
 #include <stdlib.h>
 
 #include "proto/base/thread.h"
+#include "proto/reason.h"
 
 struct arrival {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	pthread_t thread;
 	arrival_fn work;
 	void *arg;
 	size_t n;
 	/* Under the lock: */
+	pthread_t thread; /* if started */
 	bool *here;
-	bool over, ended;
+	size_t came, may; /* so many are here, so many may be if nobody waits */
+	unsigned waiting;
+	bool started, over, ended;
 	int r; /* of the work, once it has ended */
 	struct kf_error err;
 };
@@ -44,10 +47,9 @@ static void destroy(struct arrival *a)
 	free(a);
 }
 
-int arrival_start(size_t n, arrival_fn work, void *arg, struct arrival **ret)
+int arrival_new(size_t n, arrival_fn work, void *arg, struct arrival **ret)
 {
 	struct arrival *a = calloc(1, sizeof(*a));
-	int r;
 
 	if (!a)
 		return -ENOMEM;
@@ -57,10 +59,9 @@ int arrival_start(size_t n, arrival_fn work, void *arg, struct arrival **ret)
 	a->arg = arg;
 	a->n = n;
 	a->here = calloc(n + 1, sizeof(*a->here));
-	r = a->here ? thread_start(run, a, &a->thread) : -ENOMEM;
-	if (r < 0) {
+	if (!a->here) {
 		destroy(a);
-		return r;
+		return -ENOMEM;
 	}
 	*ret = a;
 	return 0;
@@ -70,7 +71,10 @@ void arrival_here(struct arrival *a, size_t i)
 {
 	pthread_mutex_lock(&a->lock);
 	a->here[i] = true;
+	a->came++;
 	pthread_cond_broadcast(&a->changed);
+	while (a->came >= a->may && a->waiting == 0 && !a->over)
+		pthread_cond_wait(&a->changed, &a->lock);
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -90,13 +94,35 @@ static bool is_here(const struct arrival *a, size_t i)
 	return i < a->n ? a->here[i] : a->ended && a->r == 0;
 }
 
-static int await(struct arrival *a, size_t i, struct kf_error *err)
+/* Holds the lock. */
+static int ask_for_more(struct arrival *a)
 {
 	int r = 0;
 
+	a->may = a->came + ARRIVAL_AHEAD;
+	pthread_cond_broadcast(&a->changed);
+	if (!a->started) {
+		r = thread_start(run, a, &a->thread);
+		a->started = r == 0;
+	}
+	return r;
+}
+
+static int await(struct arrival *a, size_t i, struct kf_error *err)
+{
+	int r;
+
 	pthread_mutex_lock(&a->lock);
+	r = ask_for_more(a);
+	if (r < 0) {
+		pthread_mutex_unlock(&a->lock);
+		return kf_err(err, r, KF_REASON_NO_MEMORY, "start a thread: %m");
+	}
+	a->waiting++;
 	while (!is_here(a, i) && !a->ended)
 		pthread_cond_wait(&a->changed, &a->lock);
+	a->waiting--;
+	a->may = a->came + ARRIVAL_AHEAD;
 	if (!is_here(a, i)) {
 		r = a->r < 0 ? a->r : -ENOENT;
 		if (err)
@@ -122,7 +148,9 @@ void arrival_free(struct arrival *a)
 		return;
 	pthread_mutex_lock(&a->lock);
 	a->over = true;
+	pthread_cond_broadcast(&a->changed);
 	pthread_mutex_unlock(&a->lock);
-	pthread_join(a->thread, NULL);
+	if (a->started)
+		pthread_join(a->thread, NULL);
 	destroy(a);
 }

@@ -5,9 +5,9 @@
 
 #include "controller/kernel/kernel.h"
 
-/* A package of our own, from the start of fd: its manifest is read, and its files are
- * being unpacked below k->scratch, each checked against the manifest.  file is for error
- * texts. */
+/* A package of our own, from the start of fd: its manifest is read; its files
+ * are unpacked below k->scratch as they are asked for, each checked against the manifest.
+ * file is for error texts. */
 int from_package(struct kernel *k, int fd, const char *file,
 		 struct kf_error *err) _must_check_;
 /* What the unpacking works with; it has ended.  NULL is fine. */

@@ -3,8 +3,8 @@
  * Our own package files.  The manifest comes first and decides: every file must be one of
  * its, once, with its size and digest, and none may be missing.
  *
- * With the manifest there is a kernel; its files are unpacked by a thread, while the
- * first of them are already on their way to a board.
+ * With the manifest there is a kernel; its files are unpacked by a thread as they are
+ * asked for, while the first of them are already on their way to a board.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include "controller/kernel/contents.h"
 #include "controller/kernel/from.h"
 #include "controller/kernel/inflate.h"
+#include "controller/kernel/packed.h"
 #include "controller/strf.h"
 #include "proto/base/fs.h"
 #include "proto/limits.h"
@@ -244,11 +245,13 @@ int from_package(struct kernel *k, int fd, const char *file, struct kf_error *er
 	if (rc == 0) {
 		kernel_identify(k);
 		k->receipt = r;
-		rc = arrival_start(k->manifest.n_files, receive_files, r, &k->arrival);
+		rc = arrival_new(k->manifest.n_files, receive_files, r, &k->arrival);
+		if (rc == 0)
+			packed_find(fd, &k->manifest_bytes, &k->packed);
 		if (rc == 0)
 			return 0;
 		k->receipt = NULL;
-		kf_err(&inner, rc, KF_REASON_NO_MEMORY, "start a thread: %m");
+		kf_err(&inner, rc, KF_REASON_NO_MEMORY, "no memory");
 	}
 	if (r->file)
 		rc = named(r, rc, &inner);

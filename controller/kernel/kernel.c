@@ -29,6 +29,7 @@ void kernel_free(struct kernel *k)
 		return;
 	arrival_free(k->arrival);
 	receipt_free(k->receipt);
+	packed_fini(&k->packed);
 	for (size_t i = 0; k->source && i < k->manifest.n_files; i++)
 		free(k->source[i]);
 	free(k->source);
@@ -54,6 +55,17 @@ int kernel_source(const struct kernel *k, size_t i, const char **ret,
 int kernel_whole(const struct kernel *k, struct kf_error *err)
 {
 	return k->arrival ? arrival_wait_all(k->arrival, err) : 0;
+}
+
+bool kernel_is_packed(const struct kernel *k)
+{
+	return k->packed.end > 0;
+}
+
+int kernel_write_packed(const struct kernel *k, kernel_sink_fn sink, void *arg,
+			uint64_t *done, struct kf_error *err)
+{
+	return packed_write(&k->packed, k->manifest.total_size, sink, arg, done, err);
 }
 
 /* What the agent puts where the boot stage reads: on many boards a small file system. */

@@ -9,6 +9,7 @@
 
 #include "controller/config/config.h"
 #include "controller/kernel/arrival.h"
+#include "controller/kernel/packed.h"
 #include "controller/ui/ui.h"
 #include "proto/manifest.h"
 
@@ -22,9 +23,10 @@ struct kernel {
 	char *scratch; /* directory removed by kernel_free(), or NULL */
 	int lock_fd;   /* keeps others from the staging directory of a tree; or -1 */
 	uint64_t boot_bytes;
-	/* A package that is being unpacked, or NULL: */
+	/* A package that is unpacked as far as it is asked for, or NULL: */
 	struct arrival *arrival;
 	struct receipt *receipt;
+	struct packed packed; /* and as it lies in its file */
 };
 
 int kernel_from_tree(const struct config *cfg, struct ui *ui, const char *board,
@@ -42,14 +44,20 @@ int kernel_source(const struct kernel *k, size_t i, const char **ret,
 int kernel_whole(const struct kernel *k, struct kf_error *err) _must_check_;
 
 /* Write files as a zstd tar.  want: bitmap over manifest.files, NULL for all;
- * with_manifest puts the manifest first (a package file).  sink gets the bytes; non-zero
- * ends it.  A file that changed meanwhile is KF_REASON_DIGEST: in a package file by its
- * digest; without the manifest, which a board has and digests by, when it is shorter.
- * done (may be NULL) counts the files' bytes while they are read. */
+ * with_manifest puts the manifest first, in a frame of its own (a package file).  sink
+ * gets the bytes; non-zero ends it.  A file that changed meanwhile is KF_REASON_DIGEST:
+ * in a package file by its digest; without the manifest, which a board has and digests
+ * by, when it is shorter. done (may be NULL) counts the files' bytes while they are read.
+ */
 typedef int (*kernel_sink_fn)(void *arg, const void *data, size_t n);
 int kernel_write_tar(const struct kernel *k, const uint8_t *want, bool with_manifest,
 		     int level, kernel_sink_fn sink, void *arg, uint64_t *done,
 		     struct kf_error *err) _must_check_;
+/* The same tar of all files as the package file has it, neither unpacked nor looked at:
+ * only where kernel_is_packed(). */
+bool kernel_is_packed(const struct kernel *k);
+int kernel_write_packed(const struct kernel *k, kernel_sink_fn sink, void *arg,
+			uint64_t *done, struct kf_error *err) _must_check_;
 
 /* The tar of a push: as above, but some of its files may go as patches (PATCH_MEMBER),
  * and the level may change while it is written. */

@@ -138,7 +138,7 @@ static int open_archive(struct tar *t)
 		return kf_err(t->err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	if (archive_write_set_format_pax_restricted(t->a) != ARCHIVE_OK ||
 	    archive_write_add_filter_none(t->a) != ARCHIVE_OK ||
-	    archive_write_set_bytes_per_block(t->a, CHUNK) != ARCHIVE_OK ||
+	    archive_write_set_bytes_per_block(t->a, 0) != ARCHIVE_OK ||
 	    archive_write_set_bytes_in_last_block(t->a, 1) != ARCHIVE_OK ||
 	    archive_write_open(t->a, t, NULL, on_write, NULL) != ARCHIVE_OK)
 		return archive_failed(t);
@@ -211,15 +211,18 @@ static int write_file(struct tar *t, const struct manifest_file *f, const char *
 	return digest_equal(&d, &f->digest) ? 0 : changed(t, source);
 }
 
+/* In a frame of its own: what follows is all that a board without the files asks for, as
+ * it is (packed.h). */
 static int write_manifest(struct tar *t, const struct kernel *k)
 {
 	size_t n = buf_len(&k->manifest_bytes);
 	int r = write_header(t, "manifest", 0644, n);
 
 	if (r == 0 &&
-	    archive_write_data(t->a, buf_data(&k->manifest_bytes), n) != (la_ssize_t)n)
+	    (archive_write_data(t->a, buf_data(&k->manifest_bytes), n) != (la_ssize_t)n ||
+	     archive_write_finish_entry(t->a) != ARCHIVE_OK))
 		r = archive_failed(t);
-	return r;
+	return r < 0 ? r : squeeze(t, NULL, 0, ZSTD_e_end);
 }
 
 /* 1: it went as a patch. */

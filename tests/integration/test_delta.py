@@ -144,6 +144,72 @@ class Patches(Case):
         self.assertEqual(push["patches"], 1)
 
 
+class AsItIs(Case):
+    """A package that kferry wrote goes to a board that has nothing without being unpacked."""
+
+    def setUp(self):
+        super().setUp()
+        self.old = code(300000, "m")
+        self.first = self.ours("a", {DRIVER: self.old})
+        self.second = self.package("b.kferry", {DRIVER: altered(self.old, 5)})
+
+    def ours(self, name, files, **fields):
+        package = self.package(f"{name}-made.kferry", files, **fields)
+        out = self.board.dir / f"{name}.kferry"
+        self.board.kferry("pack", "--from", package.file, "-o", out, check=0)
+        package.file = out
+        return package
+
+    def bundle(self):
+        return self.board.dir / "cache/versions" / (digest(self.first.manifest()) + ".kferry")
+
+    def kept(self):
+        return self.board.dir / "cache/versions" / digest(self.old)
+
+    def test_as_it_is(self):
+        push, _ = self.deploy(self.first)
+        self.check_slot(self.first)
+        self.assertEqual(push["files_sent"], push["files_total"])
+        self.assertLess(push["bytes_sent"], self.first.file.stat().st_size + 4096)
+        self.assertEqual(self.bundle().read_bytes(), self.first.file.read_bytes())
+        self.assertFalse(self.kept().exists())
+
+    def test_the_next_one_goes_as_a_patch(self):
+        self.deploy(self.first)
+        push, _ = self.deploy(self.second)
+        self.check_slot(self.second)
+        self.assertEqual((push["files_sent"], push["patches"]), (1, 1))
+        self.assertTrue(self.kept().exists())
+        self.assertFalse(self.bundle().exists())
+
+    def test_a_level_that_the_user_set(self):
+        self.board.write_config("compress.level = 19\n")
+        self.deploy(self.first)
+        self.check_slot(self.first)
+        self.assertFalse(self.bundle().exists())
+
+    def test_what_arrived_is_not_sent_again(self):
+        """Where the board has some of it, the rest is unpacked and sent."""
+        third = self.ours("c", {DRIVER: self.old, "boot/other.ko": code(1000, "o")})
+        self.deploy(self.first)
+        push, _ = self.deploy(third)
+        self.check_slot(third)
+        self.assertEqual(push["files_sent"], 1)
+
+    def test_altered_and_cut(self):
+        data = self.first.file.read_bytes()
+        for at in (len(data) // 3, len(data) // 2, len(data) - 30):
+            self.first.file.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1:])
+            _, done = self.deploy(self.first, status=2)
+            self.assertRegex(done.text, "package.*(damaged|altered)")
+        self.first.file.write_bytes(data[:-20])
+        self.deploy(self.first, status=2)
+        self.assertEqual(self.board.slots(), [])
+        self.first.file.write_bytes(data)
+        self.deploy(self.first)
+        self.check_slot(self.first)
+
+
 class Missing(Case):
     def setUp(self):
         super().setUp()

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -16,7 +17,8 @@
 #include "controller/kernel/arrival.h"
 #include "proto/reason.h"
 
-#define N 8
+#define N    8
+#define MANY (8 * ARRIVAL_AHEAD)
 
 struct work {
 	pthread_mutex_t lock;
@@ -76,7 +78,7 @@ static void is_had_while_the_rest_comes(void **state)
 	struct arrival *a;
 
 	(void)state;
-	assert_int_equal(arrival_start(N, bring, &w, &a), 0);
+	assert_int_equal(arrival_new(N, bring, &w, &a), 0);
 	allow(&w, 3, 0);
 	assert_int_equal(arrival_wait(a, 2, NULL), 0);
 	assert_int_equal(w.value[2], 102);
@@ -93,7 +95,7 @@ static void error_reaches_who_waits(void **state)
 	struct arrival *a;
 
 	(void)state;
-	assert_int_equal(arrival_start(N, bring, &w, &a), 0);
+	assert_int_equal(arrival_new(N, bring, &w, &a), 0);
 	allow(&w, 2, -EBADMSG);
 	assert_int_equal(arrival_wait(a, 5, &err), -EBADMSG);
 	assert_int_equal(err.reason, KF_REASON_PACKAGE);
@@ -110,11 +112,49 @@ static void work_ends_when_nobody_wants_it(void **state)
 	struct arrival *a;
 
 	(void)state;
-	assert_int_equal(arrival_start(N, bring, &w, &a), 0);
+	assert_int_equal(arrival_new(N, bring, &w, &a), 0);
 	allow(&w, 1, 0);
 	assert_int_equal(arrival_wait(a, 0, NULL), 0);
 	arrival_free(a);
 	arrival_free(NULL);
+}
+
+/* Brings all that is asked for, and counts. */
+static int bring_many(struct arrival *a, void *arg, struct kf_error *err)
+{
+	atomic_uint *came = arg;
+
+	for (size_t i = 0; i < MANY; i++) {
+		if (arrival_is_over(a))
+			return kf_err(err, -ECANCELED, KF_REASON_CANCELLED, "over");
+		atomic_fetch_add(came, 1);
+		arrival_here(a, i);
+	}
+	return 0;
+}
+
+static void nothing_is_done_that_nobody_asks_for(void **state)
+{
+	atomic_uint came = 0;
+	struct arrival *a;
+
+	(void)state;
+	assert_int_equal(arrival_new(MANY, bring_many, &came, &a), 0);
+	arrival_free(a);
+	assert_int_equal(came, 0);
+
+	assert_int_equal(arrival_new(MANY, bring_many, &came, &a), 0);
+	assert_int_equal(arrival_wait(a, 0, NULL), 0);
+	assert_int_equal(arrival_wait(a, 1, NULL), 0);
+	arrival_free(a);
+	assert_true(came >= 2 && came < MANY / 2);
+
+	came = 0;
+	assert_int_equal(arrival_new(MANY, bring_many, &came, &a), 0);
+	assert_int_equal(arrival_wait(a, MANY / 2, NULL), 0);
+	assert_int_equal(arrival_wait_all(a, NULL), 0);
+	assert_int_equal(came, MANY);
+	arrival_free(a);
 }
 
 int main(void)
@@ -123,6 +163,7 @@ int main(void)
 		cmocka_unit_test(is_had_while_the_rest_comes),
 		cmocka_unit_test(error_reaches_who_waits),
 		cmocka_unit_test(work_ends_when_nobody_wants_it),
+		cmocka_unit_test(nothing_is_done_that_nobody_asks_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

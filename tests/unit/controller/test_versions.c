@@ -18,7 +18,13 @@
 #include <unistd.h>
 
 #include "controller/deploy/versions.h"
+#include "controller/kernel/contents.h"
 #include "proto/base/fs.h"
+
+static int to_buf(void *arg, const void *data, size_t n)
+{
+	return buf_append(arg, data, n);
+}
 
 struct place {
 	char dir[64];
@@ -250,6 +256,131 @@ static void a_directory_that_went_away_is_no_error(void **state)
 	versions_trim(p->v);
 }
 
+/* A package file with two files below boot/, made as they are made; its manifest's
+ * digest. */
+static struct digest make_package(struct place *p, const char *text, struct packed *ret)
+{
+	const char *const names[] = {"boot/System.map", "boot/image"};
+	char *source[2], path[256];
+	struct kernel k = {.source = source};
+	struct kf_error err = {0};
+	_buf_ struct buf out = BUF_INIT;
+	int fd;
+
+	k.manifest.release = strdup("6.9.0");
+	k.manifest.arch = strdup("x86_64");
+	k.manifest.image = strdup("boot/image");
+	for (int i = 0; i < 2; i++) {
+		const char *data = i ? text : "0 T _text";
+		struct digest d;
+
+		digest_bytes(data, strlen(data), &d);
+		assert_int_equal(
+			manifest_add(&k.manifest, names[i], 0644, strlen(data), &d), 0);
+		assert_true(asprintf(&source[i], "%s/source%d", p->dir, i) > 0);
+		assert_int_equal(
+			fs_replace(AT_FDCWD, source[i], data, strlen(data), 0644), 0);
+	}
+	assert_int_equal(manifest_emit(&k.manifest, &k.manifest_bytes, &err), 0);
+	kernel_identify(&k);
+	assert_int_equal(kernel_write_tar(&k, NULL, true, 1, to_buf, &out, NULL, &err),
+			 0);
+	snprintf(path, sizeof(path), "%s/package", p->dir);
+	assert_int_equal(fs_replace(AT_FDCWD, path, buf_data(&out), buf_len(&out), 0644),
+			 0);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	packed_find(fd, &k.manifest_bytes, ret);
+	close(fd);
+	assert_true(ret->end > 0);
+	manifest_fini(&k.manifest);
+	buf_fini(&k.manifest_bytes);
+	free(source[0]);
+	free(source[1]);
+	return k.digest;
+}
+
+static struct digest digest_of(const char *text)
+{
+	struct digest d;
+
+	digest_bytes(text, strlen(text), &d);
+	return d;
+}
+
+static void bundle_path(const struct place *p, const struct digest *d, char path[256])
+{
+	path_of(p, d, path);
+	strcat(path, ".kferry");
+}
+
+static void a_packages_files_are_given(void **state)
+{
+	struct digest image = digest_of("image"), map = digest_of("0 T _text");
+	struct digest none = digest_of("none"), m;
+	struct place *p = *state;
+	struct packed packed;
+	char path[256];
+
+	m = make_package(p, "image", &packed);
+	versions_put_package(p->v, &m, &packed);
+	versions_put_package(p->v, &m, &packed);
+	packed_fini(&packed);
+	bundle_path(p, &m, path);
+	assert_int_equal(access(path, F_OK), 0);
+	/* Another kferry may have put it there. */
+	open_store(p, "1");
+	assert_false(has(p, &none));
+	assert_int_equal(access(path, F_OK), 0);
+	assert_true(has(p, &image));
+	assert_true(has(p, &map));
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void a_damaged_package_is_dropped(void **state)
+{
+	struct digest image = digest_of("image");
+	struct place *p = *state;
+	struct packed packed;
+	char path[256];
+
+	for (int cut = 1; cut < 400; cut += 30) {
+		struct digest m = make_package(p, "image", &packed);
+
+		versions_put_package(p->v, &m, &packed);
+		bundle_path(p, &m, path);
+		assert_int_equal(truncate(path, (off_t)packed.end - cut), 0);
+		packed_fini(&packed);
+		open_store(p, "1");
+		/* What was whole before the cut is good. */
+		(void)has(p, &image);
+		assert_int_equal(access(path, F_OK), -1);
+		path_of(p, &image, path);
+		(void)!unlink(path);
+		open_store(p, "1");
+	}
+}
+
+static void packages_are_bounded_too(void **state)
+{
+	struct place *p = *state;
+	struct timespec old[] = {{.tv_sec = 1000}, {.tv_nsec = UTIME_OMIT}};
+	struct packed packed;
+	struct digest m = make_package(p, "image", &packed);
+	char path[256], *big = calloc(1, 2 << 20);
+
+	versions_put_package(p->v, &m, &packed);
+	packed_fini(&packed);
+	bundle_path(p, &m, path);
+	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+	assert_non_null(big);
+	memset(big, 'x', (2 << 20) - 1);
+	put(p, big);
+	free(big);
+	versions_trim(p->v);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -262,6 +393,9 @@ int main(void)
 		T(none_is_no_error),
 		T(what_cannot_be_written_is_no_error),
 		T(a_directory_that_went_away_is_no_error),
+		T(a_packages_files_are_given),
+		T(a_damaged_package_is_dropped),
+		T(packages_are_bounded_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
