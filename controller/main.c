@@ -2,12 +2,15 @@
 /* kferry: global options, then one command. */
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sodium.h>
 #include <string.h>
 
 #include "controller/cmd/cmd.h"
 #include "controller/strf.h"
+
+#define ARENAS 2 /* of malloc() */
 
 struct globals {
 	struct ui_opts ui;
@@ -161,6 +164,9 @@ int main(int argc, char *argv[])
 	if (check_stdio() < 0 || sodium_init() < 0)
 		return STATUS_ERROR;
 	signal(SIGPIPE, SIG_IGN);
+	/* Many boards are many threads, which mostly wait: an arena for each would keep
+	 * what it once had. */
+	mallopt(M_ARENA_MAX, ARENAS);
 	parse_globals(argc, argv, &g);
 	argc -= optind;
 	argv += optind;

@@ -5,31 +5,51 @@
  * magics are tried), libarchive's raw format unpacks it, and the result is an ELF file,
  * whose notes are read, or a flat binary, which is searched.  Every offset is checked;
  * the bytes may come from anywhere.
+ *
+ * A kernel is tens of megabytes, so it is unpacked to a temporary file and, like the
+ * image, only mapped; what was searched is let go of.
  */
 #include "controller/kernel/image.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <ctype.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "controller/kernel/payload.h"
 #include "proto/base/fs.h"
 #include "proto/base/le.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
-#define MAX_UNPACKED ((size_t)1 << 30) /* a debug kernel is a tenth of it */
-#define MAX_DEPTH    4		       /* vmlinuz.efi > Image.gz > Image is three */
-#define BANNER	     "Linux version "
-#define BANNER_MAX   1024
+#define MAX_DEPTH  4 /* vmlinuz.efi > Image.gz > Image is three */
+#define BANNER	   "Linux version "
+#define BANNER_MAX 1024
+
+#define WINDOW	   ((size_t)1 << 20) /* searched at a time */
 
 struct bytes {
 	const uint8_t *p;
 	size_t n;
+	bool mapped; /* of a file, read-only: a page may go and come again */
 };
+
+static struct bytes part(struct bytes b, size_t from, size_t n)
+{
+	return (struct bytes){b.p + from, n, b.mapped};
+}
+
+/* What lies there was looked at. */
+static void let_go(struct bytes b, size_t from, size_t to)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t start = ((uintptr_t)b.p + from + page - 1) & ~(page - 1);
+	uintptr_t end = ((uintptr_t)b.p + to) & ~(page - 1);
+
+	if (b.mapped && end > start)
+		(void)madvise((void *)start, end - start, MADV_DONTNEED);
+}
 
 static bool at(struct bytes b, size_t where, const char *magic, size_t n)
 {
@@ -40,77 +60,6 @@ void image_info_fini(struct image_info *i)
 {
 	free(i->banner);
 	i->banner = NULL;
-}
-
-static int reader_open(struct archive *a, struct bytes b)
-{
-	struct archive_entry *entry;
-
-	if (archive_read_support_filter_gzip(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_bzip2(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_lzma(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_xz(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_zstd(a) < ARCHIVE_WARN ||
-	    archive_read_support_filter_lz4(a) < ARCHIVE_WARN ||
-	    archive_read_support_format_raw(a) < ARCHIVE_WARN)
-		return -ENOSYS;
-	if (archive_read_open_memory(a, b.p, b.n) != ARCHIVE_OK ||
-	    archive_read_next_header(a, &entry) != ARCHIVE_OK)
-		return -EBADMSG;
-	return archive_filter_code(a, 0) == ARCHIVE_FILTER_NONE ? -EBADMSG : 0;
-}
-
-/* What could be unpacked, into out; *ret_whole: the compressed data ended well. */
-static int unpack_part(struct bytes b, struct buf *out, bool *ret_whole)
-{
-	struct archive *a = archive_read_new();
-	int r = a ? reader_open(a, b) : -ENOMEM;
-
-	*ret_whole = false;
-	out->max = MAX_UNPACKED;
-	while (r == 0) {
-		const void *data;
-		size_t n;
-		la_int64_t offset;
-		int status = archive_read_data_block(a, &data, &n, &offset);
-
-		if (status != ARCHIVE_OK) {
-			*ret_whole = status == ARCHIVE_EOF;
-			break;
-		}
-		r = buf_append(out, data, n);
-	}
-	archive_read_free(a);
-	return r;
-}
-
-/*
- * Unpack.  For most formats kbuild writes the unpacked size behind the data, which
- * unpackers take for damage; and other things may follow, so what came before an error is
- * the result as well: whoever reads it checks it.
- */
-static int unpack(struct bytes b, struct buf *out)
-{
-	bool sized = b.n > 8 && !at(b, 0, "\037\213", 2);
-	bool whole = false;
-	int r = -EBADMSG;
-
-	if (sized)
-		r = unpack_part((struct bytes){b.p, b.n - 4}, out, &whole);
-	if (r == -ENOMEM || r == -EMSGSIZE)
-		return r;
-	if (!whole) {
-		_buf_ struct buf other = BUF_INIT;
-
-		r = unpack_part(b, &other, &whole);
-		if (r == 0 && buf_len(&other) >= buf_len(out)) {
-			struct buf swap = *out;
-
-			*out = other;
-			other = swap;
-		}
-	}
-	return buf_len(out) > 0 ? 0 : r < 0 ? r : -EBADMSG;
 }
 
 /* "... #1 SMP ...": kernels since 6.1 hold a second banner without number and time. */
@@ -142,24 +91,34 @@ static size_t banner_at(const char *s, size_t left, char release[LIMIT_RELEASE +
 	return text_is_release(release) ? n : 0;
 }
 
-static void find_banner(struct bytes b, struct image_info *ret)
+/* From `from`, those that begin in a window.  true: there is no better one. */
+static bool find_banner_in(struct bytes b, size_t from, struct image_info *ret)
 {
-	const uint8_t *p = b.p, *end = b.p + b.n;
+	size_t left = b.n - from, head = strlen(BANNER);
+	const uint8_t *p = b.p + from,
+		      *end = p + (left < WINDOW + head - 1 ? left : WINDOW + head - 1);
 
-	while ((p = memmem(p, (size_t)(end - p), BANNER, strlen(BANNER)))) {
+	while ((p = memmem(p, (size_t)(end - p), BANNER, head))) {
 		char release[LIMIT_RELEASE + 1];
 		const char *s = (const char *)p;
-		size_t n = banner_at(s, (size_t)(end - p), release);
+		size_t n = banner_at(s, (size_t)(b.p + b.n - p), release);
 
-		p += strlen(BANNER);
+		p += head;
 		if (n == 0 || (ret->banner && !has_number(s, n)))
 			continue;
 		free(ret->banner);
 		ret->banner = strndup(s, n);
 		memcpy(ret->release, release, sizeof(release));
 		if (has_number(s, n))
-			return;
+			return true;
 	}
+	return false;
+}
+
+static void find_banner(struct bytes b, struct image_info *ret)
+{
+	for (size_t i = 0; i < b.n && !find_banner_in(b, i, ret); i += WINDOW)
+		let_go(b, i, i + WINDOW < b.n ? i + WINDOW : b.n);
 }
 
 /* End of the ELF file that begins at b: its section headers are its last part. */
@@ -189,13 +148,17 @@ static size_t elf_extent(struct bytes b)
 static void find_note(struct bytes b, char hex[static BUILD_ID_HEX])
 {
 	static const char elf[] = "\177ELF";
-	size_t i = 0;
+	size_t i = 0, gone = 0;
 
 	while (i + 16 < b.n) {
 		uint32_t len;
 
+		if (i - gone >= WINDOW) {
+			let_go(b, gone, i);
+			gone = i;
+		}
 		if (memcmp(b.p + i, elf, 4) == 0) {
-			size_t skip = elf_extent((struct bytes){b.p + i, b.n - i});
+			size_t skip = elf_extent(part(b, i, b.n - i));
 
 			i += skip >= 64 ? (skip + 3) & ~(size_t)3 : 4;
 			continue;
@@ -234,12 +197,12 @@ static int parse(struct bytes b, struct image_info *ret, int depth);
 
 static int parse_packed(struct bytes b, struct image_info *ret, int depth)
 {
-	_buf_ struct buf out = BUF_INIT;
-	int r = unpack(b, &out);
+	_payload_ struct payload out = {0};
+	int r = payload_unpack(b.p, b.n, &out);
 
-	if (r < 0)
-		return r;
-	return parse((struct bytes){buf_data(&out), buf_len(&out)}, ret, depth + 1);
+	if (r == 0)
+		r = parse((struct bytes){out.map, out.n, true}, ret, depth + 1);
+	return r;
 }
 
 /* Documentation/arch/x86/boot.rst: the header at 0x1f1. */
@@ -264,16 +227,21 @@ static int parse_bzimage(struct bytes b, struct image_info *ret, int depth)
 		size_t from = setup + le32(b.p + 0x248);
 		size_t len = le32(b.p + 0x24c);
 		struct image_info inner = {0};
+		int r;
 
 		if (from > b.n || len > b.n - from)
 			return -EBADMSG;
-		if (parse((struct bytes){b.p + from, len}, &inner, depth + 1) == 0) {
+		r = parse(part(b, from, len), &inner, depth + 1);
+		if (r == 0) {
 			memcpy(ret->build_id, inner.build_id, sizeof(ret->build_id));
 			if (inner.release[0])
 				memcpy(ret->release, inner.release, sizeof(ret->release));
 			ret->banner = TAKE_PTR(inner.banner);
 		}
 		image_info_fini(&inner);
+		/* What the header says is less, and will do where there is no more. */
+		if (r < 0 && r != -EBADMSG && r != -EMSGSIZE)
+			return r;
 	}
 	return ret->release[0] || ret->build_id[0] ? 0 : -EBADMSG;
 }
@@ -284,7 +252,7 @@ static int parse_zboot(struct bytes b, struct image_info *ret, int depth)
 
 	if (from > b.n || len > b.n - from)
 		return -EBADMSG;
-	return parse_packed((struct bytes){b.p + from, len}, ret, depth);
+	return parse_packed(part(b, from, len), ret, depth);
 }
 
 static int parse_flat(struct bytes b, const char *arch, struct image_info *ret)
@@ -315,12 +283,16 @@ static int parse_zimage(struct bytes b, struct image_info *ret, int depth)
 
 		while ((p = memmem(p, b.n - (size_t)(p - b.p), magics[i].magic,
 				   magics[i].n))) {
-			_buf_ struct buf out = BUF_INIT;
-			struct bytes rest = {p, b.n - (size_t)(p - b.p)};
+			_payload_ struct payload out = {0};
+			struct bytes rest =
+				part(b, (size_t)(p - b.p), b.n - (size_t)(p - b.p));
+			int r = depth < MAX_DEPTH ? payload_unpack(rest.p, rest.n, &out)
+						  : -EBADMSG;
 
-			if (depth < MAX_DEPTH && unpack(rest, &out) == 0 &&
-			    parse_flat((struct bytes){buf_data(&out), buf_len(&out)},
-				       "arm", ret) == 0)
+			if (r == 0)
+				r = parse_flat((struct bytes){out.map, out.n, true},
+					       "arm", ret);
+			if (r == 0)
 				return 0;
 			p++;
 		}
@@ -356,10 +328,10 @@ static int parse(struct bytes b, struct image_info *ret, int depth)
 	return parse_packed(b, ret, depth);
 }
 
-int image_parse(const void *data, size_t n, struct image_info *ret)
+static int parse_all(struct bytes b, struct image_info *ret)
 {
 	struct image_info info = {0};
-	int r = parse((struct bytes){data, n}, &info, 0);
+	int r = parse(b, &info, 0);
 
 	if (r < 0) {
 		image_info_fini(&info);
@@ -367,6 +339,11 @@ int image_parse(const void *data, size_t n, struct image_info *ret)
 	}
 	*ret = info;
 	return 0;
+}
+
+int image_parse(const void *data, size_t n, struct image_info *ret)
+{
+	return parse_all((struct bytes){data, n, false}, ret);
 }
 
 int image_read(const char *path, struct image_info *ret, struct kf_error *err)
@@ -389,7 +366,7 @@ int image_read(const char *path, struct image_info *ret, struct kf_error *err)
 	if (map == MAP_FAILED)
 		return kf_err(err, -errno, KF_REASON_IO, "read the kernel image %s: %m",
 			      path);
-	r = image_parse(map, (size_t)st.st_size, ret);
+	r = parse_all((struct bytes){map, (size_t)st.st_size, true}, ret);
 	munmap(map, (size_t)st.st_size);
 	if (r == -EBADMSG)
 		return kf_err(err, r, KF_REASON_PACKAGE,

@@ -13,7 +13,10 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <elf.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "controller/kernel/image.h"
 #include "proto/base/buf.h"
@@ -220,6 +223,42 @@ static void test_arm64_image(void **state)
 	check(&packed, "arm64", 0xcd);
 }
 
+/* A file is searched a megabyte at a time: what lies across two of them is found, and so
+ * is what lies behind many. */
+static void test_arm64_file_of_many_megabytes(void **state)
+{
+	static const size_t places[] = {(1 << 20) - 5, 1 << 20, (3 << 20) + 77};
+	char path[] = "/tmp/kf-image-XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		_buf_ struct buf image = BUF_INIT;
+		struct image_info info = {0};
+		struct kf_error err = {0};
+		FILE *f = fopen(path, "w");
+
+		pad(&image, 0x38);
+		put(&image, "ARM\x64", 4);
+		pad(&image, places[i]);
+		put(&image, BANNER, sizeof(BANNER));
+		pad(&image, (5 << 20) + 4);
+		put_note(&image, 0xcd);
+		pad(&image, 6 << 20);
+		assert_non_null(f);
+		assert_int_equal(fwrite(buf_data(&image), 1, buf_len(&image), f),
+				 buf_len(&image));
+		fclose(f);
+		assert_int_equal(image_read(path, &info, &err), 0);
+		assert_string_equal(info.banner, BANNER);
+		assert_string_equal(info.build_id, id_of(0xcd));
+		image_info_fini(&info);
+	}
+	unlink(path);
+}
+
 static void test_zboot(void **state)
 {
 	_buf_ struct buf inner = BUF_INIT, packed = BUF_INIT, image = BUF_INIT;
@@ -318,6 +357,7 @@ int main(void)
 		cmocka_unit_test(
 			test_bzimage_with_an_unknown_payload_has_the_headers_release),
 		cmocka_unit_test(test_arm64_image),
+		cmocka_unit_test(test_arm64_file_of_many_megabytes),
 		cmocka_unit_test(test_zboot),
 		cmocka_unit_test(test_zimage),
 		cmocka_unit_test(test_cut_at_every_length),
