@@ -189,6 +189,32 @@ const struct cmd cmds[] = {
 		.examples = "kferry reboot pc\n",
 	},
 	{
+		.name = "power",
+		.run = cmd_power,
+		.args = "on|off|cycle [BOARD...] [-l KEY=VALUE]",
+		.help = "Switch boards on and off by the lab's own programs",
+		.details =
+			"  power on [BOARD...]     run power.on\n"
+			"  power off [BOARD...]    run power.off\n"
+			"  power cycle [BOARD...]  run power.cycle; where there is none, "
+			"power.off,\n"
+			"                          power.pause and power.on\n"
+			"\n"
+			"  -b, --board LIST  boards: names, joined by commas or each "
+			"with its -b; or all\n"
+			"  -l, --label KEY=VALUE  boards with that word in board.labels; "
+			"several: all of them\n"
+			"\nA program gets KFERRY_BOARD and KFERRY_POWER in its "
+			"environment, and timeout.power\nto end in. A deploy cycles a "
+			"board by itself that does not come back.\n",
+		.verbs = "on off cycle",
+		.words = WORDS_BOARD,
+		.examples = "kferry config set -b pc power.cycle 'uhubctl -l 1-1 -p 2 -a "
+			    "cycle'\n"
+			    "kferry power cycle pc\n"
+			    "kferry power off -l rack=3\n",
+	},
+	{
 		.name = "dmesg",
 		.run = cmd_dmesg,
 		.args = "[BOARD...] [--label KEY=VALUE] [-f] [--boot N] [--level L] "

@@ -110,6 +110,13 @@ const struct config_key config_keys[] = {
 	SECONDS("timeout.confirm", "3m", "the board's own deadline for a trial kernel"),
 	SECONDS("timeout.health", "60s", "for each health check"),
 	SECONDS("timeout.build", "3h", "for make"),
+	SECONDS("timeout.power", "60s", "for each program that switches the power"),
+
+	ARGV("power.on", NULL, "program on this machine that switches the board on"),
+	ARGV("power.off", NULL, "program that switches it off"),
+	ARGV("power.cycle", NULL,
+	     "program that does both; not set: power.off, power.pause, power.on"),
+	SECONDS("power.pause", "2s", "between off and on"),
 
 	LINES("health.checks", NULL,
 	      "commands run on the board, one a line; all must exit 0"),
