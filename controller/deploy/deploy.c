@@ -189,12 +189,14 @@ static int reboot(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 	ui_progress(d->ui, "reboot", d->board, 0, 0, NULL);
 	r = wait_for_boot(d->cfg, d->ui, d->board, &d->boot, deadline_in(limit),
 			  &d->client, err);
+	if (r == -ETIMEDOUT) {
+		kf_err_wrap(err,
+			    "the board did not come back (timeout.reboot and "
+			    "timeout.confirm)%s",
+			    unwatched(d));
+		r = rescue_board(d, err);
+	}
 	*ret_took = clock_now_ms() - d->boot.asked;
-	if (r == -ETIMEDOUT)
-		return kf_err_wrap(err,
-				   "the board did not come back (timeout.reboot and "
-				   "timeout.confirm)%s",
-				   unwatched(d));
 	return r;
 }
 
@@ -357,6 +359,8 @@ static int conclude(struct deploy *d, int r, const char *text, const struct kf_e
 /* What was left behind, and who sees to it. */
 static void say_interrupted(const struct deploy *d, struct kf_error *err)
 {
+	if (d->rescue.interrupted)
+		return;
 	if (d->stage == DEPLOY_SENDING)
 		kf_err(err, err->code, err->reason,
 		       "interrupted; the board boots what it booted before, and keeps "
@@ -403,6 +407,7 @@ int deploy_run(const struct config *cfg, struct ui *ui, const char *board,
 		r = drive(&d, text, &err);
 	if (r < 0 && err.reason == KF_REASON_CANCELLED)
 		say_interrupted(&d, &err);
+	rescue_tell(&d, r, text, &err);
 	status = conclude(&d, r, text, &err);
 	if (run_error(run))
 		ui_warn(ui, "%s: what is in %s is not all: %s", board, run_dir(run),

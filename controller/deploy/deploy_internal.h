@@ -3,7 +3,7 @@
  * What the parts of a deploy share: deploy.c (the order of things), greeting.c (the first
  * connection), deploy_push.c (plan, files, install, arm), verdict.c (after the reboot),
  * evidence.c (logs), baseline.c (what the known-good kernel says, too), health.c
- * (checks), modules.c (without a reboot).
+ * (checks), modules.c (without a reboot), rescue.c (a board that does not come back).
  */
 #ifndef KF_DEPLOY_INTERNAL_H
 #define KF_DEPLOY_INTERNAL_H
@@ -23,6 +23,13 @@ enum deploy_stage {
 	DEPLOY_ARMED,
 	DEPLOY_REBOOTED,
 	DEPLOY_SHOWN, /* its modules, to the kernel that runs */
+};
+
+/* A power cycle of a board that did not come back. */
+struct rescue {
+	bool tried;	  /* there is one in a deploy, at most */
+	bool came_back;	  /* by it */
+	bool interrupted; /* the error says how the power was left */
 };
 
 struct deploy {
@@ -49,6 +56,7 @@ struct deploy {
 	char *log; /* the artifact to name in the verdict, relative to the run; or NULL */
 	enum deploy_stage stage;
 	uint64_t log_lost; /* records that nobody could look at */
+	struct rescue rescue;
 };
 
 /* A deadline of the configuration's key from now. */
@@ -123,6 +131,17 @@ void kexec_say_unproven(struct deploy *d);
 int modules_check_board(struct deploy *d, struct kf_error *err) _must_check_;
 int modules_drive(struct deploy *d, char text[static 256],
 		  struct kf_error *err) _must_check_;
+
+/*
+ * The board did not come back: err says how long it was waited for.  Where its power can
+ * be switched, it is power cycled, once in a deploy, and waited for again: 0, it is
+ * connected.  Negative: err is what it was where there is no power control; else
+ * KF_REASON_BOARD_LOST, or why the wait ended.
+ */
+int rescue_board(struct deploy *d, struct kf_error *err) _must_check_;
+/* It came back so: added to the verdict's text. */
+void rescue_tell(const struct deploy *d, int r, char text[static 256],
+		 struct kf_error *err);
 
 /* Run the profile's checks.  KF_REASON_UNHEALTHY names the one that failed. */
 int health_check(struct deploy *d, struct kf_error *err) _must_check_;

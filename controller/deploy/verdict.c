@@ -336,6 +336,8 @@ static int reconnect(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 	*err = (struct kf_error){0};
 	r = wait_for_boot(d->cfg, d->ui, d->board, &d->boot, deadline_in(limit),
 			  &d->client, err);
+	if (r == -ETIMEDOUT)
+		r = rescue_board(d, err);
 	if (r < 0)
 		return kf_err_wrap(err, "after the connection was lost (%s)", why.msg);
 	*ret_took = clock_now_ms() - start;

@@ -180,7 +180,7 @@ class Board:
         self.firmware = self.root / "firmware"
         self.boots = 0
         self.boot_log = []
-        self.on_boot = None  # called with the slot that boots; may return "panic"
+        self.on_boot = None  # called with the slot that boots; may return "panic" or "hang"
         self.agent = None
         self.wrap = []  # argv in front of `kferryd serve`
         self.reset_lock = threading.Lock()  # held while the board is off
@@ -256,7 +256,8 @@ class Board:
                 "Panic#1 Part1\n<0>[    1.000000] Kernel panic - not syncing: scratch test\n")
             self.power_on(self._next_slot())
             return
-        self.start_agent()
+        if outcome != "hang":
+            self.start_agent()
 
     def _kexec(self):
         """What kexec_file_load() was given; the firmware is not asked."""

@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Boards that do not come back: their power, and what a deploy makes of it."""
+
+import json
+import pathlib
+import signal
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import tap  # noqa: E402
+from scratch import Board, Package, wait_for  # noqa: E402
+
+# The lab's program: it notes what it was called for, and its board starts anew.
+SUPPLY = """#!/bin/sh
+echo "$KFERRY_POWER $KFERRY_BOARD" >> "{dir}/supply"
+echo "outlet of $KFERRY_BOARD: $KFERRY_POWER"
+if [ -e "{dir}/refuse-$KFERRY_POWER" ]; then
+	cat "{dir}/refuse-$KFERRY_POWER"
+	exit 3
+fi
+if [ -e "{dir}/hang-$KFERRY_POWER" ]; then
+	sleep 60
+fi
+if [ "$KFERRY_POWER" != off ] && [ ! -e "{dir}/broken" ]; then
+	echo power > "{root}/firmware/reset.new"
+	mv "{root}/firmware/reset.new" "{root}/firmware/reset"
+fi
+"""
+SOON = "timeout.reboot = 4\ntimeout.confirm = 4\n"
+
+
+class Power(unittest.TestCase):
+    def setUp(self):
+        self.board = Board()
+        self.addCleanup(self.board.close)
+        self.supply = self.board.dir / "outlet"
+        self.supply.write_text(SUPPLY.format(dir=self.board.dir, root=self.board.root))
+        self.supply.chmod(0o755)
+        self.cycle = f"power.cycle = {self.supply}\n"
+        self.on_off = f"power.off = {self.supply}\npower.on = {self.supply}\npower.pause = 100ms\n"
+
+    def flag(self, name, text=""):
+        (self.board.dir / name).write_text(text)
+
+    def calls(self):
+        path = self.board.dir / "supply"
+        return [line.split()[0] for line in path.read_text().splitlines()] if path.exists() else []
+
+    def package(self):
+        package = Package()
+        package.file = package.write(self.board.dir / "p.kferry")
+        return package
+
+    def hangs(self):
+        self.board.on_boot = lambda slot: "hang" if slot else None
+
+    def deploy(self, status, *options):
+        """Of a kernel that hangs; its events and its result."""
+        self.hangs()
+        done = self.board.kferry("--json", "deploy", "--from", self.package().file, *options,
+                                 check=status)
+        return [json.loads(line) for line in done.out.splitlines()], self.board.runs()[-1]
+
+    # --- the command ---------------------------------------------------------------------
+
+    def test_on_off_and_cycle_by_hand(self):
+        self.board.write_config(self.on_off)
+        for verb, said in ("off", "switched off"), ("on", "switched on"), ("cycle", "off and on"):
+            done = self.board.kferry("power", verb, check=0)
+            self.assertIn(said, done.text)
+        self.assertEqual(self.calls(), ["off", "on", "off", "on"])
+        done = self.board.kferry("--json", "power", "off", self.board.name, check=0)
+        event = json.loads(done.out)
+        self.assertEqual((event["event"], event["board"], event["action"]),
+                         ("power", self.board.name, "off"))
+
+    def test_what_cannot_be_done_is_refused(self):
+        self.assertIn("on, off or cycle", self.board.kferry("power", check=64).text)
+        self.assertIn("on, off or cycle", self.board.kferry("power", "reset", check=64).text)
+        self.assertIn("power.on is not configured", self.board.kferry("power", "on", check=2).text)
+        self.board.write_config("power.on = /no/such/program\n")
+        self.assertIn("/no/such/program", self.board.kferry("power", "on", check=2).text)
+        self.board.write_config(self.cycle)
+        self.flag("refuse-cycle", "no \x1b[31mroute\n")
+        done = self.board.kferry("power", "cycle", check=2)
+        self.assertIn("ended with status 3: no \\x1b[31mroute", done.text)
+        self.assertIn("may be off", done.text)
+
+    # --- a deploy ------------------------------------------------------------------------
+
+    def test_a_hang_is_ended_by_a_cycle_and_fails(self):
+        self.board.write_config(self.cycle + SOON)
+        events, result = self.deploy(1)
+        self.assertEqual(self.calls(), ["cycle"])
+        self.assertEqual(self.board.boot_log[2:], ["foreign"])
+        self.assertEqual((result["verdict"], result["reason"]), ("FAIL", "fell-back"))
+        self.assertIn("it came back by a power cycle only", result["text"])
+        step, = [s for s in result["steps"] if s["stage"] == "power"]
+        self.assertEqual((step["action"], step["ok"], step["maybe_off"]), ("cycle", True, False))
+        event, = [e for e in events if e["event"] == "power"]
+        self.assertIn("did not come back: switched off and on", event["text"])
+        log = (self.board.last_run_dir() / "power.log").read_text()
+        self.assertIn(f"outlet of {self.board.name}: cycle\n= exit status 0", log)
+        self.assertIn("power.log", [a["name"] for a in result["artifacts"]])
+
+    def test_a_kernel_that_had_booted_leaves_its_log(self):
+        """It runs, says something, and is gone during the checks."""
+        gone = self.board.dir / "gone"
+        self.board.write_config(self.on_off + SOON + "timeout.health = 30\n"
+                                f"health.checks = /bin/sh -c 'touch {gone}; sleep 60'\n")
+        package = self.package()
+        process = self.board.start("deploy", "--from", package.file)
+        wait_for("the check", gone.exists)
+        self.board.kill_agent()
+        out, err = process.communicate()
+        self.assertEqual(process.returncode, 1, out + err)
+        self.assertEqual(self.calls(), ["off", "on"])
+        self.assertEqual(self.board.boot_log, ["foreign", package.slot(), "foreign"])
+        result = self.board.runs()[-1]
+        self.assertEqual(result["verdict"], "FAIL")
+        kept = (self.board.last_run_dir() / result["log"]).read_text()
+        self.assertIn(package.release, kept)
+        self.assertIn("it came back by a power cycle only", out)
+
+    def test_a_panic_that_needs_a_cycle_is_named(self):
+        def panic(slot):
+            if slot:
+                (self.board.root / "sys/fs/pstore/dmesg-efi-170000000001001").write_text(
+                    "Panic#1 Part1\n<0>[ 1.000000] Kernel panic - not syncing: stays dead\n")
+                return "hang"
+            return None
+        self.board.write_config(self.cycle + SOON)
+        self.board.on_boot = panic
+        done = self.board.kferry("deploy", "--from", self.package().file, check=1)
+        self.assertIn('panic: "stays dead"', done.text)
+        self.assertTrue(list((self.board.last_run_dir() / "pstore").iterdir()))
+
+    def test_a_board_that_never_rebooted_is_started_by_the_cycle(self):
+        """Then the trial comes up, and it is what is judged."""
+        self.board.write_config(self.cycle + "timeout.reboot = 1\ntimeout.confirm = 20\n")
+        (self.board.dir / "reboot").write_text("#!/bin/sh\nexit 0\n")
+        package = self.package()
+        done = self.board.kferry("deploy", "--from", package.file, check=0)
+        self.assertIn("it came back by a power cycle only", done.text)
+        self.assertEqual(self.board.boot_log, ["foreign", package.slot()])
+
+    def test_lost_for_good_is_an_error(self):
+        self.board.write_config(self.cycle + "timeout.reboot = 2\ntimeout.confirm = 2\n")
+        self.flag("broken")
+        _, result = self.deploy(2)
+        self.assertEqual(self.calls(), ["cycle"])
+        self.assertEqual((result["verdict"], result["reason"]), ("ERROR", "board-lost"))
+        self.assertIn("board lost: the board did not come back", result["text"])
+        self.assertIn("after a power cycle: it was not back after", result["text"])
+        self.assertIn("see to its power, its console and its network", result["text"])
+
+    def test_without_power_control_it_is_as_before(self):
+        self.board.write_config("timeout.reboot = 1\ntimeout.confirm = 1\n")
+        _, result = self.deploy(2)
+        self.assertEqual((result["verdict"], result["reason"]), ("ERROR", "timeout"))
+        self.assertFalse((self.board.last_run_dir() / "power.log").exists())
+
+    def failing(self, config, said):
+        self.board.write_config(config + "timeout.reboot = 1\ntimeout.confirm = 1\n")
+        events, result = self.deploy(2)
+        self.assertEqual((result["verdict"], result["reason"]), ("ERROR", "board-lost"))
+        self.assertIn("it could not be power cycled: power.", result["text"])
+        self.assertIn(said, result["text"])
+        event, = [e for e in events if e["event"] == "power"]
+        self.assertFalse(event["ok"])
+        self.assertIn(said, (self.board.last_run_dir() / "power.log").read_text())
+        return event
+
+    def test_a_program_that_fails(self):
+        self.flag("refuse-cycle", "no route to the outlet\n")
+        event = self.failing(self.cycle, "ended with status 3: no route to the outlet")
+        self.assertTrue(event["maybe_off"])
+
+    def test_a_program_that_is_missing(self):
+        event = self.failing("power.cycle = /no/such/program\n",
+                             "there is no program /no/such/program")
+        self.assertFalse(event["maybe_off"])
+
+    def test_a_program_that_hangs(self):
+        self.flag("hang-off")
+        self.flag("broken")
+        event = self.failing(self.on_off + "timeout.power = 1\n",
+                             "did not end within 1.0s (timeout.power)")
+        self.assertEqual(self.calls(), ["off", "on"])
+        self.assertFalse(event["maybe_off"])
+
+    def interrupt(self, config, reached):
+        self.board.write_config(config + "timeout.reboot = 1\ntimeout.confirm = 1\n")
+        self.hangs()
+        process = self.board.start("deploy", "--from", self.package().file)
+        wait_for("the program", lambda: reached in self.calls())
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+        self.assertEqual(process.returncode, -signal.SIGINT, out + err)
+        return out + err
+
+    def test_interrupted_while_off_it_is_switched_on(self):
+        text = self.interrupt(self.on_off.replace("100ms", "60"), "off")
+        self.assertIn("it was switched on again", text)
+        self.assertEqual(self.calls(), ["off", "on"])
+        self.assertEqual(self.board.runs()[-1]["reason"], "cancelled")
+
+    def test_interrupted_in_a_cycle_it_may_be_off(self):
+        self.flag("hang-cycle")
+        text = self.interrupt(self.cycle, "cycle")
+        self.assertIn(f"the board may be off: `kferry power cycle {self.board.name}`", text)
+
+
+if __name__ == "__main__":
+    tap.main()
