@@ -53,7 +53,8 @@
 	X(40, MODULE, "module", "a module did not load")                                 \
 	X(41, MODULE_IN_USE, "module-in-use", "the module is in use")                    \
 	X(42, BOARD_LOST, "board-lost",                                                  \
-	  "the board did not come back, not even by a power cycle")
+	  "the board did not come back, not even by a power cycle")                      \
+	X(43, QUARANTINE, "quarantine", "the board is in quarantine")
 
 #define KF_REASON_ENUM(n, id, name, text) KF_REASON_##id = (n),
 enum kf_reason { KF_REASONS(KF_REASON_ENUM) };

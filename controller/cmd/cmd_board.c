@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "controller/fleet/quarantine.h"
 #include "proto/base/buf.h"
 #include "proto/reason.h"
 
@@ -71,15 +72,19 @@ static int list(struct cmd_env *env)
 		const char *labels = config_get(env->cfg, board, "board.labels");
 		bool is_default = standard && !strcmp(standard, board);
 		struct kf_error err = {0};
+		json_t *quarantine;
+		char aside[64];
 
-		ui_out(env->ui, "%c %-16s %-14s %s%s%s%s%s\n", is_default ? '*' : ' ',
+		board_quarantine(env, board, aside, &quarantine);
+		ui_out(env->ui, "%c %-16s %-14s %s%s%s%s%s%s\n", is_default ? '*' : ' ',
 		       board, profile ? profile : "-", link, host ? " " : "",
-		       host ? host : "", labels ? "  " : "", labels ? labels : "");
+		       host ? host : "", labels ? "  " : "", labels ? labels : "", aside);
 		ui_json(env->ui,
-			json_pack("{s:s, s:s, s:s*, s:s, s:s*, s:b, s:o}", "event",
+			json_pack("{s:s, s:s, s:s*, s:s, s:s*, s:b, s:o, s:o*}", "event",
 				  "board", "board", board, "profile", profile, "link",
 				  link, "host", host, "default", (int)is_default,
-				  "labels", labels_json(env->cfg, board)));
+				  "labels", labels_json(env->cfg, board), "quarantine",
+				  quarantine));
 		if (config_check_board(env->cfg, board, &err) < 0)
 			ui_warn(env->ui, "%s cannot be used: %s", board, err.msg);
 	}
@@ -123,6 +128,9 @@ static int remove_board(struct cmd_env *env, const char *name)
 		return STATUS_USAGE;
 	if (config_remove_board(env->cfg, name, &err) < 0)
 		return cmd_fail(env, name, &err);
+	/* The next one of this name is another. */
+	if (quarantine_clear(env->cfg, name, &err) < 0)
+		ui_warn(env->ui, "%s: %s", name, err.msg);
 	ui_note(env->ui, "%s is forgotten here; its agent and its kernels stay on it",
 		name);
 	return STATUS_PASS;
@@ -136,6 +144,8 @@ static int rename_board(struct cmd_env *env, const char *from, const char *to)
 		return STATUS_USAGE;
 	if (config_rename_board(env->cfg, from, to, &err) < 0)
 		return cmd_fail(env, from, &err);
+	if (quarantine_rename(env->cfg, from, to, &err) < 0)
+		ui_warn(env->ui, "%s: %s", from, err.msg);
 	ui_note(env->ui, "%s is now %s", from, to);
 	return STATUS_PASS;
 }
@@ -208,6 +218,10 @@ int cmd_board(struct cmd_env *env, int argc, char *argv[])
 		return rename_board(env, name, argv[2]);
 	if (!strcmp(verb, "default") && argc <= 2)
 		return set_default(env, name);
+	if (!strcmp(verb, "revive") && argc <= 2) {
+		name = cmd_board_arg(env, "board", name);
+		return name ? board_revive(env, name, &a) : STATUS_USAGE;
+	}
 	if (argc <= 2 && (!strcmp(verb, "info") || !strcmp(verb, "setup"))) {
 		name = cmd_board_arg(env, "board", name);
 		if (!name)
@@ -215,6 +229,7 @@ int cmd_board(struct cmd_env *env, int argc, char *argv[])
 		return *verb == 'i' ? board_info(env, name, false)
 				    : board_setup(env, name, &a);
 	}
-	return cmd_usage(env, "board",
-			 "add NAME HOST, setup, list, info, default, rename or rm");
+	return cmd_usage(
+		env, "board",
+		"add NAME HOST, setup, list, info, revive, default, rename or rm");
 }

@@ -19,7 +19,7 @@ const struct cmd cmds[] = {
 	{
 		.name = "board",
 		.run = cmd_board,
-		.args = "add|setup|list|info|default|rename|rm ...",
+		.args = "add|setup|list|info|revive|default|rename|rm ...",
 		.help = "Add boards, set them up, look at them",
 		.details =
 			"  board add NAME [USER@]HOST[:PORT] [--profile P] [--no-setup]\n"
@@ -28,6 +28,8 @@ const struct cmd cmds[] = {
 			"date\n"
 			"  board list [--names|--labels]  all boards\n"
 			"  board info [NAME]     what a board is\n"
+			"  board revive [NAME]   look at it, and take it out of "
+			"quarantine\n"
 			"  board default [NAME]  show or choose the default board\n"
 			"  board rename OLD NEW\n"
 			"  board rm NAME         forget it here; nothing on it is "
@@ -36,13 +38,15 @@ const struct cmd cmds[] = {
 			"  --accept-host-key SHA256:...  with add and setup: the key it "
 			"has\n"
 			"  --force                       with setup: also onto a "
-			"read-only root\n"
+			"read-only root; with\n"
+			"                                revive: without a look at "
+			"it\n"
 			"  --identity FILE               with add: the private key\n"
 			"  --link LINK                   with add: exec:PROGRAM ARGS... "
 			"or unix:/PATH\n"
 			"  --default                     with add: the default board "
 			"from now on\n",
-		.verbs = "add setup list info default rename rm",
+		.verbs = "add setup list info revive default rename rm",
 		.words = WORDS_BOARD,
 		.examples =
 			"kferry board add pc root@pc.local\n"

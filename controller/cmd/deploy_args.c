@@ -5,7 +5,7 @@
 #include <getopt.h>
 #include <string.h>
 
-#include "controller/fleet/pick.h"
+#include "controller/fleet/sift.h"
 #include "controller/module/module_spec.h"
 #include "proto/text.h"
 
@@ -31,8 +31,9 @@ enum {
 void deploy_args_fini(struct deploy_args *a)
 {
 	free(a->boards);
+	free(a->skipped);
 	free(a->opts.reload);
-	a->boards = NULL;
+	a->boards = a->skipped = NULL;
 	a->opts.reload = NULL;
 }
 
@@ -142,6 +143,10 @@ static int take_boards(struct cmd_env *env, int argc, char *argv[], struct pick 
 	r = cmd_boards(env, argv[0], p);
 	if (r)
 		return r;
+	a->skipped = calloc(p->n + 1, sizeof(*a->skipped));
+	if (!a->skipped)
+		return STATUS_ERROR;
+	a->n_skipped = sift_boards(env, p, a->skipped);
 	a->boards = TAKE_PTR(p->names);
 	a->n_boards = p->n;
 	return 0;

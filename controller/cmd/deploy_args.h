@@ -14,12 +14,15 @@ struct deploy_args {
 	struct report_files files;
 	const char **boards; /* names from the configuration */
 	size_t n_boards;
+	const char **skipped; /* in quarantine, and not asked for by name */
+	size_t n_skipped;
 };
 
 void deploy_args_fini(struct deploy_args *a);
 #define _deploy_args_ _cleanup_(deploy_args_fini)
 
-/* 0, or the exit status of a usage error that was told.  bd takes no --from. */
+/* 0, or the exit status of a usage error that was told.  Boards that are skipped were
+ * told, too; there may be no others.  bd takes no --from. */
 int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 		      struct deploy_args *ret) _must_check_;
 /* A failure for the kernel outweighs a board that could not be used, and that one that

@@ -117,6 +117,9 @@ const struct config_key config_keys[] = {
 	ARGV("power.cycle", NULL,
 	     "program that does both; not set: power.off, power.pause, power.on"),
 	SECONDS("power.pause", "2s", "between off and on"),
+	UINT("quarantine.after", "3",
+	     "failures of the board itself in a row after which deploys refuse it; 0: "
+	     "never"),
 
 	LINES("health.checks", NULL,
 	      "commands run on the board, one a line; all must exit 0"),

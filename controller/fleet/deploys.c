@@ -18,6 +18,7 @@
 
 #include "controller/fleet/deploys_internal.h"
 #include "controller/fleet/fleet.h"
+#include "controller/fleet/sift.h"
 #include "controller/kernel/require.h"
 #include "controller/kernel/tree.h"
 #include "controller/strf.h"
@@ -58,6 +59,7 @@ struct one {
 	 * the lock of patterns. */
 	struct patterns *patterns;
 	bool owns_patterns;
+	bool judged; /* its verdict is one about a kernel that it was sent */
 };
 
 static bool same_value(const struct config *cfg, const char *a, const char *b,
@@ -160,6 +162,7 @@ static void record(struct one *o, const struct kf_error *err)
 
 static void fail(struct one *o, const struct kf_error *err)
 {
+	snprintf(o->out.reason, sizeof(o->out.reason), "%s", reason_name(err->reason));
 	o->out.status = cmd_fail(o->call->env, o->out.board, err);
 	snprintf(o->out.verdict, sizeof(o->out.verdict), "%s",
 		 o->out.status == STATUS_FAIL ? "FAIL" : "ERROR");
@@ -276,7 +279,7 @@ static bool told_before(const struct one *o)
 static void deploy_to(struct one *o, const struct kernel *k, struct greeting *greeting)
 {
 	struct cmd_env *env = o->call->env;
-	const char *board = o->out.board, *verdict, *text;
+	const char *board = o->out.board, *verdict, *text, *reason;
 	struct kf_error err = {0};
 	struct run *run = NULL;
 	int r = 0;
@@ -294,10 +297,23 @@ static void deploy_to(struct one *o, const struct kernel *k, struct greeting *gr
 				   o->patterns, greeting, run);
 	verdict = run_text(run, "verdict");
 	text = run_text(run, "text");
+	reason = run_text(run, "reason");
+	o->judged = verdict && strcmp(verdict, "ERROR") != 0;
+	snprintf(o->out.reason, sizeof(o->out.reason), "%s", reason ? reason : "");
 	snprintf(o->out.verdict, sizeof(o->out.verdict), "%s", verdict ? verdict : "");
 	snprintf(o->out.text, sizeof(o->out.text), "%s",
 		 text ? text : "installed and not booted");
 	end_run(o, run);
+}
+
+static bool may_be_used(struct one *o)
+{
+	struct kf_error err = {0};
+
+	if (sift_refuse(o->call->env, o->out.board, &err) == 0)
+		return true;
+	fail(o, &err);
+	return false;
 }
 
 static void serve(void *arg)
@@ -309,13 +325,14 @@ static void serve(void *arg)
 	int64_t began;
 
 	ui_board(c->env->ui, o->out.board, false);
-	if (has_patterns(o) && ask_board(o))
+	if (may_be_used(o) && has_patterns(o) && ask_board(o))
 		k = await_kernel(o, &greeting);
 	began = clock_now_ms();
 	if (k)
 		deploy_to(o, k, &greeting);
 	greeting_fini(&greeting);
 	o->out.took_ms = k ? clock_now_ms() - began : -1;
+	sift_count(c->env, o->out.board, o->judged, o->out.reason, o->out.text);
 	pthread_mutex_lock(&c->lock);
 	o->group->unfinished--;
 	pthread_cond_broadcast(&c->changed);
@@ -487,8 +504,8 @@ static int finish(struct call *c)
 		worst = deploy_worse(worst, c->ones[i].out.status);
 	for (size_t i = 0; all && i < c->n; i++)
 		all[i] = &c->ones[i].out;
-	if (all && c->n > 1)
-		deploys_summary(c->env->ui, all, c->n);
+	if (all && c->n + c->a->n_skipped > 1)
+		deploys_summary(c->env->ui, all, c->n, c->a->skipped, c->a->n_skipped);
 	if (all)
 		worst = deploy_worse(worst,
 				     deploys_report(c->env, &c->a->files, all, c->n));
@@ -502,6 +519,16 @@ static int finish(struct call *c)
 	return worst;
 }
 
+/* A call that has tried nothing has not passed. */
+static int all_skipped(struct cmd_env *env)
+{
+	struct kf_error err = {0};
+
+	kf_err(&err, -EHOSTDOWN, KF_REASON_QUARANTINE,
+	       "all boards that are meant are in quarantine: see `kferry board list`");
+	return cmd_fail(env, NULL, &err);
+}
+
 int deploys_run(struct cmd_env *env, const struct deploy_args *a)
 {
 	struct call c = {.env = env, .a = a};
@@ -510,6 +537,8 @@ int deploys_run(struct cmd_env *env, const struct deploy_args *a)
 
 	if (deploys_report_prepare(env, &a->files, &err) < 0)
 		return cmd_fail(env, NULL, &err);
+	if (a->n_boards == 0)
+		return all_skipped(env);
 	pthread_mutex_init(&c.lock, NULL);
 	pthread_cond_init(&c.changed, NULL);
 	pthread_mutex_init(&c.patterns_lock, NULL);

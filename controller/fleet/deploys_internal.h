@@ -10,6 +10,7 @@ struct outcome {
 	const char *board;
 	int status;
 	char verdict[8]; /* "": there was none to reach */
+	char reason[24]; /* of the error, as result.json has it; "": none */
 	char text[160];
 	char slot[SLOT_ID_SIZE];
 	char *run;	/* directory, or NULL */
@@ -23,7 +24,9 @@ int deploys_report_prepare(const struct cmd_env *env, const struct report_files 
 /* The reports that were asked for; a status.  Outcomes without a result are left out. */
 int deploys_report(struct cmd_env *env, const struct report_files *files,
 		   const struct outcome *const all[], size_t n);
-/* The table of several boards, and the event "summary". */
-void deploys_summary(struct ui *ui, const struct outcome *const all[], size_t n);
+/* The table of several boards, and the event "summary"; skipped: boards that were not
+ * tried. */
+void deploys_summary(struct ui *ui, const struct outcome *const all[], size_t n,
+		     const char *const skipped[], size_t n_skipped);
 
 #endif

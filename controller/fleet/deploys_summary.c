@@ -44,25 +44,51 @@ static void show_row(struct ui *ui, const struct outcome *o, int width)
 		     o->text);
 }
 
-void deploys_summary(struct ui *ui, const struct outcome *const all[], size_t n)
+static int width_of(int width, const char *board)
+{
+	return (int)strlen(board) > width ? (int)strlen(board) : width;
+}
+
+static void say_summary(struct ui *ui, size_t n, size_t passed, json_t *rows,
+			const char *const skipped[], size_t n_skipped)
+{
+	json_t *fields = json_pack("{s:i, s:i, s:o}", "boards", (int)n, "passed",
+				   (int)passed, "results", rows);
+	char also[64] = "";
+	json_t *names;
+
+	if (n_skipped > 0) {
+		names = json_array();
+		for (size_t i = 0; i < n_skipped; i++)
+			json_array_append_new(names, json_string(skipped[i]));
+		json_object_set_new(fields, "skipped", names);
+		snprintf(also, sizeof(also), ", %zu in quarantine skipped", n_skipped);
+	}
+	ui_step(ui, "summary", NULL, -1, fields, "%zu of %zu boards passed%s", passed, n,
+		also);
+}
+
+void deploys_summary(struct ui *ui, const struct outcome *const all[], size_t n,
+		     const char *const skipped[], size_t n_skipped)
 {
 	json_t *rows = json_array();
 	size_t passed = 0;
 	int width = 5;
 
 	for (size_t i = 0; i < n; i++) {
-		if ((int)strlen(all[i]->board) > width)
-			width = (int)strlen(all[i]->board);
+		width = width_of(width, all[i]->board);
 		passed += all[i]->status == STATUS_PASS;
 	}
+	for (size_t i = 0; i < n_skipped; i++)
+		width = width_of(width, skipped[i]);
 	ui_out_paint(ui, UI_BOLD, "\n  %-*s  %-5s  %7s\n", width, "BOARD", "WHAT",
 		     "TOOK");
 	for (size_t i = 0; i < n; i++) {
 		show_row(ui, all[i], width);
 		json_array_append_new(rows, row_json(all[i]));
 	}
-	ui_step(ui, "summary", NULL, -1,
-		json_pack("{s:i, s:i, s:o}", "boards", (int)n, "passed", (int)passed,
-			  "results", rows),
-		"%zu of %zu boards passed", passed, n);
+	for (size_t i = 0; i < n_skipped; i++)
+		ui_out_paint(ui, UI_PLAIN, "  %-*s  %-5s  %7s  %s\n", width, skipped[i],
+			     "SKIP", "", "in quarantine");
+	say_summary(ui, n, passed, rows, skipped, n_skipped);
 }

@@ -38,6 +38,20 @@ int pick_add_label(struct pick *p, const char *label)
 	return add(&p->labels, &p->n_labels, label);
 }
 
+bool pick_is_named(const struct pick *p, const char *board)
+{
+	size_t n = strlen(board);
+
+	for (size_t i = 0; i < p->n_lists; i++) {
+		for (const char *at = p->lists[i]; at; at = strchr(at, ',')) {
+			at += *at == ',';
+			if (strncmp(at, board, n) == 0 && (!at[n] || at[n] == ','))
+				return true;
+		}
+	}
+	return false;
+}
+
 const char *pick_nearest(const struct config *cfg, const char *name)
 {
 	unsigned least = UINT_MAX;

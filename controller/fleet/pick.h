@@ -32,6 +32,9 @@ int pick_add_label(struct pick *p, const char *label) _must_check_;
 int pick_boards(struct pick *p, const struct config *cfg,
 		struct kf_error *err) _must_check_;
 
+/* Is it asked for by its own name (not by "all", nor by labels alone)? */
+bool pick_is_named(const struct pick *p, const char *board);
+
 /* The nearest name of a board, NULL if there is none. */
 const char *pick_nearest(const struct config *cfg, const char *name);
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Boards that do not come back: their power, and what a deploy makes of it."""
+"""Boards that do not come back: their power, what a deploy makes of it, and quarantine."""
 
 import json
 import pathlib
@@ -10,6 +10,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import tap  # noqa: E402
+from fleet import Fleet  # noqa: E402
 from scratch import Board, Package, wait_for  # noqa: E402
 
 # The lab's program: it notes what it was called for, and its board starts anew.
@@ -211,6 +212,112 @@ class Power(unittest.TestCase):
         self.flag("hang-cycle")
         text = self.interrupt(self.cycle, "cycle")
         self.assertIn(f"the board may be off: `kferry power cycle {self.board.name}`", text)
+
+
+class Quarantine(unittest.TestCase):
+    def fleet(self, *names, **how):
+        fleet = Fleet(names, **how)
+        self.addCleanup(fleet.close)
+        return fleet
+
+    def put(self, fleet, package, board="dead"):
+        """Three in a row; the events of the third."""
+        for _ in range(2):
+            events = fleet.events("deploy", "-b", board, "--from", package.file, check=2)
+            self.assertNotIn("quarantine", [e["event"] for e in events])
+        events = fleet.events("deploy", "-b", board, "--from", package.file, check=2)
+        event, = [e for e in events if e["event"] == "quarantine"]
+        self.assertEqual((event["failures"], event["skipped"]), (3, False))
+        return events
+
+    def test_three_in_a_row_and_back(self):
+        fleet = self.fleet("good", "dead", link={"dead": "exec:/bin/false"})
+        package = fleet.package()
+        self.put(fleet, package)
+        # By name it is refused, and nothing is tried.
+        done = fleet.kferry("deploy", "-b", "dead", "--from", package.file, check=2)
+        self.assertIn("it is in quarantine since", done.text)
+        self.assertIn("kferry board revive dead", done.text)
+        self.assertEqual(fleet.results()["dead"]["reason"], "quarantine")
+        # Not by name it is skipped, and counted.
+        events = fleet.events("deploy", "-b", "all", "--from", package.file, check=0)
+        skipped, = [e for e in events if e["event"] == "quarantine"]
+        self.assertEqual((skipped["board"], skipped["skipped"]), ("dead", True))
+        self.assertEqual(events[-1]["event"], "summary")
+        self.assertEqual((events[-1]["boards"], events[-1]["skipped"]), (1, ["dead"]))
+        done = fleet.kferry("deploy", "-b", "all", "--from", package.file, check=0)
+        self.assertIn("1 of 1 boards passed, 1 in quarantine skipped", done.text)
+        self.assertRegex(done.out, r"dead +SKIP +in quarantine")
+        # It is shown.
+        self.assertRegex(fleet.kferry("board", "list", check=0).out,
+                         r"dead .*in quarantine since 20\d\d-")
+        rows = {e["board"]: e for e in fleet.events("board", "list", check=0)}
+        self.assertEqual(rows["dead"]["quarantine"]["failures"], 3)
+        self.assertNotIn("quarantine", rows["good"])
+        # It does not answer: it stays.
+        done = fleet.kferry("board", "revive", "dead", check=2)
+        self.assertIn("it stays in quarantine", done.text)
+        # It does again.
+        fleet.write_config({}, {})
+        done = fleet.kferry("board", "revive", "dead", check=0)
+        self.assertIn("out of quarantine; it runs", done.text)
+        fleet.kferry("deploy", "-b", "dead", "--from", package.file, check=0)
+
+    def test_without_a_look(self):
+        fleet = self.fleet("good", "dead", link={"dead": "exec:/bin/false"})
+        self.put(fleet, fleet.package())
+        done = fleet.kferry("board", "revive", "dead", "--force", check=0)
+        self.assertIn("out of quarantine; not looked at", done.text)
+        self.assertNotIn("quarantine", fleet.kferry("board", "list", check=0).out)
+
+    def test_all_in_quarantine_is_no_pass(self):
+        fleet = self.fleet("dead", link={"dead": "exec:/bin/false"})
+        package = fleet.package()
+        self.put(fleet, package)
+        done = fleet.kferry("deploy", "-b", "all", "--from", package.file, check=2)
+        self.assertIn("all boards that are meant are in quarantine", done.text)
+
+    def test_a_kernel_that_fails_is_no_failure_of_the_board(self):
+        fleet = self.fleet("bad", extra={"bad": "quarantine.after = 2"})
+        fleet["bad"].on_boot = lambda slot: "panic" if slot else None
+        package = fleet.package()
+        link = fleet["bad"].link
+        fleet.write_config({"bad": "quarantine.after = 2"}, {"bad": "exec:/bin/false"})
+        fleet.kferry("deploy", "--from", package.file, "bad", check=2)
+        # In between it does its work: the row is broken.
+        fleet.write_config({"bad": "quarantine.after = 2"}, {"bad": link})
+        fleet.kferry("deploy", "--from", package.file, "bad", check=1)
+        fleet.write_config({"bad": "quarantine.after = 2"}, {"bad": "exec:/bin/false"})
+        fleet.kferry("deploy", "--from", package.file, "bad", check=2)
+        self.assertNotIn("quarantine", fleet.kferry("board", "list", check=0).out)
+
+    def test_lost_boards_are_counted(self):
+        board = Board()
+        self.addCleanup(board.close)
+        board.write_config("power.cycle = /bin/true\nquarantine.after = 1\n"
+                           "timeout.reboot = 1\ntimeout.confirm = 1\n")
+        board.on_boot = lambda slot: "hang" if slot else None
+        package = Package()
+        done = board.kferry("deploy", "--from", package.write(board.dir / "p.kferry"), check=2)
+        self.assertIn("1 failure of the board itself in a row: in quarantine until", done.text)
+
+    def test_a_damaged_count_is_told_and_hinders_nothing(self):
+        fleet = self.fleet("good")
+        package = fleet.package()
+        where = fleet.first.home / ".local/share/kferry/quarantine"
+        where.mkdir(parents=True)
+        (where / "good.json").write_text('{"format": "kferry-quar')
+        done = fleet.kferry("deploy", "--from", package.file, "good", check=0)
+        self.assertIn("good.json is damaged, and counts as none", done.text)
+        self.assertFalse((where / "good.json").exists())
+
+    def test_the_name_goes_and_the_count_with_it(self):
+        fleet = self.fleet("good", "dead", link={"dead": "exec:/bin/false"})
+        self.put(fleet, fleet.package())
+        fleet.kferry("board", "rename", "dead", "old", check=0)
+        self.assertRegex(fleet.kferry("board", "list", check=0).out, r"old .*in quarantine")
+        fleet.kferry("board", "rm", "old", check=0)
+        self.assertFalse((fleet.first.home / ".local/share/kferry/quarantine/old.json").exists())
 
 
 if __name__ == "__main__":

@@ -119,6 +119,21 @@ static void the_profile_is_a_label(void **state)
 	assert_picks(s, L(), L("profile=x86-65"), "no board has the label");
 }
 
+static void by_name_is_neither_all_nor_a_label(void **state)
+{
+	_pick_ struct pick p = {0}, labels = {0};
+
+	(void)state;
+	assert_int_equal(pick_add(&p, "deck,pc"), 0);
+	assert_int_equal(pick_add(&p, "all"), 0);
+	assert_int_equal(pick_add_label(&labels, "rack=3"), 0);
+	assert_true(pick_is_named(&p, "deck"));
+	assert_true(pick_is_named(&p, "pc"));
+	assert_false(pick_is_named(&p, "p"));
+	assert_false(pick_is_named(&p, "rpi4"));
+	assert_false(pick_is_named(&labels, "pc"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +144,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_unknown_is_named_with_the_nearest,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(the_profile_is_a_label, setup, teardown),
+		cmocka_unit_test(by_name_is_neither_all_nor_a_label),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
