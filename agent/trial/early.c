@@ -3,49 +3,17 @@
 #include "agent/trial/early.h"
 
 #include <fcntl.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "agent/slot/shown.h"
+#include "agent/trial/bootnote.h"
 #include "agent/trial/trial.h"
 #include "agent/trial/watchdog.h"
 #include "agent/trial/wdinfo.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
-#include "proto/text.h"
 
 #define RUN_DIR "/run/kferry"
-
-/* Into the kernel's log, where a log of a boot that dies before the journal starts is
- * looked for; and to stderr. */
-_printf_(2, 3) static void say(const char *root, const char *fmt, ...)
-{
-	_free_ char *text = NULL, *path = NULL;
-	_buf_ struct buf line = BUF_INIT;
-	_close_ int fd = -1;
-	va_list ap;
-	int rc;
-
-	va_start(ap, fmt);
-	rc = vasprintf(&text, fmt, ap);
-	va_end(ap);
-	if (rc < 0) {
-		text = NULL;
-		return;
-	}
-	log_info("early %s", text);
-	if (asprintf(&path, "%s/dev/kmsg", root) < 0) {
-		path = NULL;
-		return;
-	}
-	fd = fs_open_beneath(AT_FDCWD, path, O_WRONLY | O_APPEND | O_NONBLOCK, 0);
-	if (fd < 0 || buf_printf(&line, "<6>kferryd: ") < 0 ||
-	    text_escape(&line, text, strlen(text), false) < 0 ||
-	    buf_append(&line, "\n", 1) < 0)
-		return;
-	if (fs_write_all(fd, buf_data(&line), buf_len(&line)) < 0)
-		log_warn("early error=\"/dev/kmsg cannot be written\"");
-}
 
 /*
  * No trial needs the watchdog that the firmware started, and where nobody takes it a good
@@ -61,7 +29,7 @@ static void answer_firmware(const struct agent *a)
 	    watchdog_open(a, &w) < 0)
 		return;
 	if (watchdog_release(&w))
-		say(a->root, "the watchdog that the firmware started is stopped");
+		bootnote(a->root, "the watchdog that the firmware started is stopped");
 	else
 		watchdog_leave(&w);
 }
@@ -73,7 +41,7 @@ static void start_watchdog(const struct agent *a)
 	char text[256];
 
 	watchdog_describe(a, w, rc, text);
-	say(a->root, "trial of %s, watchdog: %s", a->boot.slot, text);
+	bootnote(a->root, "trial of %s, watchdog: %s", a->boot.slot, text);
 	watchdog_leave(&w);
 }
 
@@ -96,15 +64,15 @@ static void show_modules(const struct agent *a)
 	struct kf_error err;
 
 	if (shown_settle(a, id, &err) < 0) {
-		say(a->root, "the modules of slot %s are not shown: %s", a->boot.slot,
-		    err.msg);
+		bootnote(a->root, "the modules of slot %s are not shown: %s",
+			 a->boot.slot, err.msg);
 		return;
 	}
 	if (strcmp(id, a->boot.slot) == 0)
-		say(a->root, "slot %s runs, release %s", id, a->boot.release);
+		bootnote(a->root, "slot %s runs, release %s", id, a->boot.release);
 	else
-		say(a->root, "slot %s runs, release %s, with the modules of %s",
-		    a->boot.slot, a->boot.release, id);
+		bootnote(a->root, "slot %s runs, release %s, with the modules of %s",
+			 a->boot.slot, a->boot.release, id);
 	leave_mark(a);
 }
 
@@ -114,7 +82,7 @@ int early_run(const char *root)
 	struct agent a;
 
 	if (agent_init_early(&a, root, &err) < 0) {
-		say(root, "early step skipped: %s", err.msg);
+		bootnote(root, "early step skipped: %s", err.msg);
 		return 0;
 	}
 	if (a.boot.slot[0]) {
