@@ -143,11 +143,12 @@ static int cmd_stdio(const struct options *o, int argc, char **argv)
 
 static int cmd_early(const struct options *o, int argc, char **argv)
 {
-	(void)argv;
-	if (argc > 1)
-		return usage_error("early takes no arguments", "");
+	const bool keep = argc > 1 && strcmp(argv[1], "--keep") == 0;
+
+	if (argc > 1 + keep)
+		return usage_error("early does not know ", argv[1 + keep]);
 	log_init(o->verbose ? LOG_DEBUG : LOG_INFO, getenv("JOURNAL_STREAM") != NULL);
-	return early_run(o->root);
+	return early_run(o->root, keep);
 }
 
 static int cmd_show_modules(const struct options *o, int argc, char **argv)
@@ -203,7 +204,8 @@ static const struct command commands[] = {
 	{"serve", "", "run the agent: listen on its socket until SIGTERM", cmd_serve},
 	{"stdio", "[--as NAME]", "connect stdin and stdout with the agent's socket",
 	 cmd_stdio},
-	{"early", "", "the early-boot step: modules and watchdog of a trial", cmd_early},
+	{"early", "[--keep]", "the early-boot step: modules and watchdog of a trial",
+	 cmd_early},
 	{"show-modules", "", "show the modules that the state says; the agent runs this",
 	 cmd_show_modules},
 	{"outside", "", "run a program for the agent; systemd starts this", cmd_outside},

@@ -9,6 +9,7 @@
 #include "agent/trial/bootnote.h"
 #include "agent/trial/trial.h"
 #include "agent/trial/watchdog.h"
+#include "agent/trial/watchkeeper.h"
 #include "agent/trial/wdinfo.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
@@ -34,15 +35,35 @@ static void answer_firmware(const struct agent *a)
 		watchdog_leave(&w);
 }
 
-static void start_watchdog(const struct agent *a)
+/* What ends a trial that nobody confirmed, and nobody rebooted: as kferry-deadline. */
+static int64_t end_of(const struct agent *a, unsigned timeout_s)
+{
+	return a->boot.start_ms + ((int64_t)timeout_s + TRIAL_GRACE_S) * 1000;
+}
+
+static void start_watchdog(const struct agent *a, unsigned timeout_s, bool keep)
 {
 	struct watchdog *w = NULL;
-	int rc = watchdog_open(a, &w);
 	char text[256];
+	int rc;
 
+	if (watchkeeper_is_there(a)) {
+		log_info("early text=\"the watchdog is petted already\"");
+		return;
+	}
+	rc = watchdog_open(a, &w);
 	watchdog_describe(a, w, rc, text);
 	bootnote(a->root, "trial of %s, watchdog: %s", a->boot.slot, text);
-	watchdog_leave(&w);
+	if (!w || !keep) {
+		watchdog_leave(&w);
+		return;
+	}
+	rc = watchkeeper_start(a, &w, end_of(a, timeout_s));
+	if (rc < 0) {
+		bootnote(a->root, "nobody pets the watchdog until the agent starts: %s",
+			 strerror(-rc));
+		watchdog_leave(&w);
+	}
 }
 
 /* What kferry-late.service goes by: nothing is left to do for it. */
@@ -76,8 +97,9 @@ static void show_modules(const struct agent *a)
 	leave_mark(a);
 }
 
-int early_run(const char *root)
+int early_run(const char *root, bool keep)
 {
+	unsigned timeout_s;
 	struct kf_error err;
 	struct agent a;
 
@@ -87,8 +109,8 @@ int early_run(const char *root)
 	}
 	if (a.boot.slot[0]) {
 		/* Before anything that could hang. */
-		if (trial_is_on(&a))
-			start_watchdog(&a);
+		if (trial_is_on(&a, &timeout_s))
+			start_watchdog(&a, timeout_s, keep);
 		else
 			answer_firmware(&a);
 		show_modules(&a);

@@ -10,11 +10,14 @@
 #ifndef KF_EARLY_H
 #define KF_EARLY_H
 
+#include <stdbool.h>
+
 #include "proto/base/cleanup.h"
 #include "proto/base/err.h"
 
-/* root as for agent_init(). */
-int early_run(const char *root) _must_check_;
+/* root as for agent_init().  keep: a process stays behind that pets the watchdog of a
+ * trial until the agent takes it over (watchkeeper.h). */
+int early_run(const char *root, bool keep) _must_check_;
 /* Only the modules, of the slot that the state names; for the running agent, which may
  * not mount. */
 int early_show_modules(const char *root, struct kf_error *err) _must_check_;

@@ -74,16 +74,20 @@ static enum verdict weigh(const struct agent *a)
 	return in_it && strcmp(a->state.default_slot, t->slot) != 0 ? RUNS_AGAIN : FELL;
 }
 
-bool trial_is_on(const struct agent *a)
+bool trial_is_on(const struct agent *a, unsigned *ret_timeout_s)
 {
 	pthread_mutex_t *lock = (pthread_mutex_t *)&a->state_lock;
+	unsigned timeout_s;
 	enum verdict v;
-	unsigned timeout;
 
 	pthread_mutex_lock(lock);
 	v = weigh(a);
+	timeout_s = a->state.trial.confirm_timeout_s;
 	pthread_mutex_unlock(lock);
-	return v == RUNS || v == RUNS_AGAIN || trial_timeout(a, &timeout);
+	if (v != RUNS && v != RUNS_AGAIN)
+		return trial_timeout(a, ret_timeout_s);
+	*ret_timeout_s = timeout_s;
+	return true;
 }
 
 /* Does the state change? */

@@ -20,6 +20,11 @@
 
 #include "agent/agent.h"
 
+/* How long after its deadline a trial is ended by other means than the agent's orderly
+ * reboot: its forced one, kferry-deadline, and a watchdog that the early step's keeper
+ * does not pet any more. */
+#define TRIAL_GRACE_S 60
+
 /* Blocking. Records the trial, arms through the slot's chain, reads back; undone on
  * failure. */
 int trial_arm(struct agent *a, const char *slot, unsigned confirm_timeout_s,
@@ -53,7 +58,7 @@ int trial_rollback(struct agent *a, const char *slot, struct kf_error *err) _mus
 bool trial_timeout(const struct agent *a, unsigned *ret_timeout_s);
 /* The same, also before trial_boot() has judged this boot: for the early step, whose
  * watchdog the agent must be going to pet. */
-bool trial_is_on(const struct agent *a);
+bool trial_is_on(const struct agent *a, unsigned *ret_timeout_s);
 /* The board is about to start what kexec has loaded: from now on a slot that does not
  * come up has failed. */
 int trial_kexec_starts(struct agent *a, struct kf_error *err) _must_check_;

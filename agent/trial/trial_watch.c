@@ -13,14 +13,15 @@
 #include "agent/trial/reboot.h"
 #include "agent/trial/trial.h"
 #include "agent/trial/watchdog.h"
+#include "agent/trial/watchkeeper.h"
 #include "proto/base/clock.h"
 #include "proto/base/job.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"
 
-#define TICK_MAX_MS 5000
 #define TICK_MIN_MS 200
-#define FORCE_MS    (60 * 1000)
+#define KEEPER_MS   2000 /* how long it is waited for at first */
+#define FORCE_MS    (TRIAL_GRACE_S * 1000)
 
 enum stage { IDLE, WATCHING, REBOOTING, FORCED };
 
@@ -30,7 +31,9 @@ struct trial_watch {
 	struct watchdog *dog;
 	enum stage stage;
 	bool keep_petting; /* the watchdog cannot be stopped */
-	int64_t deadline;  /* clock_now_ms() */
+	bool kept;	   /* the early step's keeper has not let go of it yet */
+	unsigned timeout_s;
+	int64_t deadline; /* clock_now_ms() */
 };
 
 struct end {
@@ -75,11 +78,15 @@ static void end_boot(struct trial_watch *w, Kferry__RebootMode mode)
 	}
 }
 
+static void take_later(struct trial_watch *w);
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct trial_watch *w = timer->data;
 	int64_t now = clock_now_ms();
 
+	if (w->kept && w->stage <= WATCHING)
+		take_later(w);
 	if (w->stage == WATCHING || w->keep_petting)
 		watchdog_pet(w->dog);
 	if (w->stage == WATCHING && now >= w->deadline) {
@@ -95,16 +102,20 @@ static void on_tick(uv_timer_t *timer)
 	}
 }
 
-static uint64_t tick_ms(const struct trial_watch *w, unsigned timeout_s)
+static uint64_t tick_ms(const struct trial_watch *w)
 {
-	uint64_t ms = TICK_MAX_MS, third = (uint64_t)watchdog_seconds(w->dog) * 1000 / 3;
+	/* Nobody pets between the keeper's end and the next tick. */
+	uint64_t ms = w->kept ? TICK_MIN_MS : (uint64_t)watchdog_pet_ms(w->dog);
 
-	if (third > 0 && third < ms)
-		ms = third;
 	/* A short deadline is kept about as exactly as a long one. */
-	if ((uint64_t)timeout_s * 1000 / 20 < ms)
-		ms = (uint64_t)timeout_s * 1000 / 20;
+	if ((uint64_t)w->timeout_s * 1000 / 20 < ms)
+		ms = (uint64_t)w->timeout_s * 1000 / 20;
 	return ms < TICK_MIN_MS ? TICK_MIN_MS : ms;
+}
+
+static int start_timer(struct trial_watch *w)
+{
+	return uv_timer_start(&w->timer, on_tick, 0, tick_ms(w));
 }
 
 /* For `kferryd status` and `board info`, which ask from other threads. */
@@ -115,36 +126,75 @@ static void tell(struct trial_watch *w, const char *text)
 	pthread_mutex_unlock(&w->a->state_lock);
 }
 
-static int begin(struct trial_watch *w, unsigned timeout_s)
+/* From its keeper, when there is one.  -EINPROGRESS: that one has it still; it was asked
+ * and will let go, so nobody pets then until this is called again. */
+static int take(struct trial_watch *w, int wait_ms)
+{
+	w->kept = watchkeeper_relieve(w->a, wait_ms) < 0;
+	return w->kept ? -EINPROGRESS : watchdog_open(w->a, &w->dog);
+}
+
+static void say_how_it_stands(struct trial_watch *w, int rc)
 {
 	char text[256];
-	int rc = 0;
 
-	if (!w->dog)
-		rc = watchdog_open(w->a, &w->dog);
 	watchdog_describe(w->a, w->dog, rc, text);
 	tell(w, text);
 	if (rc < 0)
 		log_warn("watchdog event=none text=\"%s\"", text);
+}
+
+static int begin(struct trial_watch *w, unsigned timeout_s)
+{
+	int rc = w->dog ? 0 : take(w, KEEPER_MS);
+
+	say_how_it_stands(w, rc);
 	w->keep_petting = false;
 	w->stage = WATCHING;
+	w->timeout_s = timeout_s;
 	w->deadline = w->a->boot.start_ms + (int64_t)timeout_s * 1000;
-	return uv_timer_start(&w->timer, on_tick, 0, tick_ms(w, timeout_s));
+	return start_timer(w);
+}
+
+/* No trial (any more): it is stopped; one that cannot be is petted for ever, and one that
+ * its keeper has is waited for. */
+static int stop_dog(struct trial_watch *w, const char *cannot)
+{
+	w->keep_petting = !watchdog_release(&w->dog);
+	w->timeout_s = UINT_MAX / 1000;
+	tell(w, w->keep_petting ? cannot : "");
+	if (w->keep_petting || w->kept)
+		return start_timer(w);
+	return uv_timer_stop(&w->timer);
 }
 
 /* No trial runs, and yet a watchdog may: the firmware started it, or an early step that
- * saw a trial.  It is stopped; one that cannot be is petted for ever. */
+ * saw a trial. */
 static int take_over(struct trial_watch *w)
 {
 	if (!watchdog_is_awaited(w->a) && !watchdog_was_left(w->a))
 		return 0;
-	if (watchdog_open(w->a, &w->dog) < 0)
+	if (take(w, KEEPER_MS) < 0 && !w->kept)
 		return 0;
-	w->keep_petting = !watchdog_release(&w->dog);
-	if (!w->keep_petting)
-		return 0;
-	tell(w, "runs without a trial, cannot be stopped: petted by the agent");
-	return uv_timer_start(&w->timer, on_tick, 0, tick_ms(w, UINT_MAX / 1000));
+	return stop_dog(w,
+			"runs without a trial, cannot be stopped: petted by the agent");
+}
+
+/* The keeper was too slow for take() the first time. */
+static void take_later(struct trial_watch *w)
+{
+	int rc = take(w, 0);
+
+	if (w->kept)
+		return;
+	if (w->stage == WATCHING) {
+		say_how_it_stands(w, rc);
+		rc = start_timer(w);
+	} else {
+		rc = stop_dog(w, "cannot be stopped: petted on by the agent");
+	}
+	if (rc < 0)
+		log_err("trial event=watch error=\"no timer\"");
 }
 
 int trial_watch_start(uv_loop_t *loop, struct agent *a, struct trial_watch **ret,
@@ -188,10 +238,8 @@ void trial_watch_update(struct trial_watch *w)
 	if (w->stage != WATCHING || runs)
 		return;
 	w->stage = IDLE;
-	w->keep_petting = !watchdog_release(&w->dog);
-	tell(w, w->keep_petting ? "cannot be stopped: petted on by the agent" : "");
-	if (!w->keep_petting)
-		uv_timer_stop(&w->timer);
+	if (stop_dog(w, "cannot be stopped: petted on by the agent") < 0)
+		log_err("trial event=watch error=\"no timer\"");
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -16,6 +16,8 @@
 #define WATCHED_DIR "/run/kferry"
 #define WATCHED	    "watched" /* clock_now_ms() of the last pet, the longest gap so far */
 
+#define PET_MAX_MS  5000
+
 struct watchdog {
 	int fd;
 	unsigned seconds; /* it runs with */
@@ -123,8 +125,9 @@ static void read_watched(const char *dir, int64_t *ret_since, int64_t *ret_gap)
 		*ret_since = *ret_gap = 0;
 }
 
-/* Not durable on purpose: /run ends with the boot, and so does what this says. */
-static void write_watched(const struct watchdog *w)
+/* Not durable on purpose: /run ends with the boot, and so does what this says.  Always as
+ * long, and written at once: who reads it finds the old line or the new one. */
+void watchdog_note(const struct watchdog *w)
 {
 	_free_ char *path = NULL;
 	_close_ int fd = -1;
@@ -136,8 +139,8 @@ static void write_watched(const struct watchdog *w)
 		path = NULL;
 		return;
 	}
-	fd = fs_open_beneath(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	n = snprintf(line, sizeof(line), "%" PRId64 " %" PRId64 "\n", clock_now_ms(),
+	fd = fs_open_beneath(AT_FDCWD, path, O_WRONLY | O_CREAT, 0644);
+	n = snprintf(line, sizeof(line), "%20" PRId64 " %20" PRId64 "\n", clock_now_ms(),
 		     w->gap_ms);
 	if (fd < 0 || fs_write_all(fd, line, (size_t)n) < 0)
 		log_warn("watchdog error=\"%s cannot be written\"", path);
@@ -226,6 +229,13 @@ void watchdog_pet(struct watchdog *w)
 		log_warn("watchdog event=pet error=\"%s\"", strerror(errno));
 }
 
+int watchdog_pet_ms(const struct watchdog *w)
+{
+	int64_t third = (int64_t)watchdog_seconds(w) * 1000 / 3;
+
+	return third > 0 && third < PET_MAX_MS ? (int)third : PET_MAX_MS;
+}
+
 unsigned watchdog_seconds(const struct watchdog *w)
 {
 	return w ? w->seconds : 0;
@@ -267,6 +277,10 @@ void watchdog_describe(const struct agent *a, const struct watchdog *w, int rc,
 			 "petted by systemd (%s): a kernel that hangs is ended by it, a "
 			 "user space that hangs by the deadline",
 			 setting);
+	else if (rc == -EINPROGRESS)
+		snprintf(text, 256,
+			 "petted by what the early step left, which does not let go of "
+			 "it yet");
 	else if (rc == -EBUSY)
 		snprintf(text, 256,
 			 "held by another program: a user space that hangs is ended by "
@@ -312,9 +326,7 @@ bool watchdog_release(struct watchdog **w)
 		log_warn("watchdog event=release error=\"%s\"", strerror(errno));
 	else
 		drop_watched(*w);
-	close((*w)->fd);
-	free((*w)->watched_dir);
-	free(TAKE_PTR(*w));
+	watchdog_forget(w);
 	log_info("watchdog event=stopped");
 	return true;
 }
@@ -324,7 +336,17 @@ void watchdog_leave(struct watchdog **w)
 	if (!*w)
 		return;
 	/* Closing it without a 'V' is a last pet: watchdog_release() of the kernel. */
-	write_watched(*w);
+	watchdog_note(*w);
+	watchdog_forget(w);
+}
+
+int watchdog_fd(const struct watchdog *w)
+{
+	return w->fd;
+}
+
+void watchdog_forget(struct watchdog **w)
+{
 	close((*w)->fd);
 	free((*w)->watched_dir);
 	free(TAKE_PTR(*w));

@@ -4,10 +4,10 @@
  * the first that is hardware.  In a scratch root only a device named in the configuration
  * is used, below that root.
  *
- * It is handed from hand to hand: the early step starts it and leaves it running, the
- * agent takes it over and pets it.  In between nobody does, so its time-out has to be
- * longer than that takes: each notes in /run/kferry/watched when it let go, and the next
- * one measures.
+ * It is handed from hand to hand: the early step starts it, its keeper (watchkeeper.h)
+ * pets it, the agent takes it over.  Each notes in /run/kferry/watched when he petted it
+ * last, and the next one measures: where nobody kept it, its time-out has to be longer
+ * than that took.
  */
 #ifndef KF_WATCHDOG_H
 #define KF_WATCHDOG_H
@@ -20,12 +20,16 @@ struct watchdog;
  * of it.  -ENOENT: none is there or wanted; -EBUSY: somebody else has it. */
 int watchdog_open(const struct agent *a, struct watchdog **ret) _must_check_;
 void watchdog_pet(struct watchdog *w);
+/* How often: every third of its time-out, at least every 5 s. */
+int watchdog_pet_ms(const struct watchdog *w);
+/* Note that it was petted now, for the next one. */
+void watchdog_note(const struct watchdog *w);
 /* Its time-out; 0 when it does not say. */
 unsigned watchdog_seconds(const struct watchdog *w);
 /* How long nobody petted it before it was opened here, in this boot; 0: nobody had it. */
 int64_t watchdog_gap_ms(const struct watchdog *w);
 /* What ends a hang, for a person: what watchdog_open() gave (w may be NULL, then rc is
- * its error). */
+ * its error; -EINPROGRESS: the keeper has it still). */
 void watchdog_describe(const struct agent *a, const struct watchdog *w, int rc,
 		       char text[256]);
 /* The firmware has started it, and the kernel pets it only until watchdog.open_timeout=
@@ -38,5 +42,9 @@ bool watchdog_was_left(const struct agent *a);
 bool watchdog_release(struct watchdog **w);
 /* Close it and leave it running: without a next one to open it, the board resets. */
 void watchdog_leave(struct watchdog **w);
+/* Its descriptor, for a process that closes all others. */
+int watchdog_fd(const struct watchdog *w);
+/* A process that was forked has it now: only ours of the two descriptors goes. */
+void watchdog_forget(struct watchdog **w);
 
 #endif

@@ -46,6 +46,19 @@ class Units(unittest.TestCase):
         self.assertNotIn("ProtectKernelLogs", names)
         self.assertNotIn("ProtectKernelModules", names)
 
+    def test_the_watchdog_has_a_keeper_until_the_agent_starts(self):
+        for unit in ("kferry-early.service", "kferry-late.service"):
+            settings = re.findall(r"^(\w+)=(.*)$", (UNITS / unit).read_text(), re.M)
+            self.assertIn(("ExecStart", "-/usr/local/sbin/kferryd early --keep"), settings)
+            # It stays in its unit, whatever target is switched to, until the system stops.
+            for pair in (("Type", "oneshot"), ("RemainAfterExit", "yes"),
+                         ("IgnoreOnIsolate", "yes"), ("Conflicts", "shutdown.target")):
+                self.assertIn(pair, settings)
+            self.assertNotIn("KillMode", [k for k, _ in settings])
+        self.assertIn('"$daemon" early --keep', (UNITS / "kferryd.init").read_text())
+        # One that this left would be killed before the agent starts.
+        self.assertNotIn("--keep\n", (UNITS / "kferryd.service").read_text())
+
     def test_only_root_reaches_what_is_outside_of_the_sandbox(self):
         def settings(unit):
             return re.findall(r"^(\w+)=(.*)$", (UNITS / unit).read_text(), re.M)

@@ -281,7 +281,7 @@ class Board:
 
     def start_agent(self):
         log = open(self.dir / "agent.log", "ab")
-        early = subprocess.run(agent("--root", self.root, "early"), stderr=log, stdout=log,
+        early = subprocess.run(agent("--root", self.root, "early", "--keep"), stderr=log, stdout=log,
                                check=False)
         if early.returncode:
             raise AssertionError(f"kferryd early: {early.returncode}")

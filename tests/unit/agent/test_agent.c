@@ -102,7 +102,7 @@ static void test_early_makes_nothing(void **state)
 
 	(void)state;
 	scratch_new_off(&s);
-	assert_int_equal(early_run(s.root), 0);
+	assert_int_equal(early_run(s.root, false), 0);
 	assert_false(scratch_has(&s, "var"));
 	scratch_on(&s);
 	scratch_free(&s);
@@ -130,7 +130,7 @@ static void test_early(void **state)
 	scratch_write(&s, "dev/kmsg", "", 0);
 	scratch_write(&s, "dev/dog", "", 0);
 	state_before = scratch_read(&s, VAR "state");
-	assert_int_equal(early_run(s.root), 0);
+	assert_int_equal(early_run(s.root, false), 0);
 	state_after = scratch_read(&s, VAR "state");
 	assert_string_equal(state_before, state_after);
 	log = scratch_read(&s, "dev/kmsg");

@@ -292,7 +292,7 @@ static void knows_whose_file_it_was(void **state)
 	kernel_with(&y, "BBBB");
 	scratch_install(s, &x);
 	scratch_boot(s, &x);
-	assert_int_equal(early_run(s->root), 0);
+	assert_int_equal(early_run(s->root, false), 0);
 	expect_source(s, "b", x.id);
 	expect_source(s, "c", "");
 	assert_int_equal(scratch_deploy(s, &y, &t), 0);

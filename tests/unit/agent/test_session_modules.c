@@ -32,7 +32,7 @@ static void arrange(struct board *b, struct kernel *x, struct kernel *y)
 	module(y, "says=new", 9);
 	scratch_install(&b->s, x);
 	scratch_boot(&b->s, x);
-	assert_int_equal(early_run(b->s.root), 0);
+	assert_int_equal(early_run(b->s.root, false), 0);
 	assert_int_equal(scratch_deploy(&b->s, y, &t), 0);
 	scratch_write(&b->s, "proc/modules", loaded, sizeof(loaded) - 1);
 }

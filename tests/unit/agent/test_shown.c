@@ -42,7 +42,7 @@ static int set_up(void **state)
 	kernel_finish(&b->a);
 	scratch_install(&b->s, &b->a);
 	scratch_boot(&b->s, &b->a);
-	assert_int_equal(early_run(b->s.root), 0);
+	assert_int_equal(early_run(b->s.root, false), 0);
 	*state = b;
 	return 0;
 }
@@ -112,12 +112,12 @@ static void are_shown_until_the_next_boot(void **state)
 	assert_string_equal(c.names[0], "b");
 	assert_string_equal(b->s.a.boot.slot, b->a.id);
 	/* The agent starts again, with its early step. */
-	assert_int_equal(early_run(b->s.root), 0);
+	assert_int_equal(early_run(b->s.root, false), 0);
 	agent_restarts(b);
 	expect_shown(b, &y);
 	/* A boot. */
 	scratch_boot(&b->s, &b->a);
-	assert_int_equal(early_run(b->s.root), 0);
+	assert_int_equal(early_run(b->s.root, false), 0);
 	shown_start(&b->s.a);
 	expect_shown(b, &b->a);
 	assert_string_equal(b->s.a.state.modules.slot, "");
@@ -240,7 +240,7 @@ static void what_is_shown_is_not_removed(void **state)
 	assert_int_equal(b->s.a.state.n_slots, 2);
 	/* Of an earlier boot it is a slot like any other. */
 	scratch_boot(&b->s, &b->a);
-	assert_int_equal(early_run(b->s.root), 0);
+	assert_int_equal(early_run(b->s.root, false), 0);
 	assert_int_equal(slot_remove(&b->s.a, y.id, &err), 0);
 	expect_shown(b, &b->a);
 	agent_restarts(b);
@@ -327,7 +327,7 @@ static void another_vermagic_is_refused(void **state)
 	variant(&b->a, "b1 vermagic=" RELEASE " SMP");
 	scratch_install(&b->s, &b->a);
 	scratch_boot(&b->s, &b->a);
-	assert_int_equal(early_run(b->s.root), 0);
+	assert_int_equal(early_run(b->s.root, false), 0);
 	variant(&good, "no vermagic at all");
 	variant(&same, "b2 vermagic=" RELEASE " SMP");
 	variant(&wrong, "b2 vermagic=" RELEASE " SMP preempt");
@@ -386,7 +386,7 @@ static void a_crash_in_between_is_finished(void **state)
 	expect_shown(b, &y);
 	/* Or the board does: then it was for nothing. */
 	scratch_boot(&b->s, &b->a);
-	assert_int_equal(early_run(b->s.root), 0);
+	assert_int_equal(early_run(b->s.root, false), 0);
 	shown_start(&b->s.a);
 	expect_shown(b, &b->a);
 	kernel_fini(&y);
@@ -404,7 +404,7 @@ static void a_record_without_files_shows_the_own_ones(void **state)
 	change(b, y.id, &c);
 	snprintf(path, sizeof(path), "var/lib/kferry/slots/%s/manifest", y.id);
 	scratch_write(&b->s, path, "x", 1);
-	assert_int_equal(early_run(b->s.root), 0);
+	assert_int_equal(early_run(b->s.root, false), 0);
 	expect_shown(b, &b->a);
 	kernel_fini(&y);
 }
@@ -456,7 +456,7 @@ static void it_can_still_become_bootable(void **state)
 	expect_shown(b, &y);
 	assert_int_equal(trial_arm(&b->s.a, y.id, 0, text, &err), 0);
 	scratch_boot(&b->s, &y);
-	assert_int_equal(early_run(b->s.root), 0);
+	assert_int_equal(early_run(b->s.root, false), 0);
 	shown_start(&b->s.a);
 	expect_shown(b, &y);
 	assert_string_equal(b->s.a.boot.slot, y.id);

@@ -256,7 +256,7 @@ static char *early(struct board *b)
 	scratch_off(&b->s);
 	put(b, "dev/kmsg", "");
 	put(b, "dev/watchdog0", "");
-	assert_int_equal(early_run(b->s.root), 0);
+	assert_int_equal(early_run(b->s.root, false), 0);
 	scratch_on(&b->s);
 	return scratch_read(&b->s, "dev/watchdog0");
 }
@@ -329,6 +329,7 @@ static void early_starts_none_that_the_agent_would_not_pet(void **state)
 	struct board *b = *state;
 	_free_ char *first = NULL, *again = NULL;
 	struct kf_error err = {0};
+	unsigned timeout_s;
 	char text[256];
 
 	configure(b, "watchdog = /dev/watchdog0\n");
@@ -339,14 +340,14 @@ static void early_starts_none_that_the_agent_would_not_pet(void **state)
 	assert_string_equal(first, "\n");
 	assert_int_equal(trial_boot(&b->s.a, &err), 0);
 	trial_settle(&b->s.a);
-	assert_true(trial_is_on(&b->s.a));
+	assert_true(trial_is_on(&b->s.a, &timeout_s));
 	scratch_boot(&b->s, &b->k);
 	again = early(b);
 	assert_string_equal(again, "");
-	assert_false(trial_is_on(&b->s.a));
+	assert_false(trial_is_on(&b->s.a, &timeout_s));
 	assert_int_equal(trial_boot(&b->s.a, &err), 0);
 	trial_settle(&b->s.a);
-	assert_false(trial_is_on(&b->s.a));
+	assert_false(trial_is_on(&b->s.a, &timeout_s));
 	assert_int_equal(b->s.a.state.trial.phase, KFERRY__TRIAL__TRIAL_FELL_BACK);
 }
 
@@ -356,6 +357,7 @@ static void early_starts_it_where_the_trial_runs_again(void **state)
 	struct board *b = *state;
 	_free_ char *pets = NULL;
 	struct kf_error err = {0};
+	unsigned timeout_s;
 	char text[256];
 
 	configure(b, "watchdog = /dev/watchdog0\n");
@@ -369,7 +371,7 @@ static void early_starts_it_where_the_trial_runs_again(void **state)
 	assert_string_equal(pets, "\n");
 	assert_int_equal(trial_boot(&b->s.a, &err), 0);
 	trial_settle(&b->s.a);
-	assert_true(trial_is_on(&b->s.a));
+	assert_true(trial_is_on(&b->s.a, &timeout_s));
 }
 
 /* An early step saw a trial where the agent sees none: whatever the command line says. */
