@@ -6,13 +6,10 @@
 #include "controller/client.h"
 #include "controller/cmd/cmd.h"
 #include "controller/deploy/run.h"
+#include "controller/log/boardlog.h"
 #include "controller/log/logfile.h"
 #include "controller/log/show.h"
-#include "proto/kmsg.h"
-#include "proto/limits.h"
 #include "proto/reason.h"
-
-#define STALL_MS 60000 /* a log has to go on coming */
 
 struct args {
 	const char *board;
@@ -51,67 +48,17 @@ static int no_memory(struct kf_error *err)
 
 /* --- a board's boot ----------------------------------------------------------------- */
 
-static int take(struct look *l, struct buf *b, bool end)
-{
-	int rc = 0;
-	size_t n;
-
-	while (rc == 0 && buf_len(b) &&
-	       (n = kmsg_record_len((const char *)buf_data(b), buf_len(b), end))) {
-		rc = classifier_kmsg(l->classifier, (const char *)buf_data(b), n);
-		buf_consume(b, n);
-	}
-	return rc;
-}
-
-static int receive(struct look *l, struct client *c, struct kf_error *err)
-{
-	_buf_ struct buf records = {.max = LIMIT_DATA + 2 * LIMIT_KMSG_RECORD};
-	struct peer_event ev;
-
-	for (;;) {
-		int rc = client_next(c, deadline_in(STALL_MS), &ev, err);
-
-		if (rc < 0)
-			return rc;
-		if (ev.type == PEER_ENVELOPE &&
-		    ev.env->body_case == KFERRY__ENVELOPE__BODY_DONE)
-			return 0;
-		if (ev.type != PEER_DATA)
-			continue;
-		rc = buf_append(&records, ev.data, ev.len);
-		if (rc == 0)
-			rc = take(l, &records, ev.flags & FRAME_END);
-		if (rc < 0)
-			return kf_err(err, rc, KF_REASON_PROTOCOL,
-				      "look at the board's log: %m");
-	}
-}
-
 static int look_at_boot(struct look *l, struct kf_error *err)
 {
-	Kferry__LogRequest q = KFERRY__LOG_REQUEST__INIT;
-	Kferry__Envelope request = CLIENT_ENVELOPE(LOG_REQUEST, log_request, &q);
 	deadline_ms deadline = cmd_connect_deadline(l->env, l->board);
 	struct client *c;
-	int rc;
+	int rc = client_open(l->env->cfg, l->board, deadline, &c, err);
 
-	q.boot = (int32_t)l->a->boot;
-	if (classifier_source(l->classifier, "dmesg", NULL) < 0)
-		return no_memory(err);
-	rc = client_open(l->env->cfg, l->board, deadline, &c, err);
 	if (rc < 0)
 		return rc;
-	rc = client_request(c, &request, deadline, err);
-	if (rc == 0)
-		rc = receive(l, c, err);
+	rc = boardlog_read(c, (int)l->a->boot, l->classifier, deadline, err);
 	client_close(c);
-	if (classifier_end(l->classifier) < 0 && rc == 0)
-		rc = no_memory(err);
 	l->lines = classifier_lines(l->classifier);
-	if (rc == 0 && l->lines == 0)
-		rc = kf_err(err, -ENODATA, KF_REASON_INVALID,
-			    "the log of that boot is empty: there is nothing to look at");
 	return rc;
 }
 

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "controller/log/boardlog.h"
+
+#include "proto/kmsg.h"
+#include "proto/limits.h"
+#include "proto/reason.h"
+
+static int take(struct classifier *c, struct buf *b, bool end)
+{
+	int rc = 0;
+	size_t n;
+
+	while (rc == 0 && buf_len(b) &&
+	       (n = kmsg_record_len((const char *)buf_data(b), buf_len(b), end))) {
+		rc = classifier_kmsg(c, (const char *)buf_data(b), n);
+		buf_consume(b, n);
+	}
+	return rc;
+}
+
+static int receive(struct client *client, struct classifier *c, struct kf_error *err)
+{
+	_buf_ struct buf records = {.max = LIMIT_DATA + 2 * LIMIT_KMSG_RECORD};
+	struct peer_event ev;
+
+	for (;;) {
+		int rc = client_next(client, deadline_in(BOARDLOG_STALL_MS), &ev, err);
+
+		if (rc < 0)
+			return rc;
+		if (ev.type == PEER_ENVELOPE &&
+		    ev.env->body_case == KFERRY__ENVELOPE__BODY_DONE)
+			return 0;
+		if (ev.type != PEER_DATA)
+			continue;
+		rc = buf_append(&records, ev.data, ev.len);
+		if (rc == 0)
+			rc = take(c, &records, ev.flags & FRAME_END);
+		if (rc < 0)
+			return kf_err(err, rc, KF_REASON_PROTOCOL,
+				      "look at the board's log: %m");
+	}
+}
+
+int boardlog_read(struct client *client, int boot, struct classifier *c,
+		  deadline_ms deadline, struct kf_error *err)
+{
+	Kferry__LogRequest q = KFERRY__LOG_REQUEST__INIT;
+	Kferry__Envelope request = CLIENT_ENVELOPE(LOG_REQUEST, log_request, &q);
+	int rc;
+
+	q.boot = boot;
+	if (classifier_source(c, "dmesg", NULL) < 0)
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	rc = client_request(client, &request, deadline, err);
+	if (rc == 0)
+		rc = receive(client, c, err);
+	if (classifier_end(c) < 0 && rc == 0)
+		rc = kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	if (rc == 0 && classifier_lines(c) == 0)
+		rc = kf_err(err, -ENODATA, KF_REASON_INVALID,
+			    "the log of that boot is empty: there is nothing to look at");
+	return rc;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The log of a boot of a board, looked through while it comes. */
+#ifndef KF_BOARDLOG_H
+#define KF_BOARDLOG_H
+
+#include "controller/client.h"
+#include "controller/log/classifier.h"
+
+#define BOARDLOG_STALL_MS 60000 /* a log has to go on coming */
+
+/* boot: 0 this one, -1 the one before, ...  All of it goes through c as one source named
+ * "dmesg"; an empty log is an error. */
+int boardlog_read(struct client *client, int boot, struct classifier *c,
+		  deadline_ms deadline, struct kf_error *err) _must_check_;
+
+#endif
