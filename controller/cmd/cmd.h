@@ -55,6 +55,7 @@ int cmd_build(struct cmd_env *env, int argc, char *argv[]);
 int cmd_pack(struct cmd_env *env, int argc, char *argv[]);
 int cmd_deploy(struct cmd_env *env, int argc, char *argv[]);
 int cmd_bd(struct cmd_env *env, int argc, char *argv[]);
+int cmd_bisect(struct cmd_env *env, int argc, char *argv[]);
 int cmd_reboot(struct cmd_env *env, int argc, char *argv[]);
 int cmd_power(struct cmd_env *env, int argc, char *argv[]);
 int cmd_log(struct cmd_env *env, int argc, char *argv[]);

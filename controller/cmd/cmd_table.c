@@ -177,6 +177,44 @@ const struct cmd cmds[] = {
 			    "kferry bd --modules --reload e1000e\n",
 	},
 	{
+		.name = "bisect",
+		.run = cmd_bisect,
+		.args = "start BAD GOOD... [-- PATH...]|run [BOARD...]|step "
+			"[BOARD...]|log|status|reset",
+		.help = "Find the commit that broke a kernel, by booting",
+		.details =
+			"  bisect start BAD GOOD... [-- PATH...]  check the ends, begin\n"
+			"  bisect run [BOARD...]   build, boot, test, until the commit "
+			"is found\n"
+			"  bisect step [BOARD...]  only what is checked out: for `git "
+			"bisect run`\n"
+			"  bisect log              the steps so far, with reasons and "
+			"logs\n"
+			"  bisect status           how far it is\n"
+			"  bisect reset            end it; the tree is where it was\n"
+			"\n"
+			"  -b, --board LIST  boards: names, joined by commas; after a "
+			"fault the next is taken\n"
+			"  --exec COMMAND    run on the board once it has booted: 0 is "
+			"good, 125 skip, else bad\n"
+			"  --script COMMAND  run here likewise, with KFERRY_BOARD, "
+			"KFERRY_RUN and more set\n"
+			"  --timeout S       of either, in seconds (600)\n"
+			"  --retries N       attempts after a fault of board or network "
+			"(3)\n"
+			"  --check-ends      run: see first that GOOD passes and BAD "
+			"fails\n"
+			"  --summary FILE    run, log: append a summary in Markdown\n"
+			"\nA commit that does not build is skipped. A fault that is not "
+			"the kernel's stops the\nbisect, and says nothing of the "
+			"commit: run goes on there. Options of run are kept.\n",
+		.verbs = "start run step log status reset",
+		.words = WORDS_BOARD,
+		.examples = "kferry bisect start HEAD v6.12 -- drivers/net\n"
+			    "kferry bisect run pc --exec 'ping -c 1 10.0.0.1'\n"
+			    "git bisect run kferry bisect step pc\n",
+	},
+	{
 		.name = "reboot",
 		.run = cmd_reboot,
 		.args = "[BOARD...] [-l KEY=VALUE] [-f] [--no-wait]",

@@ -20,7 +20,7 @@ static size_t whole(const char *s, size_t n)
 	return n;
 }
 
-static int cell(struct buf *out, const char *text, size_t max)
+int report_markdown_cell(struct buf *out, const char *text, size_t max)
 {
 	size_t n = strlen(text);
 	bool cut = n > max;
@@ -57,16 +57,16 @@ static int boards(const struct report *r, struct buf *out)
 		if (rc == 0)
 			rc = buf_append(out, "| ", 2);
 		if (rc == 0)
-			rc = cell(out, run->board, CELL);
+			rc = report_markdown_cell(out, run->board, CELL);
 		if (rc == 0)
 			rc = buf_printf(out, " | %s | ",
 					*run->verdict ? run->verdict : "-");
 		if (rc == 0 && buf_len(&kernel))
-			rc = cell(out, buf_str(&kernel), CELL);
+			rc = report_markdown_cell(out, buf_str(&kernel), CELL);
 		if (rc == 0)
 			rc = buf_printf(out, " | %s | ", took);
 		if (rc == 0)
-			rc = cell(out, run->text, CELL);
+			rc = report_markdown_cell(out, run->text, CELL);
 		if (rc == 0)
 			rc = buf_printf(out, " |\n");
 	}
@@ -83,7 +83,7 @@ static int findings(const struct report_run *run, struct buf *out)
 		return 0;
 	rc = buf_printf(out, "\n**Findings in the kernel log of ");
 	if (rc == 0)
-		rc = cell(out, run->board ? run->board : "", CELL);
+		rc = report_markdown_cell(out, run->board ? run->board : "", CELL);
 	if (rc == 0)
 		rc = buf_printf(out, "**\n\n| Severity | Class | What | Times |\n"
 				     "|---|---|---|---:|\n");
@@ -92,15 +92,15 @@ static int findings(const struct report_run *run, struct buf *out)
 
 		rc = buf_printf(out, "| ");
 		if (rc == 0)
-			rc = cell(out, f->severity, CELL);
+			rc = report_markdown_cell(out, f->severity, CELL);
 		if (rc == 0)
 			rc = buf_printf(out, " | ");
 		if (rc == 0)
-			rc = cell(out, f->class_name, CELL);
+			rc = report_markdown_cell(out, f->class_name, CELL);
 		if (rc == 0)
 			rc = buf_printf(out, " | ");
 		if (rc == 0)
-			rc = cell(out, f->title, CELL);
+			rc = report_markdown_cell(out, f->title, CELL);
 		if (rc == 0)
 			rc = buf_printf(out, " | %d |\n", f->count);
 	}
@@ -116,11 +116,11 @@ static int suite_line(const struct report_run *run, const struct suite_run *s,
 	suite_count(s, &c);
 	rc = buf_printf(out, "\n**");
 	if (rc == 0 && run->board)
-		rc = cell(out, run->board, CELL);
+		rc = report_markdown_cell(out, run->board, CELL);
 	if (rc == 0 && run->board)
 		rc = buf_printf(out, ", ");
 	if (rc == 0)
-		rc = cell(out, s->name ? s->name : s->format, CELL);
+		rc = report_markdown_cell(out, s->name ? s->name : s->format, CELL);
 	if (rc == 0)
 		rc = buf_printf(out, "**: %s", test_status_name(suite_verdict(s)));
 	for (size_t i = 0; rc == 0 && i < TEST_STATUSES; i++) {
@@ -152,11 +152,11 @@ static int suite_table(const struct suite_run *s, struct buf *out)
 		if (rc == 0)
 			rc = buf_printf(out, "| %s | ", test_status_name(t->status));
 		if (rc == 0)
-			rc = cell(out, t->name, NAME_CELL);
+			rc = report_markdown_cell(out, t->name, NAME_CELL);
 		if (rc == 0)
 			rc = buf_printf(out, " | ");
 		if (rc == 0)
-			rc = cell(out, t->text ? t->text : "", CELL);
+			rc = report_markdown_cell(out, t->text ? t->text : "", CELL);
 		if (rc == 0)
 			rc = buf_printf(out, " |\n");
 	}
@@ -165,7 +165,7 @@ static int suite_table(const struct suite_run *s, struct buf *out)
 	for (size_t i = 0; rc == 0 && i < s->n_problems; i++) {
 		rc = buf_printf(out, "\n- ");
 		if (rc == 0)
-			rc = cell(out, s->problems[i].text, CELL);
+			rc = report_markdown_cell(out, s->problems[i].text, CELL);
 		if (rc == 0)
 			rc = buf_printf(out, "\n");
 	}

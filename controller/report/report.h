@@ -74,6 +74,9 @@ int report_junit(const struct report *r, struct buf *out) _must_check_;
 int report_ktap(const struct report *r, struct buf *out) _must_check_;
 /* For a step's summary: GitHub's Markdown. */
 int report_markdown(const struct report *r, struct buf *out) _must_check_;
+/* Text from outside as one line of a cell, in which nothing is markup; max bytes of it.
+ */
+int report_markdown_cell(struct buf *out, const char *text, size_t max) _must_check_;
 /* GitHub's workflow commands. */
 int report_annotations(const struct report *r, struct buf *out) _must_check_;
 /* KCIDB v5.3; origin: report_is_origin(). */
