@@ -5,17 +5,20 @@
 
 #include "controller/client.h"
 #include "controller/cmd/cmd.h"
+#include "controller/decode/decode.h"
 #include "controller/deploy/run.h"
 #include "controller/log/boardlog.h"
 #include "controller/log/logfile.h"
 #include "controller/log/show.h"
+#include "controller/strf.h"
 #include "proto/reason.h"
 
 struct args {
 	const char *board;
 	const char *what;  /* run, file, "-"; NULL: the newest run, or --boot */
 	const char *since; /* likewise */
-	bool of_boot, full, all;
+	bool of_boot, full, all, decode;
+	const char *vmlinux; /* NULL: the tree's */
 	long boot;
 	int fail_on; /* a severity; -1: no finding is a failure */
 };
@@ -143,6 +146,54 @@ static int look(struct look *l, struct kf_error *err)
 	return rc;
 }
 
+/* --- traces ----------------------------------------------------------------------------
+ */
+
+/* Which kernel it is: a run knows, of other logs their banner tells. */
+static int decode_as(struct look *l, json_t *result, struct decoder **ret,
+		     struct kf_error *err)
+{
+	const char *build_id = json_string_value(json_object_get(result, "build_id"));
+	const char *started = json_string_value(json_object_get(result, "started"));
+	const struct decode_of of = {
+		.cfg = l->env->cfg,
+		.board = l->board,
+		.vmlinux = l->a->vmlinux,
+		.build_id = build_id,
+		.banner = classifier_banner(l->classifier),
+		.release = json_string_value(json_object_get(result, "release")),
+		.built_before = decode_time(started),
+	};
+
+	return decoder_new(&of, ret, err);
+}
+
+/* A log without its places is still a log: why there are none is said once. */
+static void decode(struct look *l)
+{
+	_cleanup_(decoder_freep) struct decoder *decoder = NULL;
+	_free_ char *path = l->run ? strf("%s/result.json", l->path) : NULL;
+	json_t *result = path ? json_load_file(path, 0, NULL) : NULL;
+	struct findings *f = classifier_findings(l->classifier);
+	struct kf_error err = {0};
+	unsigned lines = 0;
+	int rc = 0;
+
+	if (decode_is_wanted(f))
+		rc = decode_as(l, result, &decoder, &err);
+	if (decoder && rc == 0)
+		rc = decoder_decode(decoder, f, &lines, &err);
+	json_decref(result);
+	if (rc < 0)
+		ui_warn(l->env->ui, "traces are not decoded: %s", err.msg);
+	else if (decoder && lines == 0)
+		ui_warn(l->env->ui,
+			"traces are not decoded: %s has no lines of these functions (was "
+			"it "
+			"built with CONFIG_DEBUG_INFO?)",
+			decoder_vmlinux(decoder));
+}
+
 /* --- the command -----------------------------------------------------------------------
  */
 
@@ -191,6 +242,8 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
 		{"new-since", required_argument, NULL, 's'},
 		{"full", no_argument, NULL, 'f'},
 		{"all", no_argument, NULL, 'a'},
+		{"decode", no_argument, NULL, 'd'},
+		{"vmlinux", required_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
 	int c, rc = 0;
@@ -209,6 +262,10 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
 			ret->full = true;
 		else if (c == 'a')
 			ret->all = true;
+		else if (c == 'd')
+			ret->decode = true;
+		else if (c == 'V')
+			ret->vmlinux = optarg;
 		else
 			return cmd_bad_option(env, "log", argv);
 	}
@@ -236,6 +293,8 @@ int cmd_log(struct cmd_env *env, int argc, char *argv[])
 	rc = look(&l, &err);
 	if (rc < 0)
 		return cmd_fail(env, l.board, &err);
+	if (a.decode || a.vmlinux)
+		decode(&l);
 	f = classifier_findings(l.classifier);
 	show_findings(
 		env->ui, f,

@@ -278,7 +278,7 @@ const struct cmd cmds[] = {
 		.run = cmd_log,
 		.args = "[RUN|FILE|-] [-b BOARD] [--boot N] [--fail-on LEVEL] "
 			"[--new-since "
-			"LOG] [--full] [--all]",
+			"LOG] [--full] [--all] [--decode] [--vmlinux FILE]",
 		.help = "The findings of a run, of a boot, or of any kernel log",
 		.details = "  -b, --board BOARD  its newest run; its log.ignore and "
 			   "log.patterns\n"
@@ -293,12 +293,16 @@ const struct cmd cmds[] = {
 			   "not count\n"
 			   "  -f, --full         with the lines of each report\n"
 			   "  -a, --all          also what is known\n"
+			   "  --decode           traces with files and lines, by the "
+			   "tree's vmlinux\n"
+			   "  --vmlinux FILE     the same, by that one\n"
 			   "\nWithout a name: the newest run. FILE may be compressed; - "
 			   "is standard "
 			   "input.\n",
 		.words = WORDS_FILE,
 		.examples = "kferry log\n"
 			    "kferry log 2026-11-21-17 --full\n"
+			    "kferry log --full --decode\n"
 			    "kferry log serial.log --fail-on error\n"
 			    "kferry log --boot -1 -b pc\n"
 			    "journalctl -k | kferry log - --new-since good.log\n",

@@ -136,6 +136,9 @@ const struct config_key config_keys[] = {
 	PATHNAME("log.patterns", NULL,
 		 "a file of log patterns, or a directory of them, besides kferry's own; "
 		 "kferry-patterns(5)"),
+	BOOL("log.decode", "yes",
+	     "a deploy's findings get the files and lines of their traces, where the "
+	     "kernel's vmlinux is at hand"),
 
 	STRING("agent.path", "/usr/local/sbin/kferryd",
 	       "where the agent is on the board"),

@@ -407,6 +407,8 @@ int deploy_run(const struct config *cfg, struct ui *ui, const char *board,
 		r = drive(&d, text, &err);
 	if (r < 0 && err.reason == KF_REASON_CANCELLED)
 		say_interrupted(&d, &err);
+	else if (d.classifier)
+		decoded_findings(&d);
 	rescue_tell(&d, r, text, &err);
 	status = conclude(&d, r, text, &err);
 	if (run_error(run))

@@ -3,7 +3,8 @@
  * What the parts of a deploy share: deploy.c (the order of things), greeting.c (the first
  * connection), deploy_push.c (plan, files, install, arm), verdict.c (after the reboot),
  * evidence.c (logs), baseline.c (what the known-good kernel says, too), health.c
- * (checks), modules.c (without a reboot), rescue.c (a board that does not come back).
+ * (checks), decoded.c (files and lines of traces), modules.c (without a reboot), rescue.c
+ * (a board that does not come back).
  */
 #ifndef KF_DEPLOY_INTERNAL_H
 #define KF_DEPLOY_INTERNAL_H
@@ -112,6 +113,9 @@ int baseline_compare(struct deploy *d, struct kf_error *err) _must_check_;
 struct findings *evidence_findings(struct deploy *d);
 /* findings.json, and the same in result.json. */
 void evidence_save_findings(struct deploy *d);
+
+/* Findings' traces with files and lines, saved again with them; a note says why not. */
+void decoded_findings(struct deploy *d);
 
 /* Is this deploy's boot to go by kexec? */
 bool kexec_is_wanted(const struct deploy *d);

@@ -43,12 +43,18 @@ void classifier_free(struct classifier *c)
 	pcre2_match_data_free(c->data);
 	free(c->source);
 	free(c->phase);
+	free(c->banner);
 	free(c);
 }
 
 struct findings *classifier_findings(struct classifier *c)
 {
 	return c->findings;
+}
+
+const char *classifier_banner(const struct classifier *c)
+{
+	return c->banner;
 }
 
 uint64_t classifier_lines(const struct classifier *c)
@@ -337,10 +343,30 @@ static int started_again(struct classifier *c, const struct logline *l)
 	return r < 0 ? r : start(c, w, l, &m);
 }
 
+/* Which kernel it is; what says "Booting Linux" says nothing of that. */
+static int note_banner(struct classifier *c, const struct logline *l)
+{
+	char *text;
+
+	if (!begins(l, "Linux version "))
+		return 0;
+	if (c->banner && strlen(c->banner) == l->n &&
+	    memcmp(c->banner, l->text, l->n) == 0)
+		return 0;
+	text = c->banner ? strdup("") : strndup(l->text, l->n);
+	if (!text)
+		return -ENOMEM;
+	free(c->banner);
+	c->banner = text;
+	return 0;
+}
+
 static int banner(struct classifier *c, const struct logline *l, bool loader)
 {
-	int r;
+	int r = note_banner(c, l);
 
+	if (r < 0)
+		return r;
 	if (c->pending) {
 		c->pending = loader;
 		return 0;

@@ -39,6 +39,10 @@ struct findings *classifier_findings(struct classifier *c);
 /* Lines, or records, that were looked at in this source. */
 uint64_t classifier_lines(const struct classifier *c);
 
+/* "Linux version ...", of the only kernel whose start was seen; "": several that differ;
+ * NULL: none was seen. */
+const char *classifier_banner(const struct classifier *c);
+
 static inline void classifier_freep(struct classifier **c)
 {
 	classifier_free(*c);

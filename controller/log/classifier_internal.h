@@ -42,6 +42,8 @@ struct classifier {
 	bool started, pending; /* a start was seen; its kernel's banner will come */
 	bool announced;	       /* ... the next one */
 	uint64_t replay_line;
+	char *banner; /* of the kernels that started; "": they differ; NULL: none was seen
+		       */
 
 	struct literal_set hits;
 	size_t held;

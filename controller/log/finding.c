@@ -33,6 +33,8 @@ void finding_free(struct finding *it)
 	free(it->title);
 	free(it->first_line);
 	buf_fini(&it->body);
+	buf_fini(&it->decoded);
+	json_decref(it->trace);
 	free(it->func);
 	free(it->file);
 	free(it->modules);
@@ -130,6 +132,11 @@ size_t findings_count(const struct findings *f)
 }
 
 const struct finding *findings_at(const struct findings *f, size_t i)
+{
+	return i < f->n ? f->list[i] : NULL;
+}
+
+struct finding *findings_get(struct findings *f, size_t i)
 {
 	return i < f->n ? f->list[i] : NULL;
 }
@@ -241,6 +248,8 @@ json_t *finding_json(const struct finding *it, bool is_cause)
 	if (it->follows)
 		set_text(j, "follows", it->follows->signature);
 	json_object_set_new(j, "body", lines_json(it));
+	if (it->trace)
+		json_object_set(j, "trace", it->trace);
 	return j;
 }
 

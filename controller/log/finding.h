@@ -25,7 +25,10 @@ struct finding {
 	char *first_line; /* its head, without what stood before the kernel's text */
 	struct buf body;  /* its lines, the head's among them, each with its '\n' */
 	unsigned lines;	  /* of the body */
-	char *func;	  /* where; NULL: not told */
+	struct buf
+		decoded; /* the body with the places of its frames; empty: not decoded */
+	json_t *trace;	 /* its frames likewise, kferry-json(7); NULL: not decoded */
+	char *func;	 /* where; NULL: not told */
 	char *file;
 	unsigned line;	/* of file; 0: not told */
 	char *modules;	/* linked in, blanks between; NULL: not told */
@@ -59,6 +62,7 @@ struct finding *findings_settle(struct findings *f, struct finding *it);
 
 size_t findings_count(const struct findings *f);
 const struct finding *findings_at(const struct findings *f, size_t i);
+struct finding *findings_get(struct findings *f, size_t i);
 /* The last before `it` in its boot of at least that severity; NULL: none. */
 struct finding *findings_before(const struct findings *f, const struct finding *it,
 				enum severity least);

@@ -40,6 +40,7 @@ static int marks(struct buf *b, const struct finding *it, bool is_cause)
 
 static void show_one(struct ui *ui, const struct finding *it, bool is_cause, bool full)
 {
+	const struct buf *body = buf_len(&it->decoded) ? &it->decoded : &it->body;
 	_buf_ struct buf b = BUF_INIT;
 	char when[32] = "";
 
@@ -52,8 +53,8 @@ static void show_one(struct ui *ui, const struct finding *it, bool is_cause, boo
 		     severity_name(it->severity), it->class_name);
 	ui_out(ui, "  %13s  %s%s\n", when, it->title, buf_str(&b));
 	if (full)
-		ui_out(ui, "%.*s\n", (int)buf_len(&it->body),
-		       buf_len(&it->body) ? (const char *)buf_data(&it->body) : "");
+		ui_out(ui, "%.*s\n", (int)buf_len(body),
+		       buf_len(body) ? (const char *)buf_data(body) : "");
 }
 
 /* A heading for each source and boot, where there are several. */
