@@ -6,6 +6,7 @@
 
 #include "controller/bisect/confbase.h"
 #include "controller/bisect/suite.h"
+#include "controller/fleet/sift.h"
 #include "controller/kernel/tree.h"
 #include "controller/log/patterns.h"
 #include "proto/base/clock.h"
@@ -187,9 +188,11 @@ static void attempt(const struct attempt *a)
 	struct kf_error err = {0};
 	int rc;
 
-	/* Nothing is built for a board that cannot take it. */
+	/* Nothing is built for a board that cannot take it, or is to be left alone. */
 	ui_progress(a->env->ui, "check", a->board, 0, 0, NULL);
-	rc = deploy_check(a->env->cfg, a->env->ui, a->board, &opts, &err);
+	rc = sift_refuse(a->env, a->board, &err);
+	if (rc == 0)
+		rc = deploy_check(a->env->cfg, a->env->ui, a->board, &opts, &err);
 	ui_progress_end(a->env->ui, a->board);
 	if (rc < 0) {
 		fail(a, JUDGE_BOARD, &err);

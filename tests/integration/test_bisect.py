@@ -152,6 +152,17 @@ class Bisect(Case):
         self.assertEqual({s["board"] for s in self.steps()}, {"scratch"})
         self.assertIn(tree.commits[5][:12], done.out)
 
+    def test_board_in_quarantine_is_left_alone(self):
+        self.make(EIGHT)
+        self.start()
+        self.dead()
+        self.kferry("-o", "quarantine.after=1", "bd", check=2)
+        self.dead(False)
+        done = self.kferry("bisect", "run", check=2)
+        self.assertIn("quarantine", done.err)
+        self.assertEqual([(s["verdict"], s["attempts"]) for s in self.steps()], [("fault", 1)])
+        self.assertEqual(self.booted, [])
+
     def test_ctrl_c_stops_and_run_goes_on(self):
         tree = self.make(EIGHT)
         self.start()
