@@ -39,6 +39,8 @@ static const struct {
 	{"kw debug --dmesg [--follow]", "dmesg [-f]"},
 	{"kw drm --load-module, --unload-module", "module load, unload, reload"},
 	{"kw vm --up", "vm create, up, down; then as any board"},
+	{"kw maintainers (kw m)", "maintainers (m)"},
+	{"kw codestyle (kw c)", "checkpatch (c)"},
 	{"kw version", "version"},
 };
 
@@ -56,7 +58,7 @@ static int help_all(struct buf *b)
 			       "usage: kferry [OPTION...] COMMAND [ARGUMENT...]\n\n");
 
 	for (const struct cmd *c = cmds; c->name && rc == 0; c++)
-		rc = buf_printf(b, "  %-10s  %s\n", c->name, c->help);
+		rc = buf_printf(b, "  %-11s  %s\n", c->name, c->help);
 	return rc < 0 ? rc : buf_printf(b, "%s", global_options);
 }
 

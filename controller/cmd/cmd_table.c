@@ -401,6 +401,42 @@ const struct cmd cmds[] = {
 			    "kferry exec -b pc --timeout 2m -- sh -c 'dmesg | tail'\n",
 	},
 	{
+		.name = "maintainers",
+		.alias = "m",
+		.run = cmd_maintainers,
+		.args = "[TARGET...]",
+		.help = "Whom to tell of a change, by the tree's get_maintainer.pl",
+		.details =
+			"A target is a file or a directory of the tree, a patch (a diff "
+			"or a mail), a commit\nor a range of commits. Without one: what "
+			"differs from HEAD.\n\n"
+			"One line an address with all its roles; mailing lists come "
+			"last.\n",
+		.words = WORDS_FILE,
+		.examples = "kferry maintainers\n"
+			    "kferry maintainers drivers/gpio 0001-fix.patch\n"
+			    "kferry maintainers HEAD~3..\n",
+	},
+	{
+		.name = "checkpatch",
+		.alias = "c",
+		.run = cmd_checkpatch,
+		.args = "[TARGET...] [--strict]",
+		.help = "Check the style of patches and sources, by the tree's "
+			"checkpatch.pl",
+		.details =
+			"A target is a file or a directory of the tree (all its tracked "
+			"files), a patch (a\ndiff or a mail), a commit or a range of "
+			"commits. Without one: what differs from HEAD.\nExit status: 0 "
+			"clean, 1 errors or warnings, 2 something could not be "
+			"checked.\n\n"
+			"  --strict  more checks\n",
+		.words = WORDS_FILE,
+		.examples = "kferry checkpatch\n"
+			    "kferry checkpatch --strict HEAD~3..\n"
+			    "kferry checkpatch drivers/gpio 0001-fix.patch\n",
+	},
+	{
 		.name = "session",
 		.run = cmd_session,
 		.args = "start|list|status|stop [BOARD...] [-l KEY=VALUE] [--all]",
