@@ -9,6 +9,7 @@
 #include "agent/conf.h"
 #include "agent/log/boottimes.h"
 #include "agent/outside/helper.h"
+#include "agent/pty.h"
 #include "agent/session/server.h"
 #include "agent/session/status.h"
 #include "agent/session/stdio.h"
@@ -175,6 +176,35 @@ static int cmd_outside(const struct options *o, int argc, char **argv)
 	return r < 0 ? 1 : 0;
 }
 
+static int terminal_size(const char *text, unsigned *ret)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (errno || *end || *text < '0' || *text > '9' || n > UINT16_MAX)
+		return -EINVAL;
+	*ret = (unsigned)n;
+	return 0;
+}
+
+static int cmd_pty(const struct options *o, int argc, char **argv)
+{
+	struct pty_options pty;
+	struct kf_error err = {0};
+	int r;
+
+	(void)o;
+	if (argc < 4 || terminal_size(argv[1], &pty.rows) < 0 ||
+	    terminal_size(argv[2], &pty.columns) < 0 || !text_is_name(argv[3]))
+		return usage_error("pty takes ROWS COLUMNS TERM [PROGRAM...]", "");
+	pty.term = argv[3];
+	pty.argv = argv + 4;
+	r = pty_run(&pty, &err);
+	return r < 0 ? complain(&err) : r;
+}
+
 static int cmd_status(const struct options *o, int argc, char **argv)
 {
 	_free_ char *path = NULL;
@@ -209,6 +239,7 @@ static const struct command commands[] = {
 	{"show-modules", "", "show the modules that the state says; the agent runs this",
 	 cmd_show_modules},
 	{"outside", "", "run a program for the agent; systemd starts this", cmd_outside},
+	{"pty", "ROWS ...", "a terminal for kferry shell; the agent runs this", cmd_pty},
 	{"status", "", "what runs, what is the default, how the trial stands",
 	 cmd_status},
 	{"version", "", "print the version", cmd_version},

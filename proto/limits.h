@@ -26,6 +26,9 @@
 #define LIMIT_PARAM   1024 /* one parameter of a module; sysfs takes a page */
 #define LIMIT_PARAMS  64   /* of one module */
 
+/* Terminals */
+#define LIMIT_PTY 4096 /* bytes of one record of what is typed */
+
 /* Packages */
 #define LIMIT_MANIFEST	   (16u * 1024 * 1024)
 #define LIMIT_FILES	   65536		/* entries of a manifest */

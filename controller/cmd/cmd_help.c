@@ -35,6 +35,7 @@ static const struct {
 	{"kw deploy --boot-into-new-kernel-once", "deploy --once"},
 	{"kw deploy --modules", "deploy --modules"},
 	{"kw bd", "bd"},
+	{"kw ssh", "shell"},
 	{"kw ssh -c CMD", "exec -- CMD"},
 	{"kw debug --dmesg [--follow]", "dmesg [-f]"},
 	{"kw drm --load-module, --unload-module", "module load, unload, reload"},

@@ -437,6 +437,20 @@ const struct cmd cmds[] = {
 			    "kferry checkpatch drivers/gpio 0001-fix.patch\n",
 	},
 	{
+		.name = "shell",
+		.run = cmd_shell,
+		.args = "[BOARD] [-- PROGRAM [ARGUMENT...]]",
+		.help = "A login shell on a board, with a terminal",
+		.details =
+			"As the agent (root), over whatever link the board has. Its exit "
+			"status is kferry's.\n"
+			"\n"
+			"  -b, --board BOARD  the board\n",
+		.words = WORDS_BOARD,
+		.examples = "kferry shell pc\n"
+			    "kferry shell pc -- top\n",
+	},
+	{
 		.name = "session",
 		.run = cmd_session,
 		.args = "start|list|status|stop [BOARD...] [-l KEY=VALUE] [--all]",

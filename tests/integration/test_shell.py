@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""kferry shell on a terminal of this test's."""
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+import unittest
+import pathlib
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import tap  # noqa: E402
+from scratch import KFERRY, SCALE, Board, wait_for  # noqa: E402
+
+
+class Terminal:
+    """kferry on a pseudo terminal."""
+
+    def __init__(self, board, *args, rows=24, columns=80, **env):
+        self.master, slave = pty.openpty()
+        self.resize(rows, columns)
+        self.before = termios.tcgetattr(slave)
+        self.slave = slave
+        self.seen = b""
+
+        def own():
+            os.setsid()
+            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+        self.process = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn
+            [KFERRY, *args], stdin=slave, stdout=slave, stderr=slave, preexec_fn=own,
+            env=board.environment({"TERM": "vt100", **env}), cwd=board.dir)
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def type(self, text):
+        os.write(self.master, text.encode())
+
+    def read(self, seconds=0.05):
+        if select.select([self.master], [], [], seconds)[0]:
+            self.seen += os.read(self.master, 65536)
+            return True
+        return False
+
+    def until(self, text):
+        """Read until the text was written; what came up to its end."""
+        end = time.monotonic() + 20 * SCALE
+        while text.encode() not in self.seen:
+            if time.monotonic() > end:
+                raise AssertionError(f"no {text!r} in {self.seen[-2000:]!r}")
+            self.read(0.5)
+        head, self.seen = self.seen.split(text.encode(), 1)
+        return (head + text.encode()).decode(errors="replace")
+
+    def end(self):
+        """Its exit status, and all that was written."""
+        end = time.monotonic() + 20 * SCALE
+        while self.process.poll() is None:
+            if time.monotonic() > end:
+                self.process.kill()
+                raise AssertionError(f"kferry does not end; it wrote {self.seen[-2000:]!r}")
+            self.read()
+        while self.read():
+            pass
+        return self.process.returncode, self.seen.decode(errors="replace")
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+
+class Shell(unittest.TestCase):
+    def setUp(self):
+        self.board = Board()
+        self.addCleanup(self.board.close)
+
+    def terminal(self, *args, **more):
+        terminal = Terminal(self.board, *args, **more)
+        self.addCleanup(terminal.close)
+        return terminal
+
+    def sh(self, **more):
+        """A shell without anybody's profile and prompt."""
+        t = self.terminal("shell", "--", "/bin/sh", "-c", "echo re''ady; exec sh", **more)
+        t.until("ready")
+        return t
+
+    def test_a_login_shell_on_a_terminal(self):
+        t = self.terminal("shell", "scratch")
+        t.type("echo \"[$0] [$TERM]\"; test -t 0 && test -t 1 && echo it is a t''ty\n")
+        head = t.until("it is a tty")
+        self.assertRegex(head, r"\[-[a-z]*sh\] \[vt100\]")
+        t.type("exit 7\n")
+        self.assertEqual(t.end()[0], 7)
+        self.assertEqual(termios.tcgetattr(t.slave), t.before)
+
+    def test_the_size_of_the_window_and_its_changes(self):
+        t = self.sh(rows=31, columns=20)
+        t.type("stty size\n")
+        t.until("31 20")
+        # Of a group of its own: a shell that reads commands is not told.
+        t.type("sh -c \"trap 'stty size' WINCH; echo s''et; while :; do sleep 0.1; done\"\n")
+        t.until("set")
+        t.resize(50, 133)
+        t.until("50 133")
+
+    def test_ctrl_c_is_the_programs(self):
+        t = self.sh()
+        t.type("sleep 1000; echo af''ter $?\n")
+        time.sleep(0.3 * SCALE)
+        t.type("\x03")
+        t.type("echo go''on\n")
+        t.until("goon")
+        self.assertIsNone(t.process.poll())
+        t.type("\x04")
+        self.assertEqual(t.end()[0], 0)
+
+    def test_ctrl_c_gets_through_a_flood(self):
+        t = self.sh()
+        t.type("yes\n")
+        t.until("y\r\ny\r\n")
+        t.type("\x03")
+        end = time.monotonic() + 20 * SCALE
+        t.type("echo fl''ood is over\n")
+        while b"flood is over" not in t.seen:
+            self.assertLess(time.monotonic(), end)
+            t.read(0.5)
+            t.seen = t.seen[-200:]
+
+    def test_the_status_of_a_signal(self):
+        t = self.terminal("shell", "--", "/bin/sh", "-c", "kill -9 $$")
+        self.assertEqual(t.end()[0], 137)
+
+    def test_a_program_that_is_not_there(self):
+        t = self.terminal("shell", "--", "no-such-program")
+        status, text = t.end()
+        self.assertEqual(status, 127)
+        self.assertIn("no-such-program", text)
+
+    def test_a_sigterm_restores_the_terminal_and_ends_the_board_s(self):
+        t = self.sh()
+        mark = self.board.dir / "alive"
+        t.type(f"sh -c 'echo $$ > {mark}; echo st\"\"arted; exec sleep 1000'\n")
+        t.until("started")
+        self.assertNotEqual(termios.tcgetattr(t.slave), t.before)
+        t.process.send_signal(signal.SIGTERM)
+        self.assertEqual(t.end()[0], 2)
+        self.assertEqual(termios.tcgetattr(t.slave), t.before)
+        pid = int(mark.read_text())
+        wait_for("the job on the board to be hung up",
+                 lambda: not os.path.exists(f"/proc/{pid}"))
+
+    def test_an_agent_that_dies_restores_the_terminal(self):
+        t = self.sh()
+        self.board.kill_agent()
+        status, text = t.end()
+        self.assertEqual(status, 2)
+        self.assertIn("scratch", text)
+        self.assertEqual(termios.tcgetattr(t.slave), t.before)
+        self.board.start_agent()
+
+    def test_without_a_terminal(self):
+        done = self.board.kferry("shell", check=64)
+        self.assertIn("kferry exec -b scratch -- sh", done.err)
+        self.board.kferry("shell", "nosuch", check=64)
+        self.board.kferry("shell", "scratch", "word", check=64)
+
+
+if __name__ == "__main__":
+    tap.main()
