@@ -63,6 +63,7 @@ static const struct {
 	{"--memory", "", NULL},
 	{"-m", "", NULL},
 	{"--run", "", NULL},
+	{"--script", "%f", NULL},
 	{"--timeout", "", NULL},
 };
 

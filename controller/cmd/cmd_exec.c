@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* kferry exec: a program on the board, with our stdin, stdout and exit status. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <string.h>
 
 #include "controller/client.h"
 #include "controller/cmd/cmd.h"
+#include "controller/cmd/exec_script.h"
 #include "controller/fleet/each.h"
+#include "proto/base/fs.h"
 #include "proto/limits.h"
 #include "proto/reason.h"
 
-#define BLOCK	 (64 * 1024)
-#define GRACE_MS 15000 /* for the answer after the board's own time limit */
-#define WATCH_MS 15000 /* a program may be silent, its board not */
-#define PIPE_MIN 4096  /* of input that the agent is rid of, whatever the program does */
+#define BLOCK	     (64 * 1024)
+#define SCRIPT_WORDS 8	   /* that running one takes */
+#define GRACE_MS     15000 /* for the answer after the board's own time limit */
+#define WATCH_MS     15000 /* a program may be silent, its board not */
+#define PIPE_MIN     4096 /* of input that the agent is rid of, whatever the program does */
 
 struct exec {
 	struct cmd_env *env;
@@ -88,7 +92,8 @@ static int converse(struct exec *x, int *ret_status, struct kf_error *err)
 struct args {
 	char **argv;
 	uint32_t timeout_s;
-	bool no_input; /* of several boards none gets it */
+	const char *script; /* its file is the input, or NULL */
+	bool no_input;	    /* of several boards none gets it */
 };
 
 static int run(struct cmd_env *env, const char *board, const struct args *a,
@@ -98,10 +103,17 @@ static int run(struct cmd_env *env, const char *board, const struct args *a,
 	Kferry__Envelope request = CLIENT_ENVELOPE(EXEC_REQUEST, exec_request, &q);
 	struct exec x = {.env = env, .in_fd = STDIN_FILENO};
 	_free_ uint8_t *block = malloc(BLOCK);
+	_close_ int script = -1;
 	int rc;
 
 	if (!block)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "exec: %m");
+	if (a->script)
+		script = fs_open_beneath(AT_FDCWD, a->script, O_RDONLY, 0);
+	if (a->script && script < 0)
+		return kf_err(err, script, KF_REASON_IO, "open %s: %m", a->script);
+	if (a->script)
+		x.in_fd = script;
 	x.block = block;
 	for (q.n_argv = 0; a->argv[q.n_argv]; q.n_argv++)
 		;
@@ -114,7 +126,7 @@ static int run(struct cmd_env *env, const char *board, const struct args *a,
 				  : DEADLINE_NEVER;
 	rc = client_request(x.client, &request, cmd_connect_deadline(env, board), err);
 	client_watch(x.client, a->timeout_s ? 0 : WATCH_MS);
-	if (rc == 0 && a->no_input) {
+	if (rc == 0 && a->no_input && !a->script) {
 		x.in_fd = -1;
 		rc = client_queue_data(x.client, NULL, 0, FRAME_END, err);
 	}
@@ -159,16 +171,39 @@ static int exec_one(struct cmd_env *env, const char *board, void *arg)
 	return status;
 }
 
+/* What is left of the command line: a program, or a script's arguments. */
+static int take_words(struct cmd_env *env, const char *file, int n, char *words[],
+		      struct exec_script *script, struct args *a)
+{
+	struct kf_error err = {0};
+
+	if (!n && !file)
+		return cmd_usage(env, "exec", "which program? It stands after --");
+	if (n > LIMIT_ARGV - (file ? SCRIPT_WORDS : 0))
+		return cmd_usage(env, "exec", "more than %d words", LIMIT_ARGV);
+	a->argv = words;
+	if (!file)
+		return 0;
+	if (exec_script_open(file, words, script, &err) < 0)
+		return cmd_fail(env, NULL, &err);
+	a->argv = (char **)script->argv;
+	a->script = script->file;
+	return 0;
+}
+
 int cmd_exec(struct cmd_env *env, int argc, char *argv[])
 {
 	static const struct option options[] = {
 		{"board", required_argument, NULL, 'b'},
 		{"label", required_argument, NULL, 'l'},
+		{"script", required_argument, NULL, 's'},
 		{"timeout", required_argument, NULL, 't'},
 		{NULL, 0, NULL, 0},
 	};
 	_pick_ struct pick boards = {0};
+	_exec_script_ struct exec_script script = {0};
 	struct args a = {0};
+	const char *file = NULL;
 	int c, rc = 0;
 
 	while (rc == 0 && (c = getopt_long(argc, argv, "+:b:l:", options, NULL)) != -1) {
@@ -176,22 +211,22 @@ int cmd_exec(struct cmd_env *env, int argc, char *argv[])
 			rc = pick_add(&boards, optarg);
 		else if (c == 'l')
 			rc = pick_add_label(&boards, optarg);
+		else if (c == 's')
+			file = optarg;
 		else if (c != 't')
 			return cmd_bad_option(env, "exec", argv);
 		else if (parse_timeout(optarg, &a.timeout_s) < 0)
 			return cmd_usage(env, "exec", "\"%s\" is no time such as 90s",
 					 optarg);
 	}
-	if (optind == argc)
-		return cmd_usage(env, "exec", "which program? It stands after --");
-	if (argc - optind > LIMIT_ARGV)
-		return cmd_usage(env, "exec", "more than %d words", LIMIT_ARGV);
 	if (rc < 0)
 		return STATUS_ERROR;
+	rc = take_words(env, file, argc - optind, argv + optind, &script, &a);
+	if (rc)
+		return rc;
 	rc = cmd_boards(env, "exec", &boards);
 	if (rc)
 		return rc;
-	a.argv = argv + optind;
 	a.no_input = boards.n > 1;
 	return each_board(env, &boards, false, exec_one, &a);
 }

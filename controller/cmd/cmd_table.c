@@ -387,17 +387,20 @@ const struct cmd cmds[] = {
 	{
 		.name = "exec",
 		.run = cmd_exec,
-		.args = "[-b BOARD] [-l KEY=VALUE] [--timeout TIME] -- PROGRAM "
-			"[ARGUMENT...]",
+		.args = "[-b BOARD] [-l KEY=VALUE] [--timeout TIME] [--script FILE] -- "
+			"PROGRAM [ARGUMENT...]",
 		.help = "Run a program on a board; its exit status is kferry's",
 		.details = "  -b, --board LIST  boards: names, joined by commas; or all\n"
 			   "  -l, --label KEY=VALUE  boards with that word in "
 			   "board.labels\n"
+			   "  --script FILE   run this file of this machine, with the "
+			   "words after -- as its arguments\n"
 			   "  --timeout TIME  end it after that time, such as 90s or 2m\n"
 			   "\nStandard input is passed to it, but not of several boards. "
 			   "No shell is between: name "
 			   "one for what needs one.\n",
 		.examples = "kferry exec -- uname -a\n"
+			    "kferry exec -b pc,laptop --script check.sh -- --quick\n"
 			    "kferry exec -b pc --timeout 2m -- sh -c 'dmesg | tail'\n",
 	},
 	{

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""kferry shell on a terminal of this test's."""
+"""kferry shell on a terminal of this test's, and kferry exec --script."""
 
 import fcntl
 import os
@@ -174,6 +174,50 @@ class Shell(unittest.TestCase):
         self.assertIn("kferry exec -b scratch -- sh", done.err)
         self.board.kferry("shell", "nosuch", check=64)
         self.board.kferry("shell", "scratch", "word", check=64)
+
+
+class Script(unittest.TestCase):
+    def setUp(self):
+        self.board = Board()
+        self.addCleanup(self.board.close)
+
+    def script(self, text, name="-a script.sh"):
+        (self.board.dir / name).write_text(text)
+        return name
+
+    def run_script(self, text, *args, check=0, **more):
+        return self.board.kferry("exec", "--script", self.script(text), "--", *args,
+                                 check=check, **more)
+
+    def test_by_sh_with_arguments_and_status(self):
+        done = self.run_script("echo \"$# $1 $2\"; echo wrong >&2; exit 9\n", "-x", "a b", check=9)
+        self.assertEqual((done.out, done.err), ("2 -x a b\n", "wrong\n"))
+
+    def test_by_the_program_of_its_first_line(self):
+        done = self.run_script("#!/usr/bin/env python3\nimport sys\nprint(sys.argv[1:])\n", "--", "x")
+        self.assertEqual(done.out, "['--', 'x']\n")
+        done = self.run_script("#! /bin/sh -e\nfalse\necho not reached\n", check=1)
+        self.assertEqual(done.out, "")
+
+    def test_what_it_runs_does_not_read_it(self):
+        done = self.run_script("cat\n" + "echo one\n" * 5000, stdin=b"of the desk")
+        self.assertEqual(done.out, "one\n" * 5000)
+
+    def test_a_first_line_that_names_nothing(self):
+        for line in ("#!\n", "#!bin/sh\n", "#!/bin/sh\r\n", "#!/bin/sh", "#!/" + "x" * 300 + "\n"):
+            done = self.run_script(line + "echo no\n" if line[-1] == "\n" else line, check=64)
+            self.assertIn("names no program", done.err)
+
+    def test_what_is_no_script(self):
+        for name in ("no-such", ".", "/dev/null"):
+            self.board.kferry("exec", "--script", name, check=64)
+
+    def test_an_interpreter_that_the_board_lacks(self):
+        done = self.run_script("#!/no/such\n", check=127)
+        self.assertIn("/no/such", done.err)
+
+    def test_empty(self):
+        self.assertEqual(self.run_script("").text, "")
 
 
 if __name__ == "__main__":
