@@ -66,6 +66,8 @@ int cmd_results(struct cmd_env *env, int argc, char *argv[]);
 int cmd_exec(struct cmd_env *env, int argc, char *argv[]);
 int cmd_maintainers(struct cmd_env *env, int argc, char *argv[]);
 int cmd_checkpatch(struct cmd_env *env, int argc, char *argv[]);
+int cmd_put(struct cmd_env *env, int argc, char *argv[]);
+int cmd_get(struct cmd_env *env, int argc, char *argv[]);
 int cmd_shell(struct cmd_env *env, int argc, char *argv[]);
 int cmd_session(struct cmd_env *env, int argc, char *argv[]);
 int cmd_vm(struct cmd_env *env, int argc, char *argv[]);

@@ -38,6 +38,7 @@ static const struct {
 	{"kw ssh", "shell"},
 	{"kw ssh -c CMD", "exec -- CMD"},
 	{"kw ssh -s SCRIPT", "exec --script SCRIPT"},
+	{"kw ssh --send, --get", "put, get"},
 	{"kw debug --dmesg [--follow]", "dmesg [-f]"},
 	{"kw drm --load-module, --unload-module", "module load, unload, reload"},
 	{"kw vm --up", "vm create, up, down; then as any board"},

@@ -404,6 +404,37 @@ const struct cmd cmds[] = {
 			    "kferry exec -b pc --timeout 2m -- sh -c 'dmesg | tail'\n",
 	},
 	{
+		.name = "put",
+		.run = cmd_put,
+		.args = "FILE|DIRECTORY... [BOARD:]/PATH",
+		.help = "Send files and directories to a board",
+		.details = "Into PATH where that is a directory, else as PATH. What is "
+			   "there is replaced file by\nfile, when all has arrived; modes "
+			   "and times are kept. The board needs tar and mktemp.\n"
+			   "\n"
+			   "  -b, --board BOARD  the board, where PATH names none\n",
+		.words = WORDS_FILE,
+		.examples = "kferry put demo.ko pc:/tmp\n"
+			    "kferry put tools/testing/selftests/kselftest_install "
+			    "/opt/kselftest\n",
+	},
+	{
+		.name = "get",
+		.run = cmd_get,
+		.args = "[BOARD:]/PATH... FILE|DIRECTORY",
+		.help = "Fetch files and directories from a board",
+		.details =
+			"Into DIRECTORY where that is there, else as FILE. A file gets "
+			"its name when it is whole;\nmodes and times are kept. The "
+			"board needs tar, and what it sends is believed nothing:\na "
+			"path or a link that leads out is refused.\n"
+			"\n"
+			"  -b, --board BOARD  the board, where PATH names none\n",
+		.words = WORDS_FILE,
+		.examples = "kferry get pc:/var/log/syslog .\n"
+			    "kferry get -b pc /var/log /etc/fstab logs\n",
+	},
+	{
 		.name = "maintainers",
 		.alias = "m",
 		.run = cmd_maintainers,
