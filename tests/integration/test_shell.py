@@ -18,6 +18,7 @@ import pathlib
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import tap  # noqa: E402
 from scratch import KFERRY, SCALE, Board, wait_for  # noqa: E402
+from sshcase import SshCase  # noqa: E402
 
 
 class Terminal:
@@ -174,6 +175,15 @@ class Shell(unittest.TestCase):
         self.assertIn("kferry exec -b scratch -- sh", done.err)
         self.board.kferry("shell", "nosuch", check=64)
         self.board.kferry("shell", "scratch", "word", check=64)
+
+
+class OverSsh(SshCase):
+    def test_size_and_status(self):
+        t = Terminal(self.board, "shell", "--", "/bin/sh", "-c", "stty size; exit 5",
+                     rows=33, columns=99)
+        self.addCleanup(t.close)
+        t.until("33 99")
+        self.assertEqual(t.end()[0], 5)
 
 
 class Script(unittest.TestCase):
