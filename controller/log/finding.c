@@ -39,6 +39,8 @@ void finding_free(struct finding *it)
 	free(it->file);
 	free(it->modules);
 	free(it->source);
+	for (size_t i = 0; i < FINDING_SOURCES; i++)
+		free(it->also[i]);
 	free(it->phase);
 	free(it);
 }
@@ -109,6 +111,18 @@ static void forget(struct findings *f, const struct finding *it, struct finding 
 	}
 }
 
+/* Another source tells it, too: its name is handed on. */
+static void add_source(struct finding *it, char **source)
+{
+	for (size_t i = 0; strcmp(it->source, *source) != 0 && i < FINDING_SOURCES; i++) {
+		if (!it->also[i])
+			it->also[i] = TAKE_PTR(*source);
+		else if (strcmp(it->also[i], *source) != 0)
+			continue;
+		return;
+	}
+}
+
 struct finding *findings_settle(struct findings *f, struct finding *it)
 {
 	for (size_t i = 0; i < f->n && f->list[i] != it; i++) {
@@ -119,6 +133,7 @@ struct finding *findings_settle(struct findings *f, struct finding *it)
 			continue;
 		other->count += strcmp(other->source, it->source) == 0;
 		forget(f, it, other);
+		add_source(other, &it->source);
 		f->number[it->severity]--;
 		finding_free(it);
 		return NULL;
@@ -220,6 +235,16 @@ static json_t *lines_json(const struct finding *it)
 	return list;
 }
 
+static json_t *sources_json(const struct finding *it)
+{
+	json_t *list = json_array();
+
+	json_array_append_new(list, text_json(it->source, strlen(it->source)));
+	for (size_t i = 0; i < FINDING_SOURCES && it->also[i]; i++)
+		json_array_append_new(list, text_json(it->also[i], strlen(it->also[i])));
+	return list;
+}
+
 json_t *finding_json(const struct finding *it, bool is_cause)
 {
 	json_t *j = json_object();
@@ -237,6 +262,7 @@ json_t *finding_json(const struct finding *it, bool is_cause)
 	if (*it->taint)
 		set_text(j, "taint", it->taint);
 	set_text(j, "source", it->source);
+	json_object_set_new(j, "sources", sources_json(it));
 	set_text(j, "phase", it->phase);
 	json_object_set_new(j, "boot", json_integer(it->boot));
 	json_object_set_new(j, "source_line", json_integer((json_int_t)it->source_line));

@@ -17,6 +17,7 @@
 #define FINDING_LINE_MAX  1024	       /* bytes of one line that are kept */
 #define FINDING_BODY_MAX  (24u * 1024) /* of all lines of one */
 #define FINDING_SIGNATURE 64
+#define FINDING_SOURCES	  8 /* that are named, besides the first */
 
 struct finding {
 	enum severity severity;
@@ -34,12 +35,14 @@ struct finding {
 	char *modules;	/* linked in, blanks between; NULL: not told */
 	char taint[32]; /* letters of "Tainted:"; "": none */
 	char signature[FINDING_SIGNATURE];
-	char *source;		 /* "dmesg", "pstore/dmesg.txt" */
-	char *phase;		 /* given by the caller, as "boot"; NULL: none */
-	unsigned boot;		 /* 1 is the first that the source shows */
-	uint64_t usec;		 /* since the kernel's start; 0: not told */
-	uint64_t source_line;	 /* number of its head in the source */
-	unsigned count;		 /* how often in that source */
+	char *source;		     /* "dmesg", "pstore/dmesg.txt", "console" */
+	char *also[FINDING_SOURCES]; /* sources that tell the same; NULL behind the last
+				      */
+	char *phase;		     /* given by the caller, as "boot"; NULL: none */
+	unsigned boot;		     /* 1 is the first that the source shows */
+	uint64_t usec;		     /* since the kernel's start; 0: not told */
+	uint64_t source_line;	     /* number of its head in the source */
+	unsigned count;		     /* how often in that source */
 	bool later;		 /* after an error, or the kernel was tainted by one */
 	bool known;		 /* the baseline has it as well */
 	struct finding *follows; /* it is what came of that one; may be NULL */
@@ -56,8 +59,8 @@ static inline void findings_freep(struct findings **f)
 /* Takes it, in the order of heads.  NULL stays NULL; false: there are too many of its
  * severity, it is freed and counted. */
 int findings_add(struct findings *f, struct finding *it, bool *ret_kept) _must_check_;
-/* it is whole.  If another one says the same, that is counted and it is freed: then NULL,
- * and what followed from it follows from the other. */
+/* it is whole.  If another one says the same, that is counted, or gets its source as
+ * well, and it is freed: then NULL, and what followed from it follows from the other. */
 struct finding *findings_settle(struct findings *f, struct finding *it);
 
 size_t findings_count(const struct findings *f);

@@ -577,10 +577,20 @@ static void test_the_same_again_is_counted(void **state)
 		assert_int_equal(classifier_text(c, "BUG: x 17\nBUG: x 18\n", 20), 0);
 	assert_int_equal(classifier_source(c, "pstore/dmesg.txt", NULL), 0);
 	assert_int_equal(classifier_text(c, "BUG: x 19\n", 10), 0);
+	for (int i = 0; i < 2 * FINDING_SOURCES; i++) {
+		char name[24];
+
+		snprintf(name, sizeof(name), "console%d", i / 2);
+		assert_int_equal(classifier_source(c, name, NULL), 0);
+		assert_int_equal(classifier_text(c, "BUG: x 20\n", 10), 0);
+	}
 	assert_int_equal(classifier_end(c), 0);
 	assert_int_equal(findings_count(classifier_findings(c)), 1);
 	assert_int_equal(first(c)->count, 6);
 	assert_string_equal(first(c)->source, "dmesg");
+	assert_string_equal(first(c)->also[0], "pstore/dmesg.txt");
+	assert_string_equal(first(c)->also[1], "console0");
+	assert_string_equal(first(c)->also[FINDING_SOURCES - 1], "console6");
 	classifier_free(c);
 }
 
