@@ -63,6 +63,9 @@ const struct config_key config_keys[] = {
 		 "whether setup becomes root through sudo"),
 	OF_BOARD("board.labels", CONFIG_ARGV, NULL, NULL,
 		 "words that choose it with --label: rack=3 owner=lab"),
+	OF_BOARD("board.console", CONFIG_STRING, NULL, NULL,
+		 "where its console is: serial:/dev/ttyUSB0,115200, tcp:HOST:PORT, "
+		 "exec:PROGRAM ARGS..., netconsole:PORT"),
 	OF_BOARD("board.vm", CONFIG_STRING, NULL, NULL, "the virtual machine that it is"),
 
 	STRING("build.arch", NULL, "ARCH of make"),
