@@ -60,6 +60,7 @@ int cmd_reboot(struct cmd_env *env, int argc, char *argv[]);
 int cmd_power(struct cmd_env *env, int argc, char *argv[]);
 int cmd_log(struct cmd_env *env, int argc, char *argv[]);
 int cmd_dmesg(struct cmd_env *env, int argc, char *argv[]);
+int cmd_console(struct cmd_env *env, int argc, char *argv[]);
 int cmd_kernels(struct cmd_env *env, int argc, char *argv[]);
 int cmd_module(struct cmd_env *env, int argc, char *argv[]);
 int cmd_results(struct cmd_env *env, int argc, char *argv[]);

@@ -29,6 +29,7 @@ static const struct {
 	{"-o", "%f", NULL},
 	{"--output", "%f", NULL},
 	{"--from", "%f", NULL},
+	{"--log", "%f", NULL},
 	{"--new-since", "%f", NULL},
 	{"--vmlinux", "%f", NULL},
 	{"--fail-on", "warn error fatal", NULL},

@@ -274,6 +274,26 @@ const struct cmd cmds[] = {
 			    "kferry dmesg pc --boot -1 --level warn\n",
 	},
 	{
+		.name = "console",
+		.run = cmd_console,
+		.args = "[BOARD] [--read-only] [--safe] [--log FILE]",
+		.help = "A board's console on this terminal",
+		.details =
+			"  -r, --read-only  only show it; on a terminal it is escaped\n"
+			"  --safe           escape what comes, also while you type\n"
+			"  --log FILE       append a copy of what comes to a file\n"
+			"\n"
+			"board.console says where it is. Ctrl-] and then q leaves it, "
+			"Ctrl-] ? shows more keys.\nStandard input may be a pipe. While "
+			"a "
+			"deploy records the console, nobody else has it.\n",
+		.words = WORDS_BOARD,
+		.examples = "kferry config set board.console "
+			    "serial:/dev/ttyUSB0,115200 -b pc\n"
+			    "kferry console pc\n"
+			    "kferry console pc --read-only --log pc.log\n",
+	},
+	{
 		.name = "log",
 		.run = cmd_log,
 		.args = "[RUN|FILE|-] [-b BOARD] [--boot N] [--fail-on LEVEL] "
