@@ -57,7 +57,8 @@ fuzz-build: $(FUZZ_BIN)
 endif
 
 # What several threads share: the modules made for it, and whole calls with many boards.
-TSAN_UNITS := $(patsubst %,build/tsan/tests/unit/controller/test_%,arrival fleet from_file parcel)
+TSAN_UNITS := $(patsubst %,build/tsan/tests/unit/controller/test_%,arrival fleet from_file parcel \
+	record)
 .PHONY: check-tsan tsan-build
 tsan-build: build/tsan/kferry $(TSAN_UNITS)
 check-tsan:

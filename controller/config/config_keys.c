@@ -168,6 +168,10 @@ const struct config_key config_keys[] = {
 	       "who starts it: a hang before that is not ended"),
 	ARGV("pstore.backend", NULL,
 	     "what keeps the log of a dead kernel, any of: efi ramoops erst ..."),
+	SECONDS("console.silence", "60s",
+		"no byte from the console for so long, while a board is waited for, is a "
+		"finding; 0: never"),
+	UINT("console.limit", "64", "MiB kept of each file of a console's recording"),
 	STRING("console.kernel", NULL,
 	       "console= of the kernel, added to a slot's command line, such as "
 	       "ttyS0,115200"),

@@ -111,6 +111,8 @@ static int check_board(struct deploy *d, struct kf_error *err)
 	int r = kexec_check_allowed(d, err);
 
 	if (r == 0)
+		r = recording_check(d, err);
+	if (r == 0)
 		r = deploy_connect(d, err);
 	if (r == 0)
 		r = fit_arch(d->cfg, d->board, client_hello(d->client), err);
@@ -181,11 +183,13 @@ static int reboot(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 	 */
 	snprintf(d->old_boot, sizeof(d->old_boot), "%s",
 		 client_hello(d->client)->boot_id);
+	recording_reboot(d);
 	wait_boot_init(&d->boot, d->client);
 	r = start_reboot(d, err);
 	if (r < 0)
 		return r;
 	d->stage = DEPLOY_REBOOTED;
+	recording_away(d, true);
 	ui_progress(d->ui, "reboot", d->board, 0, 0, NULL);
 	r = wait_for_boot(d->cfg, d->ui, d->board, &d->boot, deadline_in(limit),
 			  &d->client, err);
@@ -197,7 +201,8 @@ static int reboot(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 		r = rescue_board(d, err);
 	}
 	*ret_took = clock_now_ms() - d->boot.asked;
-	return r;
+	recording_away(d, false);
+	return r == -ETIMEDOUT || r == -ENODEV ? recording_not_back(d, err) : r;
 }
 
 static void say_installed(struct deploy *d, int64_t took_ms)
@@ -235,6 +240,8 @@ static int drive(struct deploy *d, char text[static 256], struct kf_error *err)
 	int r = kexec_check_allowed(d, err);
 
 	if (r == 0)
+		r = recording_check(d, err);
+	if (r == 0)
 		r = deploy_connect(d, err);
 	if (r == 0 && d->opts->modules)
 		return modules_drive(d, text, err);
@@ -263,6 +270,8 @@ static int drive(struct deploy *d, char text[static 256], struct kf_error *err)
 		r = in_use ? check_chain(d, in_use, err)
 			   : kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	}
+	if (r == 0 && !d->opts->no_reboot)
+		recording_start(d);
 	if (r == 0)
 		r = deploy_push(d, err);
 	if (r < 0)
@@ -409,6 +418,7 @@ int deploy_run(const struct config *cfg, struct ui *ui, const char *board,
 		say_interrupted(&d, &err);
 	else if (d.classifier)
 		decoded_findings(&d);
+	recording_end(&d);
 	rescue_tell(&d, r, text, &err);
 	status = conclude(&d, r, text, &err);
 	if (run_error(run))

@@ -2,9 +2,9 @@
 /*
  * What the parts of a deploy share: deploy.c (the order of things), greeting.c (the first
  * connection), deploy_push.c (plan, files, install, arm), verdict.c (after the reboot),
- * evidence.c (logs), baseline.c (what the known-good kernel says, too), health.c
- * (checks), decoded.c (files and lines of traces), modules.c (without a reboot), rescue.c
- * (a board that does not come back).
+ * evidence.c (logs), recording.c (the console), baseline.c (what the known-good kernel
+ * says, too), health.c (checks), decoded.c (files and lines of traces), modules.c
+ * (without a reboot), rescue.c (a board that does not come back).
  */
 #ifndef KF_DEPLOY_INTERNAL_H
 #define KF_DEPLOY_INTERNAL_H
@@ -33,6 +33,8 @@ struct rescue {
 	bool interrupted; /* the error says how the power was left */
 };
 
+struct recording;
+
 struct deploy {
 	const struct config *cfg;
 	struct ui *ui;
@@ -45,8 +47,9 @@ struct deploy {
 	bool greeted;			 /* that one is old, and was not used yet */
 	const struct patterns *patterns; /* of its log */
 	struct classifier *classifier;
-	bool kexec;    /* the trial was armed with kexec */
-	bool unproven; /* it passed, and is not confirmed because of that */
+	struct recording *recording; /* of its console; NULL: there is none */
+	bool kexec;		     /* the trial was armed with kexec */
+	bool unproven;		     /* it passed, and is not confirmed because of that */
 
 	char old_boot[BOOT_ID_SIZE];	 /* boot_id before the reboot */
 	struct wait_boot boot;		 /* the reboot, once it was asked for */
@@ -116,6 +119,25 @@ void evidence_save_findings(struct deploy *d);
 
 /* Findings' traces with files and lines, saved again with them; a note says why not. */
 void decoded_findings(struct deploy *d);
+
+/*
+ * The board's console, where it has one: recorded from before the reboot to the verdict.
+ * Nothing that happens to it ends a deploy: it is a warning, also in result.json.
+ */
+/* Is board.console one? */
+int recording_check(const struct deploy *d, struct kf_error *err) _must_check_;
+void recording_start(struct deploy *d);
+/* The reboot will be asked for now. */
+void recording_reboot(struct deploy *d);
+/* Whether the board is waited for, without an answer. */
+void recording_away(struct deploy *d, bool away);
+/* What the trial said there: to the findings.  fell_back: another kernel runs now. */
+void recording_evidence(struct deploy *d, bool fell_back);
+/* The board did not come back, as err says: with what its console told of that.  Returns
+ * err's code. */
+int recording_not_back(struct deploy *d, struct kf_error *err);
+/* No more is recorded; what there is goes to result.json. */
+void recording_end(struct deploy *d);
 
 /* Is this deploy's boot to go by kexec? */
 bool kexec_is_wanted(const struct deploy *d);

@@ -217,7 +217,7 @@ const char *run_text(const struct run *r, const char *key)
 	return json_string_value(json_object_get(r->result, key));
 }
 
-int run_create(struct run *r, const char *name, struct kf_error *err)
+static int create(struct run *r, const char *name, int mode, struct kf_error *err)
 {
 	int rc, fd;
 
@@ -228,10 +228,20 @@ int run_create(struct run *r, const char *name, struct kf_error *err)
 	if (rc < 0)
 		return kf_err(err, rc, KF_REASON_IO, "make the directory of %s/%s: %m",
 			      r->dir, name);
-	fd = fs_open_beneath(r->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	fd = fs_open_beneath(r->fd, name, mode | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return kf_err(err, fd, KF_REASON_IO, "create %s/%s: %m", r->dir, name);
 	return fd;
+}
+
+int run_create(struct run *r, const char *name, struct kf_error *err)
+{
+	return create(r, name, O_WRONLY, err);
+}
+
+int run_create_both(struct run *r, const char *name, struct kf_error *err)
+{
+	return create(r, name, O_RDWR, err);
 }
 
 int run_write(struct run *r, const char *name, const void *data, size_t n,

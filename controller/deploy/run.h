@@ -7,6 +7,8 @@
  *	dmesg         the log of the boot that was judged, one line per record
  *	findings.json the findings
  *	pstore/...    what the dead kernel left
+ *	console.raw   what the board's console said, byte for byte; console.log: as lines
+ *with times; console.txt: what netconsole's datagrams say
  *
  * The files are written as things happen, so that an interrupted run keeps what it has.
  */
@@ -44,6 +46,8 @@ int run_write(struct run *r, const char *name, const void *data, size_t n,
 	      struct kf_error *err) _must_check_;
 int run_create(struct run *r, const char *name,
 	       struct kf_error *err) _must_check_; /* fd */
+/* The same, to be read as well. */
+int run_create_both(struct run *r, const char *name, struct kf_error *err) _must_check_;
 /* Record a step or a field of result.json; written at once. Takes the reference. */
 void run_step(struct run *r, const char *stage, int64_t took_ms, json_t *fields);
 void run_set(struct run *r, const char *key, json_t *value);

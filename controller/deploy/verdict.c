@@ -137,6 +137,7 @@ static int fell_back(struct deploy *d, const struct running *now, struct kf_erro
 {
 	struct kf_error inner = {0};
 	const struct finding *worst;
+	int r;
 
 	if (now->not_tried)
 		return kf_err(
@@ -145,8 +146,9 @@ static int fell_back(struct deploy *d, const struct running *now, struct kf_erro
 			"kernel: power, a watchdog or somebody reset it. The slot is "
 			"still there; deploy it again",
 			now->release);
-	if (evidence_of_trial(d, now->boot_id, &inner) < 0 ||
-	    baseline_compare(d, &inner) < 0)
+	r = evidence_of_trial(d, now->boot_id, &inner);
+	recording_evidence(d, true);
+	if (r < 0 || baseline_compare(d, &inner) < 0)
 		ui_warn(d->ui, "%s: the dead kernel's log could not be fetched: %s",
 			d->board, inner.msg);
 	evidence_save_findings(d);
@@ -171,6 +173,7 @@ static int examine(struct deploy *d, struct kf_error *err)
 		return health;
 	}
 	r = evidence_log(d, err);
+	recording_evidence(d, false);
 	if (r == 0)
 		r = baseline_compare(d, err);
 	if (r < 0)
@@ -334,10 +337,12 @@ static int reconnect(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 	client_close(d->client);
 	d->client = NULL;
 	*err = (struct kf_error){0};
+	recording_away(d, true);
 	r = wait_for_boot(d->cfg, d->ui, d->board, &d->boot, deadline_in(limit),
 			  &d->client, err);
 	if (r == -ETIMEDOUT)
 		r = rescue_board(d, err);
+	recording_away(d, false);
 	if (r < 0)
 		return kf_err_wrap(err, "after the connection was lost (%s)", why.msg);
 	*ret_took = clock_now_ms() - start;

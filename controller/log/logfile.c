@@ -19,6 +19,7 @@
 #define BLOCK	     (256u * 1024)
 #define ENTRIES_MAX  4096
 #define PSTORE_DIR   "pstore"
+#define CONSOLE	     "console"
 #define BOARDS_MIXED "has runs of several boards; name one of them, such as %s/%s"
 
 static int no_memory(struct kf_error *err)
@@ -118,6 +119,25 @@ int logfile_read(struct classifier *c, const char *path, const char *name,
 		r = no_memory(err);
 	*lines += classifier_lines(c);
 	return r;
+}
+
+int logfile_part(struct classifier *c, int fd, uint64_t from, uint64_t to)
+{
+	_free_ char *block = malloc(BLOCK);
+	int r = block ? 0 : -ENOMEM;
+
+	while (r == 0 && from < to) {
+		size_t want = to - from < BLOCK ? (size_t)(to - from) : BLOCK;
+		ssize_t n = pread(fd, block, want, (off_t)from);
+
+		if (n < 0)
+			r = -errno;
+		if (n <= 0)
+			break;
+		r = classifier_text(c, block, (size_t)n);
+		from += (uint64_t)n;
+	}
+	return r < 0 ? r : classifier_end(c);
 }
 
 /* --- runs ------------------------------------------------------------------------ */
@@ -276,6 +296,39 @@ static int read_pstore(struct classifier *c, const char *run, uint64_t *lines,
 	return r;
 }
 
+/* The trial's part of its console, where result.json tells one. */
+static int read_console(struct classifier *c, const char *run, uint64_t *lines,
+			unsigned *files, struct kf_error *err)
+{
+	_free_ char *result = strf("%s/result.json", run);
+	_free_ char *text = strf("%s/console.txt", run),
+		    *raw = strf("%s/console.raw", run);
+	_close_ int fd = -1;
+	json_int_t from = 0, to = 0;
+	json_t *j;
+	int r;
+
+	if (!result || !text || !raw)
+		return no_memory(err);
+	j = json_load_file(result, 0, NULL);
+	r = json_unpack(j, "{s:{s:[I,I]}}", "console", "trial", &from, &to);
+	json_decref(j);
+	if (r < 0 || from < 0 || to <= from)
+		return 0;
+	fd = fs_open_beneath(AT_FDCWD, fs_exists(AT_FDCWD, text) ? text : raw,
+			     O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return kf_err(err, fd, KF_REASON_NOT_FOUND, "open %s: %m", raw);
+	r = classifier_source(c, CONSOLE, NULL);
+	if (r == 0)
+		r = logfile_part(c, fd, (uint64_t)from, (uint64_t)to);
+	if (r < 0)
+		return kf_err(err, r, KF_REASON_IO, "read %s: %m", raw);
+	*lines += classifier_lines(c);
+	(*files)++;
+	return 0;
+}
+
 int logfile_read_run(struct classifier *c, const char *run, uint64_t *lines,
 		     struct kf_error *err)
 {
@@ -290,6 +343,8 @@ int logfile_read_run(struct classifier *c, const char *run, uint64_t *lines,
 	}
 	if (r == 0)
 		r = read_pstore(c, run, lines, &files, err);
+	if (r == 0)
+		r = read_console(c, run, lines, &files, err);
 	if (r == 0 && files == 0)
 		r = kf_err(err, -ENODATA, KF_REASON_NOT_FOUND,
 			   "the run %s has no log: nothing was heard of that kernel",

@@ -23,7 +23,11 @@ int logfile_newest(const char *base, const char *board, char **ret,
 		   struct kf_error *err) _must_check_;
 /* The board that a run's directory is of: the caller's; NULL: not told. */
 char *logfile_board(const char *run);
-/* The logs of a run: dmesg, and what pstore kept.  None is an error. */
+/* Bytes of a file, to the source that the classifier is at, which then ends.  Less is no
+ * error. */
+int logfile_part(struct classifier *c, int fd, uint64_t from, uint64_t to) _must_check_;
+/* The logs of a run: dmesg, what pstore kept, and what the trial said on the console.
+ * None is an error. */
 int logfile_read_run(struct classifier *c, const char *run, uint64_t *lines,
 		     struct kf_error *err) _must_check_;
 

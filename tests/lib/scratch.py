@@ -180,7 +180,8 @@ class Board:
         self.firmware = self.root / "firmware"
         self.boots = 0
         self.boot_log = []
-        self.on_boot = None  # called with the slot that boots; may return "panic" or "hang"
+        self.on_boot = None  # called with the slot that boots; may return "panic", "hang", or
+        # "death", which leaves nothing behind
         self.agent = None
         self.wrap = []  # argv in front of `kferryd serve`
         self.reset_lock = threading.Lock()  # held while the board is off
@@ -254,6 +255,7 @@ class Board:
         if outcome == "panic":
             (self.root / "sys/fs/pstore/dmesg-efi-170000000001001").write_text(
                 "Panic#1 Part1\n<0>[    1.000000] Kernel panic - not syncing: scratch test\n")
+        if outcome in ("panic", "death"):
             self.power_on(self._next_slot())
             return
         if outcome != "hang":
