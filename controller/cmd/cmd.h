@@ -29,7 +29,14 @@ struct cmd_env {
 };
 
 /* What a command's further words are, for completions. */
-enum cmd_words { WORDS_NONE, WORDS_BOARD, WORDS_KEY, WORDS_COMMAND, WORDS_FILE };
+enum cmd_words {
+	WORDS_NONE,
+	WORDS_BOARD,
+	WORDS_KEY,
+	WORDS_COMMAND,
+	WORDS_FILE,
+	WORDS_KCONFIG, /* names of kconfig's store, and files */
+};
 
 struct cmd {
 	const char *name;
@@ -50,6 +57,7 @@ extern const struct cmd cmds[]; /* cmd_table.c; ends with a NULL name */
 
 int cmd_init(struct cmd_env *env, int argc, char *argv[]);
 int cmd_config(struct cmd_env *env, int argc, char *argv[]);
+int cmd_kconfig(struct cmd_env *env, int argc, char *argv[]);
 int cmd_board(struct cmd_env *env, int argc, char *argv[]);
 int cmd_build(struct cmd_env *env, int argc, char *argv[]);
 int cmd_pack(struct cmd_env *env, int argc, char *argv[]);

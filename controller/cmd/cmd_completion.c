@@ -15,6 +15,7 @@
 	"-b --board -o --option -q --quiet -v --verbose --json --version --help"
 #define BOARDS	 "kferry board list --names 2>/dev/null"
 #define LABELS	 "kferry board list --labels 2>/dev/null"
+#define KCONFIGS "kferry kconfig list --names 2>/dev/null"
 #define PROFILES "kferry init --list 2>/dev/null | cut -d' ' -f1"
 
 /* Options with a value, and what completes it: %b boards, %l labels, %p profiles, %f
@@ -51,6 +52,8 @@ static const struct {
 	{"--retries", "", NULL},
 	{"--cmdline", "", NULL},
 	{"--cpus", "", NULL},
+	{"-d", "", "kconfig"},
+	{"--description", "", NULL},
 	{"--expect", "%f", NULL},
 	{"--format", "auto ktap ltp xfstests", NULL},
 	{"--junit", "%f", NULL},
@@ -224,7 +227,9 @@ static void say_words(struct ui *ui, const struct cmd *c)
 		ui_out(ui, "; if [ -z \"$verb\" ]; then echo '%s'; else :", c->verbs);
 	if (c->words == WORDS_BOARD)
 		ui_out(ui, "; " BOARDS);
-	if (c->words == WORDS_FILE)
+	if (c->words == WORDS_KCONFIG)
+		ui_out(ui, "; " KCONFIGS);
+	if (c->words == WORDS_FILE || c->words == WORDS_KCONFIG)
 		ui_out(ui, "; echo //");
 	if (c->words == WORDS_KEY || c->words == WORDS_COMMAND)
 		ui_out(ui, "; echo '");
@@ -314,7 +319,9 @@ static int fish_command(struct ui *ui, const struct cmd *c)
 			 c->verbs);
 	if (c->words == WORDS_BOARD)
 		ui_out(ui, "complete -c kferry %s -a '(" BOARDS ")'\n", when);
-	if (c->words == WORDS_FILE)
+	if (c->words == WORDS_KCONFIG)
+		ui_out(ui, "complete -c kferry %s -a '(" KCONFIGS ")'\n", when);
+	if (c->words == WORDS_FILE || c->words == WORDS_KCONFIG)
 		ui_out(ui, "complete -c kferry %s -F\n", when);
 	if (c->words == WORDS_KEY || c->words == WORDS_COMMAND)
 		ui_out(ui, "complete -c kferry %s -a '", when);

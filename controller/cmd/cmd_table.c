@@ -67,6 +67,48 @@ const struct cmd cmds[] = {
 			    "kferry -b pc build modules\n",
 	},
 	{
+		.name = "kconfig",
+		.run = cmd_kconfig,
+		.args = "save NAME|list|get NAME|rm NAME...|fetch|require|diff [A] [B]",
+		.help = "Kernel configurations: saved ones, a board's, what it needs",
+		.details =
+			"  kconfig save NAME     keep the tree's .config under that "
+			"name\n"
+			"  kconfig list          those that are kept\n"
+			"  kconfig get NAME      it becomes the tree's .config\n"
+			"  kconfig rm NAME...    forget them\n"
+			"  kconfig fetch         that of the board's running kernel: "
+			"/proc/config.gz, else\n"
+			"                        /boot/config-RELEASE, else the tree's "
+			"defconfig\n"
+			"  kconfig require       set what kernel.require wants, and say "
+			"what did not take\n"
+			"  kconfig diff [A] [B]  compare two, names or files; without B: "
+			"the tree's .config\n"
+			"\n"
+			"  -b, --board BOARD       fetch, require: of this board\n"
+			"  -d, --description TEXT  save: what it is for\n"
+			"  -o, --output FILE       fetch: into a file, as the board has "
+			"it; - is standard output\n"
+			"  --optimize              fetch: only the modules that the "
+			"board "
+			"has loaded, and what\n"
+			"                          kernel.require wants\n"
+			"  -f, --force             save: replace one; get, fetch: "
+			"replace "
+			"a .config without asking\n"
+			"  --names                 list: nothing but names\n"
+			"\nA .config that is replaced is kept beside it, as "
+			".config.old-kferry-TIME.\n",
+		.verbs = "save list get rm fetch require diff",
+		.words = WORDS_KCONFIG,
+		.examples = "kferry kconfig save good -d 'boots the Pi, with KASAN'\n"
+			    "kferry kconfig get good\n"
+			    "kferry kconfig fetch -b pc --optimize\n"
+			    "kferry kconfig require -b pc\n"
+			    "kferry kconfig diff good .config\n",
+	},
+	{
 		.name = "pack",
 		.run = cmd_pack,
 		.args = "-o FILE [--from FILE] [--full] [--strict]",
