@@ -35,6 +35,7 @@ enum cmd_words {
 	WORDS_KEY,
 	WORDS_COMMAND,
 	WORDS_FILE,
+	WORDS_ENV,     /* names of environments */
 	WORDS_KCONFIG, /* names of kconfig's store, and files */
 };
 
@@ -57,6 +58,7 @@ extern const struct cmd cmds[]; /* cmd_table.c; ends with a NULL name */
 
 int cmd_init(struct cmd_env *env, int argc, char *argv[]);
 int cmd_config(struct cmd_env *env, int argc, char *argv[]);
+int cmd_env(struct cmd_env *env, int argc, char *argv[]);
 int cmd_kconfig(struct cmd_env *env, int argc, char *argv[]);
 int cmd_board(struct cmd_env *env, int argc, char *argv[]);
 int cmd_build(struct cmd_env *env, int argc, char *argv[]);

@@ -15,12 +15,13 @@
 	"-b --board -o --option -q --quiet -v --verbose --json --version --help"
 #define BOARDS	 "kferry board list --names 2>/dev/null"
 #define LABELS	 "kferry board list --labels 2>/dev/null"
+#define ENVS	 "kferry env list --names 2>/dev/null"
 #define KCONFIGS "kferry kconfig list --names 2>/dev/null"
 #define PROFILES "kferry init --list 2>/dev/null | cut -d' ' -f1"
 
 /* Options with a value, and what completes it: %b boards, %l labels, %p profiles, %f
- * files, %k keys, else the words themselves.  cmd: of that command only; such stand
- * before those of all.  Without a command, -o is the global one. */
+ * files, %c configurations, %k keys, else the words themselves.  cmd: of that command
+ * only; such stand before those of all.  Without a command, -o is the global one. */
 static const struct {
 	const char *name, *value, *cmd;
 } valued[] = {
@@ -51,6 +52,10 @@ static const struct {
 	{"--exec", "", NULL},
 	{"--retries", "", NULL},
 	{"--cmdline", "", NULL},
+	{"--arch", "x86_64 arm64 arm riscv", NULL},
+	{"--cross-compile", "aarch64-linux-gnu- arm-linux-gnueabihf-", NULL},
+	{"--llvm", "1", NULL},
+	{"--kconfig", "%c", NULL},
 	{"--cpus", "", NULL},
 	{"-d", "", "kconfig"},
 	{"--description", "", NULL},
@@ -190,6 +195,8 @@ static void say_value(struct ui *ui, const char *value)
 		ui_out(ui, LABELS);
 	else if (!strcmp(value, "%p"))
 		ui_out(ui, PROFILES);
+	else if (!strcmp(value, "%c"))
+		ui_out(ui, KCONFIGS "; echo //");
 	else if (!strcmp(value, "%f"))
 		ui_out(ui, "echo //");
 	else if (*value && *value != '%')
@@ -227,6 +234,8 @@ static void say_words(struct ui *ui, const struct cmd *c)
 		ui_out(ui, "; if [ -z \"$verb\" ]; then echo '%s'; else :", c->verbs);
 	if (c->words == WORDS_BOARD)
 		ui_out(ui, "; " BOARDS);
+	if (c->words == WORDS_ENV)
+		ui_out(ui, "; " ENVS);
 	if (c->words == WORDS_KCONFIG)
 		ui_out(ui, "; " KCONFIGS);
 	if (c->words == WORDS_FILE || c->words == WORDS_KCONFIG)
@@ -281,6 +290,8 @@ static void fish_option(struct ui *ui, const char *when, const char *cmd,
 		ui_out(ui, " -x -a '(" LABELS ")'");
 	else if (value && !strcmp(value, "%p"))
 		ui_out(ui, " -x -a \"(" PROFILES ")\"");
+	else if (value && !strcmp(value, "%c"))
+		ui_out(ui, " -r -F -a '(" KCONFIGS ")'");
 	else if (value && !strcmp(value, "%f"))
 		ui_out(ui, " -r -F");
 	else if (value && *value == '%')
@@ -319,6 +330,8 @@ static int fish_command(struct ui *ui, const struct cmd *c)
 			 c->verbs);
 	if (c->words == WORDS_BOARD)
 		ui_out(ui, "complete -c kferry %s -a '(" BOARDS ")'\n", when);
+	if (c->words == WORDS_ENV)
+		ui_out(ui, "complete -c kferry %s -a '(" ENVS ")'\n", when);
 	if (c->words == WORDS_KCONFIG)
 		ui_out(ui, "complete -c kferry %s -a '(" KCONFIGS ")'\n", when);
 	if (c->words == WORDS_FILE || c->words == WORDS_KCONFIG)

@@ -8,13 +8,13 @@
 
 struct args {
 	const char *board;
-	bool user, tree, show_origin, man;
+	bool user, tree, in_env, show_origin, man;
 };
 
 static const char *const layer_names[] = {
 	[CONFIG_BUILTIN] = "built-in", [CONFIG_PROFILE] = "profile",
 	[CONFIG_USER] = "user",	       [CONFIG_TREE] = "tree",
-	[CONFIG_COMMAND] = "command",
+	[CONFIG_ENV] = "env",	       [CONFIG_COMMAND] = "command",
 };
 
 static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
@@ -23,6 +23,7 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
 		{"board", required_argument, NULL, 'b'},
 		{"user", no_argument, NULL, 'u'},
 		{"tree", no_argument, NULL, 't'},
+		{"env", no_argument, NULL, 'e'},
 		{"show-origin", no_argument, NULL, 's'},
 		{"man", no_argument, NULL, 'm'}, /* for the Makefile */
 		{NULL, 0, NULL, 0},
@@ -37,6 +38,8 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
 			ret->user = true;
 		else if (c == 't')
 			ret->tree = true;
+		else if (c == 'e')
+			ret->in_env = true;
 		else if (c == 's')
 			ret->show_origin = true;
 		else if (c == 'm')
@@ -44,8 +47,11 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
 		else
 			return cmd_bad_option(env, "config", argv);
 	}
-	if (ret->user && ret->tree)
-		return cmd_usage(env, "config", "--user or --tree, not both");
+	if (ret->user + ret->tree + ret->in_env > 1)
+		return cmd_usage(env, "config", "one of --user, --tree and --env");
+	if (ret->in_env && !config_env(env->cfg))
+		return cmd_usage(env, "config",
+				 "no environment is in use: `kferry env use NAME`");
 	if (ret->board && !config_has_board(env->cfg, ret->board))
 		return cmd_board_arg(env, "config", ret->board) ? 0 : STATUS_USAGE;
 	return 0;
@@ -143,13 +149,27 @@ static int keys(struct cmd_env *env)
 	return STATUS_PASS;
 }
 
+/* What was set counts only once the environment is left. */
+static void warn_of_env(struct cmd_env *env, const struct args *a, const char *key,
+			enum config_layer layer)
+{
+	enum config_layer wins = CONFIG_BUILTIN;
+	const char *value = config_origin(env->cfg, a->board, key, &wins, NULL);
+
+	if (value && layer < CONFIG_ENV && wins == CONFIG_ENV)
+		ui_warn(env->ui, "the environment %s, which is in use, sets %s to %s",
+			config_env(env->cfg), key, value);
+}
+
 static int change(struct cmd_env *env, const struct args *a, const char *key,
 		  const char *value)
 {
 	struct kf_error err = {0};
 	enum config_layer layer;
 
-	if (a->user || a->tree)
+	if (a->in_env)
+		layer = CONFIG_ENV;
+	else if (a->user || a->tree)
 		layer = a->user ? CONFIG_USER : CONFIG_TREE;
 	else if (a->board)
 		layer = config_board_layer(env->cfg, a->board);
@@ -157,6 +177,7 @@ static int change(struct cmd_env *env, const struct args *a, const char *key,
 		layer = *config_tree(env->cfg) ? CONFIG_TREE : CONFIG_USER;
 	if (config_write(env->cfg, layer, a->board, key, value, &err) < 0)
 		return cmd_fail(env, a->board, &err);
+	warn_of_env(env, a, key, layer);
 	ui_note(env->ui, "%s: %s%s%s", config_file(env->cfg, layer), key,
 		value ? " = " : " is no longer set", value ? value : "");
 	return STATUS_PASS;

@@ -25,6 +25,7 @@ static const struct {
 	{"kw config", "config get, set, unset, list --show-origin"},
 	{"kw remote --add/--remove/...", "board add, rm, rename, default, list"},
 	{"kw device", "board info"},
+	{"kw env --create, --use, --exit-env", "env create, use, list, exit, rm"},
 	{"kw kernel-config-manager --save, --get", "kconfig save, get, list, rm, diff"},
 	{"kw kernel-config-manager --fetch", "kconfig fetch [--optimize]"},
 	{"kw build (kw b)", "build (b)"},

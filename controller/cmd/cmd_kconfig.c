@@ -14,7 +14,7 @@
 
 char *kconfig_store(const struct cmd_env *env)
 {
-	return strf("%s/kconfigs", config_data_dir(env->cfg));
+	return strf("%s/" STORE_DIR, config_data_dir(env->cfg));
 }
 
 int kconfig_tree(struct cmd_env *env, const char **ret_board, struct tree **ret)

@@ -67,6 +67,40 @@ const struct cmd cmds[] = {
 			    "kferry -b pc build modules\n",
 	},
 	{
+		.name = "env",
+		.run = cmd_env,
+		.args = "create NAME|use NAME|list|exit|rm NAME|prompt",
+		.help = "Named sets of toolchain, board and object directory of a tree",
+		.details =
+			"  env create NAME  make one, with an object directory of its "
+			"own\n"
+			"  env use NAME     build, kconfig, pack and deploy do as it "
+			"says, "
+			"in this tree\n"
+			"  env list         all of this tree; the one in use is marked\n"
+			"  env exit         use none\n"
+			"  env rm NAME      remove it; an --output directory stays\n"
+			"  env prompt       the name of the one in use, or nothing\n"
+			"\n"
+			"  -b, --board BOARD       create: the board that is meant where "
+			"none is named\n"
+			"  --arch ARCH             create: ARCH of make\n"
+			"  --cross-compile PREFIX  create: CROSS_COMPILE of make\n"
+			"  --llvm VALUE            create: LLVM of make\n"
+			"  -o, --output DIR        create: this object directory\n"
+			"  --kconfig NAME          create: begin with this configuration "
+			"(kferry kconfig), or file\n"
+			"  --names                 list: nothing but names\n",
+		.verbs = "create use list exit rm prompt",
+		.words = WORDS_ENV,
+		.examples = "kferry env create pi -b pi4 --arch arm64 --cross-compile "
+			    "aarch64-linux-gnu- --kconfig good\n"
+			    "kferry env use pi\n"
+			    "kferry env exit\n"
+			    "PS1='$(kferry env prompt) \\w \\$ '\n",
+		.no_config = true,
+	},
+	{
 		.name = "kconfig",
 		.run = cmd_kconfig,
 		.args = "save NAME|list|get NAME|rm NAME...|fetch|require|diff [A] [B]",
@@ -607,8 +641,8 @@ const struct cmd cmds[] = {
 		.args = "get|set|unset|list ...",
 		.help = "Read and change the configuration",
 		.details = "  config get KEY [-b BOARD]\n"
-			   "  config set KEY VALUE [-b BOARD] [--user|--tree]\n"
-			   "  config unset KEY [-b BOARD] [--user|--tree]\n"
+			   "  config set KEY VALUE [-b BOARD] [--user|--tree|--env]\n"
+			   "  config unset KEY [-b BOARD] [--user|--tree|--env]\n"
 			   "  config list [-b BOARD] [--show-origin]\n"
 			   "  config keys          every key there is\n\n"
 			   "Without --user or --tree: the file that has the board, else "

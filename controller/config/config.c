@@ -17,7 +17,7 @@ const char *config_layer_name(enum config_layer layer)
 	static const char *const names[] = {
 		[CONFIG_BUILTIN] = "built-in", [CONFIG_PROFILE] = "profile",
 		[CONFIG_USER] = "user",	       [CONFIG_TREE] = "tree",
-		[CONFIG_COMMAND] = "command",
+		[CONFIG_ENV] = "env",	       [CONFIG_COMMAND] = "command",
 	};
 
 	return names[layer];
@@ -142,9 +142,9 @@ static const struct config_entry *find_board_key(const struct config *c,
 {
 	const struct config_entry *e = at_place(c, CONFIG_COMMAND, NULL, NULL, key);
 
-	for (int l = CONFIG_TREE; !e && board && l >= CONFIG_USER; l--)
+	for (int l = CONFIG_ENV; !e && board && l >= CONFIG_USER; l--)
 		e = at_place(c, (enum config_layer)l, board, NULL, key);
-	for (int l = CONFIG_TREE; !e && l >= CONFIG_USER; l--)
+	for (int l = CONFIG_ENV; !e && l >= CONFIG_USER; l--)
 		e = at_place(c, (enum config_layer)l, NULL, NULL, key);
 	return e;
 }
@@ -262,10 +262,21 @@ const char *config_cache_dir(const struct config *c)
 	return c->cache_dir;
 }
 
+const char *config_env_dir(const struct config *c)
+{
+	return c->env_dir;
+}
+
+const char *config_env(const struct config *c)
+{
+	return c->env;
+}
+
 const char *config_file(const struct config *c, enum config_layer layer)
 {
 	return layer == CONFIG_USER   ? c->user_file
 	       : layer == CONFIG_TREE ? c->tree_file
+	       : layer == CONFIG_ENV  ? c->env_file
 				      : NULL;
 }
 
@@ -312,5 +323,8 @@ void config_free(struct config *c)
 	free(c->data_dir);
 	free(c->cache_dir);
 	free(c->profile_dir);
+	free(c->env_dir);
+	free(c->env);
+	free(c->env_file);
 	free(c);
 }

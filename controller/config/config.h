@@ -6,6 +6,7 @@
  *	profile    boards/<profile>.ini of the board, or of the tree
  *	user       $XDG_CONFIG_HOME/kferry/config.ini
  *	tree       <kernel tree>/.kferry/config.ini
+ *	env        the environment that is in use in that tree (kferry env)
  *	command    options given with -o KEY=VALUE and by a command's own flags
  *
  * A key is "section.name" ("build.arch", "deploy.keep").  In the user's and the tree's
@@ -62,6 +63,7 @@ enum config_layer {
 	CONFIG_PROFILE,
 	CONFIG_USER,
 	CONFIG_TREE,
+	CONFIG_ENV,
 	CONFIG_COMMAND,
 };
 
@@ -77,6 +79,9 @@ struct config_paths {
 
 int config_load(const struct config_paths *paths, struct config **ret,
 		struct kf_error *err) _must_check_;
+/* The same without the environment that is in use. */
+int config_load_plain(const struct config_paths *paths, struct config **ret,
+		      struct kf_error *err) _must_check_;
 void config_free(struct config *c);
 
 /* Layer CONFIG_COMMAND. */
@@ -126,7 +131,24 @@ const struct config_key *config_find_key(const char *name, const char **ret_near
  * unset. */
 int config_write(struct config *c, enum config_layer layer, const char *board,
 		 const char *key, const char *value, struct kf_error *err) _must_check_;
-/* The file of a layer (USER, TREE), NULL: there is none. */
+/*
+ * Environments of a tree: where they are ("" outside of one), and which is in use; both
+ * of the configuration.  An environment is a directory there with a file of layer ENV.
+ */
+#define CONFIG_ENV_FILE	   "env.ini"
+#define CONFIG_ENV_CURRENT ".current" /* in the directory; the name of the one in use */
+const char *config_env_dir(const struct config *c);
+const char *config_env(const struct config *c); /* NULL: none, or plain */
+/* The name in use by the directory's file; -ENOENT: none, -EINVAL: it is no name. */
+int config_env_current(const char *dir, char **ret) _must_check_;
+/* The same for the tree around the working directory, with no configuration read. */
+int config_env_here(char **ret) _must_check_;
+/* The file of an environment as a configuration of its own, for config_get() without a
+ * board and config_write() to layer ENV. */
+int config_env_open(const char *path, struct config **ret,
+		    struct kf_error *err) _must_check_;
+
+/* The file of a layer (USER, TREE, ENV), NULL: there is none. */
 const char *config_file(const struct config *c, enum config_layer layer);
 /* The layer whose file defines the board; USER or TREE. */
 enum config_layer config_board_layer(const struct config *c, const char *board);

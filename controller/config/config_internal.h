@@ -31,7 +31,9 @@ struct config {
 	size_t board_count, board_room;
 	char *user_file, *tree_file; /* tree_file: NULL outside a tree */
 	char *tree, *data_dir, *cache_dir;
-	char *profile_dir; /* given by the caller, or NULL */
+	char *env_dir;	      /* "" outside of a tree */
+	char *env, *env_file; /* of the environment in use, or NULL */
+	char *profile_dir;    /* given by the caller, or NULL */
 };
 
 static inline void config_freep(struct config **c)
@@ -69,6 +71,11 @@ int config_load_profiles(struct config *c, struct kf_error *err) _must_check_;
 /* Read the file of a layer anew. */
 int config_reload(struct config *c, enum config_layer layer,
 		  struct kf_error *err) _must_check_;
+/* config_load.c: the tree around the working directory ("": none), and data_dir. */
+int config_find_dirs(char **ret_tree, char **ret_data) _must_check_;
+/* config_env.c */
+int config_env_place(const char *data_dir, const char *tree, char **ret) _must_check_;
+int config_env_load(struct config *c, struct kf_error *err) _must_check_;
 const char *config_layer_name(enum config_layer layer);
 
 #endif

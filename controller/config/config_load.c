@@ -114,6 +114,18 @@ static int check_owner(const char *path, struct kf_error *err)
 		      path, (unsigned)st.st_uid);
 }
 
+int config_find_dirs(char **ret_tree, char **ret_data)
+{
+	_free_ char *tree = NULL;
+	int rc = find_tree(&tree);
+
+	if (rc == 0)
+		rc = user_path("XDG_DATA_HOME", ".local/share", "kferry", ret_data);
+	if (rc == 0)
+		*ret_tree = TAKE_PTR(tree);
+	return rc;
+}
+
 static int set_paths(struct config *c, const struct config_paths *paths)
 {
 	const char *cache = getenv("KFERRY_CACHE");
@@ -135,6 +147,10 @@ static int set_paths(struct config *c, const struct config_paths *paths)
 	}
 	if (rc == 0)
 		rc = user_path("XDG_DATA_HOME", ".local/share", "kferry", &c->data_dir);
+	if (rc == 0 && *c->tree)
+		rc = config_env_place(c->data_dir, c->tree, &c->env_dir);
+	else if (rc == 0)
+		rc = (c->env_dir = strdup("")) ? 0 : -ENOMEM;
 	if (rc == 0 && cache && *cache)
 		rc = (c->cache_dir = strdup(cache)) ? 0 : -ENOMEM;
 	else if (rc == 0)
@@ -144,7 +160,7 @@ static int set_paths(struct config *c, const struct config_paths *paths)
 	return rc;
 }
 
-int config_load(const struct config_paths *paths, struct config **ret,
+static int load(const struct config_paths *paths, bool with_env, struct config **ret,
 		struct kf_error *err)
 {
 	static const struct config_paths standard;
@@ -158,10 +174,24 @@ int config_load(const struct config_paths *paths, struct config **ret,
 		rc = check_owner(c->tree_file, err);
 	if (rc == 0 && c->tree_file)
 		rc = config_parse_file(c, CONFIG_TREE, NULL, c->tree_file, err);
+	if (rc == 0 && *c->tree && with_env)
+		rc = config_env_load(c, err);
 	if (rc == 0)
 		rc = config_load_profiles(c, err);
 	if (rc < 0)
 		return rc;
 	*ret = TAKE_PTR(c);
 	return 0;
+}
+
+int config_load(const struct config_paths *paths, struct config **ret,
+		struct kf_error *err)
+{
+	return load(paths, true, ret, err);
+}
+
+int config_load_plain(const struct config_paths *paths, struct config **ret,
+		      struct kf_error *err)
+{
+	return load(paths, false, ret, err);
 }

@@ -18,8 +18,9 @@
 #include "proto/base/buf.h"
 #include "proto/base/err.h"
 
-#define STORE_DESCRIPTION_MAX 256  /* bytes */
-#define STORE_ENTRIES_MAX     4096 /* names looked at */
+#define STORE_DIR	      "kconfigs" /* in the data directory */
+#define STORE_DESCRIPTION_MAX 256	 /* bytes */
+#define STORE_ENTRIES_MAX     4096	 /* names looked at */
 
 struct store_entry {
 	char *name;

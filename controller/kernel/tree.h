@@ -37,6 +37,10 @@ int tree_find(const char *start, char **ret_src, char **ret_obj) _must_check_;
  * stay as they are. */
 const char *tree_make_arch(const char *arch);
 
+/* Has the source tree that architecture (in either's words)?  KF_REASON_USAGE, with those
+ * that it has. */
+int tree_check_arch(const char *src, const char *arch, struct kf_error *err) _must_check_;
+
 /* "make" with the tree's variables, then words; NULL-terminated, one block for free(). */
 char **tree_argv(const struct tree *t, const char *const words[]);
 /* Environment that keeps messages in English and an outer make's flags out. */
