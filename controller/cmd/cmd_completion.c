@@ -52,6 +52,7 @@ static const struct {
 	{"--exec", "", NULL},
 	{"--retries", "", NULL},
 	{"--cmdline", "", NULL},
+	{"--template-from", "%f", NULL},
 	{"--arch", "x86_64 arm64 arm riscv", NULL},
 	{"--cross-compile", "aarch64-linux-gnu- arm-linux-gnueabihf-", NULL},
 	{"--llvm", "1", NULL},

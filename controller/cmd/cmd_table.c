@@ -6,15 +6,23 @@ const struct cmd cmds[] = {
 	{
 		.name = "init",
 		.run = cmd_init,
-		.args = "[--template PROFILE] [--list] [--force]",
+		.args = "[--template PROFILE] [--template-from DIR|URL] [--arch ARCH] "
+			"[--list] [--force]",
 		.help = "Prepare a kernel tree: write its .kferry/config.ini",
 		.details =
 			"  --template PROFILE  the kind of board; default: by this "
 			"machine\n"
-			"  --list              show the profiles there are\n"
+			"  --template-from DIR|URL  templates of your own: a directory, "
+			"or "
+			"a git repository\n"
+			"  --arch ARCH         build for this architecture of the "
+			"tree's\n"
+			"  --list              show the profiles, or templates, there "
+			"are\n"
 			"  --force             replace a configuration that is there\n",
 		.examples = "kferry init --list\n"
-			    "kferry init --template x86-64\n",
+			    "kferry init --template x86-64\n"
+			    "kferry init --template-from git@lab:templates --list\n",
 	},
 	{
 		.name = "board",

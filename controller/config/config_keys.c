@@ -114,6 +114,7 @@ const struct config_key config_keys[] = {
 	SECONDS("timeout.health", "60s", "for each health check"),
 	SECONDS("timeout.build", "3h", "for make"),
 	SECONDS("timeout.power", "60s", "for each program that switches the power"),
+	SECONDS("timeout.clone", "2m", "for git to fetch templates (init)"),
 
 	ARGV("power.on", NULL, "program on this machine that switches the board on"),
 	ARGV("power.off", NULL, "program that switches it off"),
