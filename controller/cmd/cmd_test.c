@@ -9,6 +9,7 @@
 #include "controller/cmd/deploy_args.h"
 #include "controller/deploy/run.h"
 #include "controller/fleet/each.h"
+#include "controller/fleet/sift.h"
 #include "controller/log/patterns.h"
 #include "controller/report/report_files.h"
 #include "controller/suite/suitefind.h"
@@ -93,6 +94,8 @@ static int test_one(struct cmd_env *env, const char *board, void *arg)
 	struct run *run = NULL;
 	int status;
 
+	if (sift_refuse(env, board, &err) < 0)
+		return cmd_fail(env, board, &err);
 	if (patterns_load(env->cfg, board, &patterns, &err) < 0)
 		return cmd_fail(env, board, &err);
 	if (run_new(env->cfg, board, &run, &err) < 0) {

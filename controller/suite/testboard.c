@@ -26,7 +26,8 @@ static int pause_ms(int ms, struct kf_error *err)
 		       : 0;
 }
 
-/* Connect again, to whatever boot. */
+/* Connect again, to whatever boot; a board that stays away is power cycled, if it can be.
+ */
 static int reconnect(struct testrun *t, deadline_ms deadline, struct kf_error *err)
 {
 	struct deploy *d = t->d;
@@ -38,6 +39,10 @@ static int reconnect(struct testrun *t, deadline_ms deadline, struct kf_error *e
 	client_close(TAKE_PTR(d->client));
 	watch_close(&t->watch);
 	r = wait_for_boot(d->cfg, t->ui, d->board, &boot, deadline, &d->client, err);
+	if (r == -ETIMEDOUT) {
+		d->boot = boot;
+		r = rescue_board(d, err);
+	}
 	ui_progress_end(t->ui, d->board);
 	return r;
 }
