@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 #include "controller/cancel.h"
-#include "controller/suite/remote.h"
+#include "controller/suite/boardcmd.h"
 #include "proto/base/fs.h"
 #include "proto/digest.h"
 #include "proto/reason.h"
@@ -119,14 +119,14 @@ static int ask_board(struct push *x, const char *hex)
 	int status = 0, r;
 
 	snprintf(mark, sizeof(mark), "%s/%s", x->p->to, SUITEPUSH_MARK);
-	r = remote_run(x->c, cat, SHORT_MS, &out, &status, x->err);
+	r = boardcmd_run(x->c, cat, SHORT_MS, &out, &status, x->err);
 	if (r < 0)
 		return r;
 	if (status == 0)
-		return strcmp(remote_last_line(&out), hex) == 0 ? 1 : 0;
+		return strcmp(boardcmd_last_line(&out), hex) == 0 ? 1 : 0;
 	buf_reset(&out);
-	r = remote_run(x->c, ls, SHORT_MS, &out, &status, x->err);
-	if (r < 0 || status != 0 || !*remote_last_line(&out))
+	r = boardcmd_run(x->c, ls, SHORT_MS, &out, &status, x->err);
+	if (r < 0 || status != 0 || !*boardcmd_last_line(&out))
 		return r;
 	return kf_err(
 		x->err, -EEXIST, KF_REASON_EXISTS,
@@ -262,7 +262,7 @@ static int send_tar(struct push *x, int from, const char *hex)
 	_buf_ struct buf out = BUF_INIT;
 	const char *said;
 	int status = 0;
-	int r = remote_start(x->c, argv, x->p->timeout_ms, x->err);
+	int r = boardcmd_start(x->c, argv, x->p->timeout_ms, x->err);
 
 	if (r == 0)
 		r = write_tar(x, from, hex);
@@ -270,10 +270,10 @@ static int send_tar(struct push *x, int from, const char *hex)
 		r = client_send_data(x->c, NULL, 0, FRAME_END,
 				     deadline_in(x->p->timeout_ms), x->err);
 	if (r == 0)
-		r = remote_finish(x->c, x->p->timeout_ms, &out, &status, x->err);
+		r = boardcmd_finish(x->c, x->p->timeout_ms, &out, &status, x->err);
 	if (r < 0 || status == 0)
 		return r;
-	said = remote_last_line(&out);
+	said = boardcmd_last_line(&out);
 	return kf_err(x->err, -EIO, KF_REASON_EXEC,
 		      "unpack in %s on the board: tar: exit status %d%s%.300s", x->p->to,
 		      status, *said ? ": " : "", said);
@@ -283,12 +283,12 @@ static int replace(struct push *x, int from, const char *hex)
 {
 	const char *rm[] = {"rm", "-rf", "--", x->p->to, NULL};
 	const char *mkdir[] = {"mkdir", "-p", "-m", "0755", "--", x->p->to, NULL};
-	int r = remote_check(x->c, rm, SHORT_MS, "remove the suite that was there",
-			     x->err);
+	int r = boardcmd_check(x->c, rm, SHORT_MS, "remove the suite that was there",
+			       x->err);
 
 	if (r == 0)
-		r = remote_check(x->c, mkdir, SHORT_MS, "make the suite's directory",
-				 x->err);
+		r = boardcmd_check(x->c, mkdir, SHORT_MS, "make the suite's directory",
+				   x->err);
 	return r < 0 ? r : send_tar(x, from, hex);
 }
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "controller/strf.h"
-#include "controller/suite/remote.h"
+#include "controller/suite/boardcmd.h"
 #include "controller/suite/suitepush.h"
 #include "controller/suite/testrun_internal.h"
 #include "proto/base/clock.h"
@@ -46,7 +46,7 @@ int testaround_programs(struct testsuite *s, struct kf_error *err)
 		return no_memory(err);
 	memcpy(argv, (const char *[]){"sh", "-c", script, "sh"}, 4 * sizeof(*argv));
 	memcpy(argv + 4, words, n * sizeof(*argv));
-	r = remote_run(s->t->d->client, argv, SMALL_MS, &out, &status, err);
+	r = boardcmd_run(s->t->d->client, argv, SMALL_MS, &out, &status, err);
 	missing = r == 0 ? (char *)buf_str(&out) : NULL;
 	if (r < 0 || !missing || !*missing)
 		return r;
@@ -149,7 +149,7 @@ static int fetch(struct testsuite *s, struct kf_error *err)
 	fd = run_create(s->t->d->run, name, err);
 	if (fd < 0)
 		return fd;
-	r = remote_start(s->t->d->client, argv, FILES_MS, err);
+	r = boardcmd_start(s->t->d->client, argv, FILES_MS, err);
 	if (r == 0)
 		r = client_send_data(s->t->d->client, NULL, 0, FRAME_END,
 				     deadline_in(FILES_MS), err);
@@ -167,8 +167,8 @@ static int clean(struct testsuite *s, struct kf_error *err)
 	if (suitefile_words(&s->it->file, SUITEFILE_CLEAN, &s->values, &words) < 0 ||
 	    testdrive_words(s, words, &argv) < 0)
 		return no_memory(err);
-	return remote_check(s->t->d->client, (const char *const *)argv, SMALL_MS,
-			    "clean up", err);
+	return boardcmd_check(s->t->d->client, (const char *const *)argv, SMALL_MS,
+			      "clean up", err);
 }
 
 /* What goes wrong here changes no result. */

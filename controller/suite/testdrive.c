@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "controller/strf.h"
-#include "controller/suite/remote.h"
+#include "controller/suite/boardcmd.h"
 #include "controller/suite/testrun_internal.h"
 #include "controller/suite/words.h"
 #include "proto/base/fs.h"
@@ -143,7 +143,7 @@ static int start(struct testsuite *s, char *const words[], int64_t limit,
 	if (!t->watch.client && watch_open(&t->watch, &why) < 0)
 		ui_warn(t->ui, "%s: the kernel's log is not watched: %s", t->d->board,
 			why.msg);
-	r = remote_start(t->d->client, (const char *const *)argv, limit, err);
+	r = boardcmd_start(t->d->client, (const char *const *)argv, limit, err);
 	if (r == 0)
 		r = client_send_data(t->d->client, NULL, 0, FRAME_END,
 				     deadline_in(GRACE_MS), err);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "controller/suite/remote.h"
+#include "controller/suite/boardcmd.h"
 
 #include <string.h>
 
@@ -7,8 +7,8 @@
 
 #define GRACE_MS 15000 /* the agent ends it at its time, and then answers */
 
-int remote_start(struct client *c, const char *const argv[], int64_t timeout_ms,
-		 struct kf_error *err)
+int boardcmd_start(struct client *c, const char *const argv[], int64_t timeout_ms,
+		   struct kf_error *err)
 {
 	Kferry__ExecRequest q = KFERRY__EXEC_REQUEST__INIT;
 	Kferry__Envelope env = CLIENT_ENVELOPE(EXEC_REQUEST, exec_request, &q);
@@ -24,17 +24,17 @@ static int keep_tail(struct buf *out, const void *data, size_t n)
 {
 	const uint8_t *p = data;
 
-	if (n > REMOTE_OUTPUT) {
-		p += n - REMOTE_OUTPUT;
-		n = REMOTE_OUTPUT;
+	if (n > BOARDCMD_OUTPUT) {
+		p += n - BOARDCMD_OUTPUT;
+		n = BOARDCMD_OUTPUT;
 	}
-	if (buf_len(out) + n > REMOTE_OUTPUT)
-		buf_consume(out, buf_len(out) + n - REMOTE_OUTPUT);
+	if (buf_len(out) + n > BOARDCMD_OUTPUT)
+		buf_consume(out, buf_len(out) + n - BOARDCMD_OUTPUT);
 	return buf_append(out, p, n);
 }
 
-int remote_finish(struct client *c, int64_t timeout_ms, struct buf *out, int *ret_status,
-		  struct kf_error *err)
+int boardcmd_finish(struct client *c, int64_t timeout_ms, struct buf *out,
+		    int *ret_status, struct kf_error *err)
 {
 	deadline_ms deadline = deadline_in(timeout_ms + GRACE_MS);
 
@@ -59,18 +59,18 @@ int remote_finish(struct client *c, int64_t timeout_ms, struct buf *out, int *re
 	}
 }
 
-int remote_run(struct client *c, const char *const argv[], int64_t timeout_ms,
-	       struct buf *out, int *ret_status, struct kf_error *err)
+int boardcmd_run(struct client *c, const char *const argv[], int64_t timeout_ms,
+		 struct buf *out, int *ret_status, struct kf_error *err)
 {
-	int r = remote_start(c, argv, timeout_ms, err);
+	int r = boardcmd_start(c, argv, timeout_ms, err);
 
 	if (r == 0)
 		r = client_send_data(c, NULL, 0, FRAME_END,
 				     deadline_in(timeout_ms + GRACE_MS), err);
-	return r < 0 ? r : remote_finish(c, timeout_ms, out, ret_status, err);
+	return r < 0 ? r : boardcmd_finish(c, timeout_ms, out, ret_status, err);
 }
 
-const char *remote_last_line(struct buf *out)
+const char *boardcmd_last_line(struct buf *out)
 {
 	char *text = (char *)buf_str(out), *nl;
 
@@ -82,19 +82,19 @@ const char *remote_last_line(struct buf *out)
 	return nl ? nl + 1 : text;
 }
 
-int remote_check(struct client *c, const char *const argv[], int64_t timeout_ms,
-		 const char *what, struct kf_error *err)
+int boardcmd_check(struct client *c, const char *const argv[], int64_t timeout_ms,
+		   const char *what, struct kf_error *err)
 {
 	_buf_ struct buf out = BUF_INIT;
 	int status = 0;
-	int r = remote_run(c, argv, timeout_ms, &out, &status, err);
+	int r = boardcmd_run(c, argv, timeout_ms, &out, &status, err);
 	const char *said;
 
 	if (r < 0)
 		return kf_err_wrap(err, "%s", what);
 	if (status == 0)
 		return 0;
-	said = remote_last_line(&out);
+	said = boardcmd_last_line(&out);
 	return kf_err(err, -EIO, KF_REASON_EXEC,
 		      "%s: %s on the board: exit status %d%s%.300s", what, argv[0],
 		      status, *said ? ": " : "", said);
