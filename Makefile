@@ -162,12 +162,13 @@ build/man/kferry.ini.5: docs/man/kferry.ini.5.scd $(O)/kferry
 man: $(MAN)
 
 install: all man install-agents
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DATADIR)/boards \
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DATADIR)/boards $(DESTDIR)$(DATADIR)/suites \
 		$(DESTDIR)$(DATADIR)/agent $(DESTDIR)$(DATADIR)/patterns $(DESTDIR)$(LIBEXECDIR)
 	install -m 755 build/release/kferry $(DESTDIR)$(BINDIR)/kferry
 	install -m 755 build/release/kferryd $(DESTDIR)$(SBINDIR)/kferryd
 	install -m 644 agent/units/* $(DESTDIR)$(DATADIR)/agent/
 	install -m 644 boards/*.ini $(DESTDIR)$(DATADIR)/boards/
+	install -m 644 suites/*.ini $(DESTDIR)$(DATADIR)/suites/
 	install -m 644 controller/log/patterns/*.patterns $(DESTDIR)$(DATADIR)/patterns/
 	install -m 755 controller/vm/debian-guest.sh $(DESTDIR)$(LIBEXECDIR)/debian-guest.sh
 	install -d $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)

@@ -430,6 +430,11 @@ int client_send_data(struct client *c, const void *data, size_t n, uint8_t flags
 	return 0;
 }
 
+int client_fd(const struct client *c)
+{
+	return link_fd(c->link);
+}
+
 void client_watch(struct client *c, int ms)
 {
 	c->watch_ms = ms;

@@ -49,6 +49,9 @@ int client_call(struct client *c, const Kferry__Envelope *env,
  * much waits to be sent: for what goes both ways at once. */
 int client_next_or_fd(struct client *c, int fd, deadline_ms deadline,
 		      struct peer_event *ev, struct kf_error *err) _must_check_;
+/* What wakes another's client_next_or_fd() when something came for this one, which may
+ * have taken in more already: client_next() with no time left tells. */
+int client_fd(const struct client *c);
 /* For waits without a deadline: ask an agent that was silent for ms whether it is there;
  * three times that without a word is a lost connection.  Only while it reads what is
  * sent: it does not while a program that it runs leaves its input alone.  0: no more. */

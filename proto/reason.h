@@ -54,7 +54,8 @@
 	X(41, MODULE_IN_USE, "module-in-use", "the module is in use")                    \
 	X(42, BOARD_LOST, "board-lost",                                                  \
 	  "the board did not come back, not even by a power cycle")                      \
-	X(43, QUARANTINE, "quarantine", "the board is in quarantine")
+	X(43, QUARANTINE, "quarantine", "the board is in quarantine")                    \
+	X(44, TESTS, "tests", "tests failed, or the kernel did while they ran")
 
 #define KF_REASON_ENUM(n, id, name, text) KF_REASON_##id = (n),
 enum kf_reason { KF_REASONS(KF_REASON_ENUM) };

@@ -73,6 +73,7 @@ int cmd_dmesg(struct cmd_env *env, int argc, char *argv[]);
 int cmd_console(struct cmd_env *env, int argc, char *argv[]);
 int cmd_kernels(struct cmd_env *env, int argc, char *argv[]);
 int cmd_module(struct cmd_env *env, int argc, char *argv[]);
+int cmd_test(struct cmd_env *env, int argc, char *argv[]);
 int cmd_results(struct cmd_env *env, int argc, char *argv[]);
 int cmd_exec(struct cmd_env *env, int argc, char *argv[]);
 int cmd_maintainers(struct cmd_env *env, int argc, char *argv[]);
@@ -95,7 +96,7 @@ int cmd_bad_option(const struct cmd_env *env, const char *name, char *const argv
 /* Print err for board and return the exit status that its reason means. */
 int cmd_fail(const struct cmd_env *env, const char *board, const struct kf_error *err);
 /* The status for a reason: BUSY 75, USAGE 64,
- * BUILD/FELL_BACK/WRONG_KERNEL/UNHEALTHY/MODULE 1, else 2. */
+ * BUILD/FELL_BACK/WRONG_KERNEL/UNHEALTHY/MODULE/TESTS 1, else 2. */
 int cmd_status(int reason);
 /* The command of that name or alias, NULL; ret_near (may be NULL): the nearest name. */
 const struct cmd *cmd_find(const char *name, const char **ret_near);

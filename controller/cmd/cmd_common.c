@@ -66,6 +66,7 @@ int cmd_status(int reason)
 	case KF_REASON_WRONG_KERNEL:
 	case KF_REASON_UNHEALTHY:
 	case KF_REASON_MODULE:
+	case KF_REASON_TESTS:
 		return STATUS_FAIL;
 	default:
 		return STATUS_ERROR;

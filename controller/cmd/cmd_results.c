@@ -8,10 +8,9 @@
 #include "controller/report/report_files.h"
 #include "controller/results/expect.h"
 #include "controller/results/reader.h"
+#include "controller/suite/testshow.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
-
-#define SHOWN 100 /* results that are shown one by one */
 
 struct args {
 	const char *file, *name, *expect;
@@ -74,47 +73,11 @@ static int read_suite(const struct args *a, struct suite_run *ret, struct kf_err
 	return r == 0 && a->expect ? apply_expected(a->expect, ret, err) : r;
 }
 
-static bool is_told(const struct test_result *t, int verbose)
-{
-	return verbose > 0 ||
-	       (t->counted && (test_status_is_bad(t->status) || t->status == TEST_XPASS));
-}
-
-static void show_test(struct ui *ui, const struct test_result *t)
-{
-	bool bad = test_status_is_bad(t->status);
-
-	ui_out_paint(ui, bad ? UI_RED : UI_PLAIN, "  %-5s  %s%s%s\n",
-		     test_status_name(t->status), t->name, t->text ? ": " : "",
-		     t->text ? t->text : "");
-}
-
 static void show_counts(struct ui *ui, const struct suite_run *s)
 {
-	static const struct {
-		enum test_status status;
-		const char *word;
-	} words[] = {{TEST_PASS, "passed"},
-		     {TEST_FAIL, "failed"},
-		     {TEST_ERROR, "in error"},
-		     {TEST_MISS, "missing"},
-		     {TEST_SKIP, "skipped"},
-		     {TEST_XFAIL, "failed as expected"},
-		     {TEST_XPASS, "passed unexpectedly"}};
 	_buf_ struct buf b = BUF_INIT;
-	struct suite_counts c;
-	int r = 0;
 
-	suite_count(s, &c);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(words); i++) {
-		if (c.of[words[i].status] > 0)
-			r = buf_printf(&b, "%s%llu %s", buf_len(&b) ? ", " : "",
-				       (unsigned long long)c.of[words[i].status],
-				       words[i].word);
-	}
-	if (r == 0 && buf_len(&b) == 0)
-		r = buf_printf(&b, "no result");
-	if (r == 0)
+	if (testshow_counts(s, &b) == 0 && buf_str(&b))
 		ui_out(ui, "  %-5s  %s\n", test_status_name(suite_verdict(s)),
 		       buf_str(&b));
 }
@@ -122,33 +85,11 @@ static void show_counts(struct ui *ui, const struct suite_run *s)
 static void show(struct cmd_env *env, const struct suite_run *s)
 {
 	json_t *event = suite_json(s);
-	size_t shown = 0, more = 0;
 
-	for (size_t i = 0; i < s->n; i++) {
-		if (!is_told(&s->tests[i], ui_verbose(env->ui)))
-			continue;
-		if (shown < SHOWN || ui_verbose(env->ui))
-			show_test(env->ui, &s->tests[i]);
-		else
-			more++;
-		shown++;
-	}
-	if (more > 0)
-		ui_out(env->ui, "         and %zu more; -v shows all\n", more);
-	for (size_t i = 0; i < s->n_problems; i++) {
-		const struct suite_problem *p = &s->problems[i];
-
-		if (p->line)
-			ui_warn(env->ui, "line %llu: %s", (unsigned long long)p->line,
-				p->text);
-		else
-			ui_warn(env->ui, "%s", p->text);
-	}
+	testshow_tests(env->ui, s);
 	if (s->cut && s->running != SUITE_PARENT)
 		ui_warn(env->ui, "the output ends while %s was running",
 			s->tests[s->running].name);
-	if (suite_verdict(s) == TEST_SKIP)
-		ui_warn(env->ui, "every test was skipped: nothing was tested");
 	show_counts(env->ui, s);
 	json_object_set_new(event, "event", json_string("results"));
 	ui_json(env->ui, event);

@@ -171,7 +171,9 @@ const struct cmd cmds[] = {
 		.run = cmd_deploy,
 		.args = "[BOARD...] [-l KEY=VALUE] [--from FILE] [--no-reboot] [--once] "
 			"[--force] [--strict] [--kexec] [--cmdline WORDS] [--modules "
-			"[--reload NAME]...] [--junit FILE] [--ktap FILE] [--kcidb FILE] "
+			"[--reload NAME]...] [--test SUITE [--retries N] [--expect "
+			"FILE]]... "
+			"[--junit FILE] [--ktap FILE] [--kcidb FILE] "
 			"[--summary FILE] [--artifacts DIR] [--annotations]",
 		.help = "Send a kernel, boot it once, come back with a verdict",
 		.details =
@@ -198,6 +200,10 @@ const struct cmd cmds[] = {
 			"param=1' so\n"
 			"\n"
 			"For a CI; of several boards all are in one file:\n"
+			"  --test SUITE     pass this suite before it is confirmed; "
+			"see kferry test\n"
+			"  --retries N      ... run what failed of it again\n"
+			"  --expect FILE    ... with failures that are expected\n"
 			"  --junit FILE     the verdicts as JUnit XML\n"
 			"  --ktap FILE      as KTAP\n"
 			"  --kcidb FILE     as KCIDB v5.3 JSON\n"
@@ -219,7 +225,8 @@ const struct cmd cmds[] = {
 		.run = cmd_bd,
 		.args = "[BOARD...] [-l KEY=VALUE] [--no-reboot] [--once] [--force] "
 			"[--strict] [--kexec] [--cmdline WORDS] [--modules [--reload "
-			"NAME]...] [--junit FILE] [--ktap FILE] [--kcidb FILE] "
+			"NAME]...] [--test SUITE [--retries N] [--expect FILE]]... "
+			"[--junit FILE] [--ktap FILE] [--kcidb FILE] "
 			"[--summary FILE] [--artifacts DIR] [--annotations]",
 		.help = "Build and deploy",
 		.details =
@@ -247,6 +254,10 @@ const struct cmd cmds[] = {
 			"param=1' so\n"
 			"\n"
 			"For a CI; of several boards all are in one file:\n"
+			"  --test SUITE     pass this suite before it is confirmed; "
+			"see kferry test\n"
+			"  --retries N      ... run what failed of it again\n"
+			"  --expect FILE    ... with failures that are expected\n"
 			"  --junit FILE     the verdicts as JUnit XML\n"
 			"  --ktap FILE      as KTAP\n"
 			"  --kcidb FILE     as KCIDB v5.3 JSON\n"
@@ -258,6 +269,7 @@ const struct cmd cmds[] = {
 		.words = WORDS_BOARD,
 		.examples = "kferry bd\n"
 			    "kferry bd -b all --once\n"
+			    "kferry bd --test kselftest:timers --retries 1\n"
 			    "kferry bd --modules --reload e1000e\n",
 	},
 	{
@@ -460,6 +472,46 @@ const struct cmd cmds[] = {
 		.examples = "kferry module list\n"
 			    "kferry module reload e1000e debug=16\n"
 			    "kferry module load dummy numdummies=2 tun -b pc\n",
+	},
+	{
+		.name = "test",
+		.run = cmd_test,
+		.args = "[BOARD] SUITE[:COLLECTION]... [OPTION...] [-- ARGUMENT...]",
+		.help = "Run test suites on a board, and judge them and its kernel",
+		.details =
+			"A suite is one of --list, or cmd:'PROGRAM ARGUMENTS'. What the "
+			"kernel logs meanwhile is\nlooked at too; a board that dies has "
+			"failed the test that ran. Exit status: 0 pass, 1 a test\nor the "
+			"kernel failed, 2 it could not be told. Words behind -- are "
+			"added "
+			"to each command.\n"
+			"\n"
+			"  --list           show the suites there are\n"
+			"  -b, --board LIST  boards: names, joined by commas; or all\n"
+			"  -l, --label KEY=VALUE  boards with that word in "
+			"board.labels\n"
+			"  --retries N      run what failed again, up to N times; what "
+			"passes then is flaky\n"
+			"  --expect FILE    failures that are expected: a pattern of "
+			"names and a reason a line\n"
+			"  --timeout TIME   of each suite, such as 90s or 2h\n"
+			"  --fail-on LEVEL  warn, error (default) or fatal: what in the "
+			"kernel's log fails\n"
+			"  --prebuilt DIR   push this directory, and build nothing\n"
+			"  --no-build       push what was built before\n"
+			"  --junit FILE     the results as JUnit XML\n"
+			"  --ktap FILE      as KTAP\n"
+			"  --kcidb FILE     as JSON of KCIDB\n"
+			"  --summary FILE   a summary in Markdown, appended\n"
+			"  --artifacts DIR  a copy of each run's directory, as "
+			"DIR/BOARD\n"
+			"  --annotations    what is wrong as GitHub's workflow "
+			"commands\n",
+		.words = WORDS_BOARD,
+		.examples = "kferry test rpi4 kselftest:timers kunit\n"
+			    "kferry test pc cmd:'sh -c \"dmesg | wc -l\"' --timeout 1m\n"
+			    "kferry test pc ltp:syscalls --retries 2 --expect known "
+			    "--junit ltp.xml\n",
 	},
 	{
 		.name = "results",

@@ -7,6 +7,7 @@
 
 #include "controller/fleet/sift.h"
 #include "controller/module/module_spec.h"
+#include "proto/reason.h"
 #include "proto/text.h"
 
 enum {
@@ -25,7 +26,10 @@ enum {
 	OPT_KCIDB,
 	OPT_SUMMARY,
 	OPT_ARTIFACTS,
-	OPT_ANNOTATIONS
+	OPT_ANNOTATIONS,
+	OPT_TEST,
+	OPT_RETRIES,
+	OPT_EXPECT
 };
 
 void deploy_args_fini(struct deploy_args *a)
@@ -33,6 +37,7 @@ void deploy_args_fini(struct deploy_args *a)
 	free(a->boards);
 	free(a->skipped);
 	free(a->opts.reload);
+	testplan_fini(&a->plan);
 	a->boards = a->skipped = NULL;
 	a->opts.reload = NULL;
 }
@@ -74,6 +79,29 @@ static bool take_file(int c, struct report_files *f)
 	return true;
 }
 
+/* What is to be passed before the kernel is confirmed.  -1: it is none of them. */
+static int take_test(struct cmd_env *env, const char *name, int c, struct testplan *p)
+{
+	struct kf_error err = {0};
+	char *end;
+	unsigned long n;
+
+	if (c == OPT_TEST && testplan_add(p, env->cfg, optarg, &err) < 0)
+		return err.reason == KF_REASON_USAGE
+			       ? cmd_usage(env, name, "--test: %s", err.msg)
+			       : cmd_fail(env, NULL, &err);
+	if (c == OPT_EXPECT && testplan_expect(p, optarg, &err) < 0)
+		return cmd_fail(env, NULL, &err);
+	if (c != OPT_RETRIES)
+		return c == OPT_TEST || c == OPT_EXPECT ? 0 : -1;
+	n = strtoul(optarg, &end, 10);
+	if (*end || *optarg < '0' || *optarg > '9' || n > TESTPLAN_RETRIES)
+		return cmd_usage(env, name, "--retries takes a number up to %d",
+				 TESTPLAN_RETRIES);
+	p->retries = (unsigned)n;
+	return 0;
+}
+
 /* Those that say what is done: a status.  -1: it is none of them. */
 static int take_option(struct cmd_env *env, const char *name, int c, bool bd,
 		       struct deploy_args *ret)
@@ -105,7 +133,8 @@ static int take_option(struct cmd_env *env, const char *name, int c, bool bd,
 				 "it builds the tree; for a package file use "
 				 "`kferry deploy --from`");
 	else
-		return take_file(c, &ret->files) ? 0 : -1;
+		return take_file(c, &ret->files) ? 0
+						 : take_test(env, name, c, &ret->plan);
 	return 0;
 }
 
@@ -127,6 +156,11 @@ static int check_opts(struct cmd_env *env, const char *name, const struct deploy
 		return cmd_usage(env, name,
 				 "--modules boots nothing: it does not go with --kexec, "
 				 "--no-reboot, --once or --cmdline");
+	if (o->tests && (o->modules || o->no_reboot))
+		return cmd_usage(env, name,
+				 "--test tests the kernel that was booted: it does not "
+				 "go with --no-reboot or --modules (`kferry test` tests "
+				 "what runs)");
 	return 0;
 }
 
@@ -174,11 +208,15 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 		{"summary", required_argument, NULL, OPT_SUMMARY},
 		{"artifacts", required_argument, NULL, OPT_ARTIFACTS},
 		{"annotations", no_argument, NULL, OPT_ANNOTATIONS},
+		{"test", required_argument, NULL, OPT_TEST},
+		{"retries", required_argument, NULL, OPT_RETRIES},
+		{"expect", required_argument, NULL, OPT_EXPECT},
 		{0},
 	};
 	_pick_ struct pick pick = {0};
 	int c, status = 0;
 
+	testplan_init(&ret->plan);
 	while (!status && (c = getopt_long(argc, argv, ":b:l:", options, NULL)) != -1) {
 		if ((c == 'b' && pick_add(&pick, optarg) < 0) ||
 		    (c == 'l' && pick_add_label(&pick, optarg) < 0))
@@ -189,6 +227,9 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 		if (status < 0)
 			return cmd_bad_option(env, argv[0], argv);
 	}
+	ret->opts.tests = ret->plan.n > 0 ? &ret->plan : NULL;
+	if (!status && !ret->opts.tests && (ret->plan.retries || ret->plan.expect))
+		return cmd_usage(env, argv[0], "--retries and --expect go with --test");
 	if (!status)
 		status = check_opts(env, argv[0], &ret->opts);
 	if (status)

@@ -6,13 +6,15 @@
 #include "controller/cmd/cmd.h"
 #include "controller/deploy/deploy.h"
 #include "controller/report/report_files.h"
+#include "controller/suite/testplan.h"
 
 struct deploy_args {
 	const char *from; /* a package file; NULL: the tree */
 	bool build;	  /* the tree is built before it is packed */
 	struct deploy_opts opts;
 	struct report_files files;
-	const char **boards; /* names from the configuration */
+	struct testplan plan; /* of --test; opts.tests is it, or NULL */
+	const char **boards;  /* names from the configuration */
 	size_t n_boards;
 	const char **skipped; /* in quarantine, and not asked for by name */
 	size_t n_skipped;

@@ -163,7 +163,7 @@ static void last_words(const struct exec *x, char *line, size_t size)
 		if (words[i] == '\n' || words[i] == '\r')
 			s = words + i + 1;
 	}
-	snprintf(line, size, ": %s", s);
+	snprintf(line, size, ": %.*s", (int)size - 3, s);
 }
 
 static int exec_failure(void *impl, struct kf_error *err)

@@ -13,6 +13,7 @@
 #include "controller/deploy/fit.h"
 #include "controller/deploy/wait.h"
 #include "controller/strf.h"
+#include "controller/suite/testplan.h"
 #include "proto/base/clock.h"
 #include "proto/reason.h"
 #include "proto/text.h"
@@ -23,6 +24,12 @@
 deadline_ms deploy_deadline(const struct deploy *d, const char *key)
 {
 	return deadline_in(config_ms(d->cfg, d->board, key));
+}
+
+int64_t deploy_confirm_ms(const struct deploy *d)
+{
+	return config_ms(d->cfg, d->board, "timeout.confirm") +
+	       (d->opts->tests ? testplan_ms(d->opts->tests) : 0);
 }
 
 bool deploy_is_lost(const struct kf_error *err)
@@ -175,8 +182,8 @@ static const char *unwatched(const struct deploy *d)
 
 static int reboot(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 {
-	int64_t limit = config_ms(d->cfg, d->board, "timeout.reboot") +
-			config_ms(d->cfg, d->board, "timeout.confirm");
+	int64_t limit =
+		config_ms(d->cfg, d->board, "timeout.reboot") + deploy_confirm_ms(d);
 	int r;
 
 	/* The one that armed: since the deploy began the board may have lost its power.

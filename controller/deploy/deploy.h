@@ -12,6 +12,8 @@
 #include "controller/kernel/kernel.h"
 #include "controller/log/patterns.h"
 
+struct testplan;
+
 struct deploy_opts {
 	bool no_reboot; /* install (and not arm) only */
 	bool once;	/* do not make it the default after a pass */
@@ -22,7 +24,8 @@ struct deploy_opts {
 	bool modules;		 /* only these, for the kernel that runs; no reboot */
 	const char **reload;	 /* with modules: "NAME [param=value]...", loaded again */
 	size_t n_reload;
-	const char *cmdline_extra; /* added to the trial's command line; may be NULL */
+	const char *cmdline_extra;    /* added to the trial's command line; may be NULL */
+	const struct testplan *tests; /* to pass before it is confirmed; may be NULL */
 };
 
 /* A connection made ahead of a deploy, or why there is none. */

@@ -14,6 +14,7 @@
 #include "controller/deploy/timeline.h"
 #include "controller/deploy/wait.h"
 #include "controller/log/classifier.h"
+#include "proto/kmsg.h"
 #include "proto/limits.h"
 
 #define BOOT_ID_SIZE 64
@@ -48,8 +49,12 @@ struct deploy {
 	const struct patterns *patterns; /* of its log */
 	struct classifier *classifier;
 	struct recording *recording; /* of its console; NULL: there is none */
-	bool kexec;		     /* the trial was armed with kexec */
-	bool unproven;		     /* it passed, and is not confirmed because of that */
+	const char *phase;	     /* of what is found now; NULL: "boot" */
+	uint64_t log_us; /* the last record of this boot's log that was looked at */
+	bool kexec;	 /* the trial was armed with kexec */
+	bool unproven;	 /* it passed, and is not confirmed because of that */
+	bool tested;	 /* opts->tests were run, and passed */
+	char tested_text[160];
 
 	char old_boot[BOOT_ID_SIZE];	 /* boot_id before the reboot */
 	struct wait_boot boot;		 /* the reboot, once it was asked for */
@@ -65,6 +70,9 @@ struct deploy {
 
 /* A deadline of the configuration's key from now. */
 deadline_ms deploy_deadline(const struct deploy *d, const char *key);
+/* From the trial's start until the board gives it up: timeout.confirm, and what its tests
+ * may take. */
+int64_t deploy_confirm_ms(const struct deploy *d);
 /* The first time by the greeting, where there is one. */
 int deploy_connect(struct deploy *d, struct kf_error *err) _must_check_;
 /* The agent's status; valid until the next use of the client. */
@@ -104,6 +112,8 @@ int evidence_of_trial(struct deploy *d, const char *now_boot,
 /* The log of that boot, which has ended, and its pstore. */
 int evidence_of_boot(struct deploy *d, const char *boot_id,
 		     struct kf_error *err) _must_check_;
+/* A record as a line "<6>[    1.234567] text": what `dmesg --raw` prints. */
+int evidence_write_record(int fd, const struct kmsg_record *r) _must_check_;
 /* Only look through the log of an earlier boot.  1: it cannot be had (err says why). */
 int evidence_look_at(struct deploy *d, int boot, const char *boot_id,
 		     struct classifier *c, struct kf_error *err) _must_check_;

@@ -457,7 +457,7 @@ static int arm_step(void *arg)
 	struct deploy *d = a->d;
 	Kferry__ArmRequest q = KFERRY__ARM_REQUEST__INIT;
 	Kferry__Envelope env = CLIENT_ENVELOPE(ARM_REQUEST, arm_request, &q);
-	int64_t confirm_ms = config_ms(d->cfg, d->board, "timeout.confirm");
+	int64_t confirm_ms = deploy_confirm_ms(d);
 	const Kferry__Envelope *answer;
 	int r;
 

@@ -25,6 +25,7 @@ struct incoming {
 	uint64_t size;
 	uint64_t taken, lost; /* records; those that overran the kernel's buffer */
 	uint64_t next_seq;
+	uint64_t usec; /* of the last record */
 };
 
 static int open_incoming(struct incoming *in, struct deploy *d, const char *name,
@@ -33,7 +34,7 @@ static int open_incoming(struct incoming *in, struct deploy *d, const char *name
 	*in = (struct incoming){
 		.d = d, .classifier = d->classifier, .fd = -1, .records = records};
 	snprintf(in->source, sizeof(in->source), "%s", name);
-	if (classifier_source(d->classifier, name, "boot") < 0)
+	if (classifier_source(d->classifier, name, d->phase ? d->phase : "boot") < 0)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	in->fd = run_create(d->run, name, err);
 	return in->fd < 0 ? in->fd : 0;
@@ -46,8 +47,7 @@ static void close_incoming(struct incoming *in)
 	buf_fini(&in->rest);
 }
 
-/* "<6>[    1.234567] text": what `dmesg --raw` prints. */
-static int write_record(struct incoming *in, const struct kmsg_record *r)
+int evidence_write_record(int fd, const struct kmsg_record *r)
 {
 	_buf_ struct buf line = BUF_INIT;
 	int rc = buf_printf(&line, "<%u>[%5llu.%06llu] ", r->facility * 8 + r->level,
@@ -59,7 +59,7 @@ static int write_record(struct incoming *in, const struct kmsg_record *r)
 	if (rc == 0)
 		rc = buf_append(&line, "\n", 1);
 	if (rc == 0)
-		rc = fs_write_all(in->fd, buf_data(&line), buf_len(&line));
+		rc = fs_write_all(fd, buf_data(&line), buf_len(&line));
 	return rc;
 }
 
@@ -78,7 +78,8 @@ static int take_records(struct incoming *in, bool end)
 			if (rec.seq > in->next_seq)
 				in->lost += rec.seq - in->next_seq;
 			in->next_seq = rec.seq + 1;
-			r = in->fd < 0 ? 0 : write_record(in, &rec);
+			in->usec = rec.usec;
+			r = in->fd < 0 ? 0 : evidence_write_record(in->fd, &rec);
 			if (r == 0)
 				r = classifier_kmsg(in->classifier, data, n);
 		}
@@ -188,6 +189,7 @@ int evidence_log(struct deploy *d, struct kf_error *err)
 		return kf_err(err, -ENODATA, KF_REASON_PROTOCOL,
 			      "the board's kernel log is empty: whether the kernel is "
 			      "healthy cannot be told");
+	d->log_us = in.usec;
 	d->log_lost = in.lost;
 	if (in.lost > 0)
 		run_set(d->run, "log_lost", json_integer((json_int_t)in.lost));
@@ -209,6 +211,8 @@ int evidence_look_at(struct deploy *d, int boot, const char *boot_id,
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	r = receive(&in, deadline, MAX_LOG, err);
 	close_incoming(&in);
+	if (boot == 0)
+		d->log_us = in.usec;
 	return r < 0 ? r : await_end(d, deadline, err);
 }
 

@@ -29,6 +29,8 @@ struct run {
 	json_t *steps;	/* borrowed from result */
 	int64_t began;	/* clock_now_ms() */
 	int error;	/* the last of writing result.json */
+	struct suite_run *suites;
+	size_t n_suites;
 };
 
 /* The highest number of today's, 0 if there is none. */
@@ -168,6 +170,9 @@ void run_free(struct run *r)
 {
 	if (!r)
 		return;
+	for (size_t i = 0; i < r->n_suites; i++)
+		suite_fini(&r->suites[i]);
+	free(r->suites);
 	json_decref(r->result);
 	cleanup_close(&r->fd);
 	free(r->dir);
@@ -275,4 +280,23 @@ void run_set(struct run *r, const char *key, json_t *value)
 {
 	json_object_set_new(r->result, key, value);
 	save(r);
+}
+
+int run_add_suite(struct run *r, struct suite_run *s)
+{
+	struct suite_run *more = reallocarray(r->suites, r->n_suites + 1, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	r->suites = more;
+	more[r->n_suites++] = *s;
+	*s = (struct suite_run){.running = SUITE_PARENT};
+	return 0;
+}
+
+struct suite_run *run_take_suites(struct run *r, size_t *ret_n)
+{
+	*ret_n = r->n_suites;
+	r->n_suites = 0;
+	return TAKE_PTR(r->suites);
 }

@@ -18,6 +18,7 @@
 #include <jansson.h>
 
 #include "controller/config/config.h"
+#include "controller/results/suite.h"
 
 struct run;
 
@@ -51,5 +52,9 @@ int run_create_both(struct run *r, const char *name, struct kf_error *err) _must
 /* Record a step or a field of result.json; written at once. Takes the reference. */
 void run_step(struct run *r, const char *stage, int64_t took_ms, json_t *fields);
 void run_set(struct run *r, const char *key, json_t *value);
+/* The results of a suite, for the reports: moved here, s is empty then. */
+int run_add_suite(struct run *r, struct suite_run *s) _must_check_;
+/* Those that were added; the caller's from now on. */
+struct suite_run *run_take_suites(struct run *r, size_t *ret_n);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "controller/deploy/deploy_internal.h"
+#include "controller/suite/testrun.h"
 #include "proto/base/clock.h"
 #include "proto/reason.h"
 #include "proto/text.h"
@@ -23,6 +24,7 @@ struct running {
 	bool waits;	  /* for a confirmation; a reboot ends its trial */
 	bool not_tried; /* the agent knows of no trial that this boot could have ended */
 	bool is_default;
+	uint64_t deadline_left_ms;
 	bool kexec; /* the agent says that it was started so */
 	struct timeline times;
 };
@@ -76,6 +78,7 @@ static int look(struct deploy *d, struct running *ret, struct kf_error *err)
 	ret->not_tried = st->trial == KFERRY__TRIAL__TRIAL_NONE ||
 			 st->trial == KFERRY__TRIAL__TRIAL_ARMED;
 	ret->waits = verdict_waits(st);
+	ret->deadline_left_ms = st->deadline_left_ms;
 	ret->kexec = st->kexec;
 	snprintf(d->known_good, sizeof(d->known_good), "%s", st->known_good);
 	timeline_find(&d->boot, st, clock_now_ms(), &ret->times);
@@ -262,7 +265,8 @@ static void pass_text(struct deploy *d, bool make_default, char text[static 256]
 	if (d->log_lost > 0)
 		snprintf(lost, sizeof(lost), " (%llu record%s of the log lost)",
 			 (unsigned long long)d->log_lost, d->log_lost == 1 ? "" : "s");
-	snprintf(text, 256, "%s%s; %s", found, lost,
+	snprintf(text, 256, "%.50s%s%s%s; %s", d->tested_text, d->tested ? "; " : "",
+		 found, lost,
 		 d->unproven	? "booted by kexec, not confirmed"
 		 : make_default ? "confirmed as default"
 				: "confirmed; the default is as it was");
@@ -284,6 +288,32 @@ static int accept_kernel(struct deploy *d, const struct running *now, bool make_
 	*err = (struct kf_error){0};
 	d->unproven = true;
 	return confirm(d, false, true, err);
+}
+
+/* The suites of --test, while the trial waits for its confirmation. */
+static int run_tests(struct deploy *d, const struct running *now, struct kf_error *err)
+{
+	bool armed_now = strcmp(d->trial_boot, d->old_boot) != 0;
+	int r;
+
+	if (!d->opts->tests || d->tested)
+		return 0;
+	if (!armed_now && now->waits && now->deadline_left_ms > 0 &&
+	    (int64_t)now->deadline_left_ms < testplan_ms(d->opts->tests))
+		return kf_err(err, -ETIME, KF_REASON_TIMEOUT,
+			      "the trial that runs ends in %llu s, before the suites of "
+			      "--test can have ended: with --force it is booted again, "
+			      "and has the time",
+			      (unsigned long long)(now->deadline_left_ms / 1000));
+	r = testrun(d, d->opts->tests, d->tested_text, err);
+	d->tested = r == 0;
+	return r;
+}
+
+/* It runs and was judged: is it the boot that was? */
+static bool is_still_there(const struct deploy *d)
+{
+	return d->client && strcmp(client_hello(d->client)->boot_id, d->trial_boot) == 0;
 }
 
 static int judge(struct deploy *d, int64_t took_ms, struct running *now,
@@ -308,9 +338,12 @@ static int judge(struct deploy *d, int64_t took_ms, struct running *now,
 	memcpy(d->trial_boot, now->boot_id, sizeof(d->trial_boot));
 	r = examine(d, err);
 	if (r == 0)
+		r = run_tests(d, now, err);
+	if (r == 0)
 		r = accept_kernel(d, now, make_default, err);
 	if (r < 0) {
-		if (err->reason == KF_REASON_UNHEALTHY)
+		if (err->reason == KF_REASON_UNHEALTHY ||
+		    (err->reason == KF_REASON_TESTS && is_still_there(d)))
 			send_home(d, now);
 		return r;
 	}

@@ -126,6 +126,7 @@ static void end_run(struct one *o, struct run *run)
 
 	run_finish(run);
 	o->out.result = json_incref(run_result(run));
+	o->out.suites = run_take_suites(run, &o->out.n_suites);
 	if (report_files_keep(&o->call->a->files, run_dir(run), o->out.board, &err) < 0) {
 		o->out.status = deploy_worse(o->out.status, STATUS_ERROR);
 		ui_warn(env->ui, "%s: %s", o->out.board, err.msg);
@@ -511,6 +512,9 @@ static int finish(struct call *c)
 				     deploys_report(c->env, &c->a->files, all, c->n));
 	free(all);
 	for (size_t i = 0; i < c->n; i++) {
+		for (size_t k = 0; k < c->ones[i].out.n_suites; k++)
+			suite_fini(&c->ones[i].out.suites[k]);
+		free(c->ones[i].out.suites);
 		free(c->ones[i].out.run);
 		json_decref(c->ones[i].out.result);
 		if (c->ones[i].owns_patterns)
@@ -529,13 +533,25 @@ static int all_skipped(struct cmd_env *env)
 	return cmd_fail(env, NULL, &err);
 }
 
+/* What --test pushes, before any board is asked for anything. */
+static int build_suites(struct cmd_env *env, const struct deploy_args *a,
+			struct kf_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && a->opts.tests && i < a->n_boards; i++)
+		r = testplan_build(a->opts.tests, env->cfg, env->ui, a->boards[i], err);
+	return r;
+}
+
 int deploys_run(struct cmd_env *env, const struct deploy_args *a)
 {
 	struct call c = {.env = env, .a = a};
 	struct kf_error err = {0};
 	int status = STATUS_ERROR;
 
-	if (deploys_report_prepare(env, &a->files, &err) < 0)
+	if (deploys_report_prepare(env, &a->files, &err) < 0 ||
+	    build_suites(env, a, &err) < 0)
 		return cmd_fail(env, NULL, &err);
 	if (a->n_boards == 0)
 		return all_skipped(env);

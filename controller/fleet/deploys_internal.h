@@ -4,6 +4,7 @@
 #define KF_DEPLOYS_INTERNAL_H
 
 #include "controller/fleet/deploys.h"
+#include "controller/results/suite.h"
 
 /* What became of a board: written by its job, read once that has ended. */
 struct outcome {
@@ -15,6 +16,8 @@ struct outcome {
 	char slot[SLOT_ID_SIZE];
 	char *run;	/* directory, or NULL */
 	json_t *result; /* as result.json has it, or NULL */
+	struct suite_run *suites;
+	size_t n_suites;
 	int64_t took_ms;
 };
 

@@ -24,6 +24,8 @@ static int add(struct report *r, const struct outcome *o)
 	struct report_run *run;
 	int rc = o->result ? report_add(r, o->result, &run) : 0;
 
+	for (size_t i = 0; rc == 0 && o->result && i < o->n_suites; i++)
+		rc = report_add_suite(run, &o->suites[i]);
 	if (rc == 0 && o->result && o->run)
 		report_files_excerpt(run, o->run);
 	return rc;

@@ -110,10 +110,10 @@ static int put_tests(struct annotations *a, const struct report_run *run,
 				       .text = t->text ? t->text
 						       : test_status_name(t->status)};
 
-		if (!t->counted ||
-		    (!test_status_is_bad(t->status) && t->status != TEST_XPASS))
+		if (!t->counted || (!test_status_is_bad(t->status) && !t->flaky &&
+				    t->status != TEST_XPASS))
 			continue;
-		if (t->status == TEST_XPASS)
+		if (!test_status_is_bad(t->status))
 			x.level = LEVEL_WARNING;
 		if (t->output)
 			report_source(t->output, &x.file, &x.file_n, &x.line);

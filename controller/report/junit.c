@@ -234,6 +234,10 @@ static void test_case(struct junit *j, const char *prefix, const struct test_res
 {
 	const char *element = element_of(t->status);
 	_free_ char *class_name = NULL;
+	/* A test that passed has no other place for it. */
+	_free_ char *told = t->flaky && !element && t->text
+				    ? strf("%s\n%s", t->text, t->output ? t->output : "")
+				    : NULL;
 
 	class_name = t->leaf > 0 ? strf("%s.%.*s", prefix, (int)t->leaf - 1, t->name)
 				 : strdup(prefix);
@@ -241,7 +245,7 @@ static void test_case(struct junit *j, const char *prefix, const struct test_res
 	if (element)
 		outcome(j, element, test_status_name(t->status),
 			t->text ? t->text : test_status_name(t->status));
-	output(j, t->output);
+	output(j, told ? told : t->output);
 	close_element(j);
 }
 

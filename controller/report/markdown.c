@@ -133,7 +133,8 @@ static int suite_line(const struct report_run *run, const struct suite_run *s,
 
 static bool is_told(const struct test_result *t)
 {
-	return t->counted && (test_status_is_bad(t->status) || t->status == TEST_XPASS);
+	return t->counted &&
+	       (test_status_is_bad(t->status) || t->flaky || t->status == TEST_XPASS);
 }
 
 static int suite_table(const struct suite_run *s, struct buf *out)

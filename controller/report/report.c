@@ -93,6 +93,19 @@ static bool was_tried(const struct report_run *run)
 	       strcmp(run->reason, "not-tried") != 0;
 }
 
+static bool has_suites(const struct report_run *run)
+{
+	return json_array_size(json_object_get(run->result, "suites")) > 0;
+}
+
+/* Of a kernel that was healthy, and was tested. */
+static void find_tested_phases(struct report_run *run, enum test_status status)
+{
+	add_phase(run, "boot", TEST_PASS);
+	add_phase(run, "health", TEST_PASS);
+	add_phase(run, "tests", status);
+}
+
 static void find_boot_phases(struct report_run *run)
 {
 	const json_t *reboot = step_of(run, "reboot");
@@ -132,6 +145,10 @@ static void find_phases(struct report_run *run)
 		add_phase(run, "install", status);
 	} else if (strcmp(mode, "modules") == 0) {
 		add_phase(run, "modules", status);
+	} else if (strcmp(mode, "test") == 0) {
+		add_phase(run, "tests", status);
+	} else if (has_suites(run)) {
+		find_tested_phases(run, status);
 	} else {
 		find_boot_phases(run);
 	}

@@ -16,7 +16,7 @@
 #define REPORT_PHASES  3
 
 struct report_finding {
-	const char *severity; /* "info", "warning", "error", "fatal" */
+	const char *severity; /* "info", "warn", "error", "fatal" */
 	const char *class_name, *title, *source;
 	const char *file; /* of the source, or NULL */
 	int line;

@@ -80,6 +80,28 @@ int reader_feed(struct reader *r, const void *data, size_t n)
 	return rc;
 }
 
+/* Of a reader that is not automatic. */
+static size_t its_format(const struct reader *r)
+{
+	size_t i = 0;
+
+	while (i < READER_FORMATS - 1 && !r->reads[i])
+		i++;
+	return i;
+}
+
+const struct suite_run *reader_suite(const struct reader *r)
+{
+	return &r->suite[its_format(r)];
+}
+
+bool reader_is_sure(const struct reader *r)
+{
+	const bool sure[READER_FORMATS] = {r->ktap.sure, r->ltp.sure, r->xfstests.sure};
+
+	return sure[its_format(r)];
+}
+
 /* Which format it is; READER_FORMATS: none, READER_AUTO: more than one. */
 static enum reader_format choose(const struct reader *r)
 {

@@ -25,6 +25,10 @@ int reader_format(const char *name, enum reader_format *ret) _must_check_;
 int reader_new(const char *name, enum reader_format format,
 	       struct reader **ret) _must_check_;
 void reader_free(struct reader *r);
+/* What a reader of one format has read so far; before reader_end(). */
+const struct suite_run *reader_suite(const struct reader *r);
+/* ... and whether that has the marks of its format. */
+bool reader_is_sure(const struct reader *r);
 int reader_feed(struct reader *r, const void *data, size_t n) _must_check_;
 /*
  * The output's end.  *ret is the caller's then, settled.  With READER_AUTO -EINVAL when

@@ -46,6 +46,7 @@ struct test_result {
 	bool counted;	   /* in the sums: no group, or one with a fault of its own */
 	uint64_t count;	   /* tests that this line stands for; > 1 with MISS only */
 	unsigned attempts; /* how often it ran */
+	bool flaky;	   /* it did not come to the same each time */
 	int64_t took_ms;   /* -1: not known */
 	char *text;	   /* reason, directive, contradiction; or NULL */
 	char *output;	   /* what it printed, if it did not pass; or NULL */
@@ -59,7 +60,7 @@ struct suite_problem {
 
 struct suite_run {
 	char *name;	    /* of the suite; or NULL */
-	const char *format; /* "ktap", "ltp", "xfstests" */
+	const char *format; /* "ktap", "ltp", "xfstests", "exit" */
 	struct test_result *tests;
 	size_t n;
 	struct suite_problem *problems;

@@ -15,6 +15,8 @@ static json_t *test_json(const struct test_result *t)
 		json_object_set_new(j, "count", json_integer((json_int_t)t->count));
 	if (t->attempts > 1)
 		json_object_set_new(j, "attempts", json_integer(t->attempts));
+	if (t->flaky)
+		json_object_set_new(j, "flaky", json_true());
 	if (t->took_ms >= 0)
 		json_object_set_new(j, "took_ms", json_integer(t->took_ms));
 	if (t->text)

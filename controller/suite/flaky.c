@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Attempts are put together by the tests' paths. */
+#include "controller/suite/flaky.h"
+
+#include <string.h>
+
+#include "controller/strf.h"
+
+bool flaky_may_retry(const struct suite_run *s)
+{
+	bool failed = false;
+
+	if (s->cut)
+		return false;
+	for (size_t i = 0; i < s->n; i++)
+		failed = failed ||
+			 (s->tests[i].counted && test_status_is_bad(s->tests[i].status));
+	return failed;
+}
+
+int flaky_failed(const struct suite_run *s, char ***ret, size_t *ret_n)
+{
+	size_t bytes = 0, n = 0;
+	char **list, *at;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct test_result *t = &s->tests[i];
+
+		if (t->group || !test_status_is_bad(t->status) || t->count > 1)
+			continue;
+		bytes += strlen(t->name) + 1;
+		n++;
+	}
+	list = malloc((n + 1) * sizeof(*list) + bytes);
+	if (!list)
+		return -ENOMEM;
+	at = (char *)(list + n + 1);
+	n = 0;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct test_result *t = &s->tests[i];
+
+		if (t->group || !test_status_is_bad(t->status) || t->count > 1)
+			continue;
+		list[n++] = at;
+		at = stpcpy(at, t->name) + 1;
+	}
+	list[n] = NULL;
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct test_result *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static const struct test_result **sorted(const struct suite_run *s)
+{
+	const struct test_result **list =
+		calloc(s->n + 1, sizeof(const struct test_result *));
+
+	for (size_t i = 0; list && i < s->n; i++)
+		list[i] = &s->tests[i];
+	if (list)
+		qsort(list, s->n, sizeof(const struct test_result *), by_name);
+	return list;
+}
+
+static bool has_passed(enum test_status s)
+{
+	return s == TEST_PASS || s == TEST_XPASS;
+}
+
+/* "flaky: FAIL (2 times), then PASS"; the next attempt is appended. */
+static int tell(struct test_result *t, unsigned attempts, enum test_status then)
+{
+	_free_ char *before = NULL;
+
+	if (t->flaky && t->text && strncmp(t->text, "flaky: ", 7) == 0)
+		before = strdup(t->text + 7);
+	else if (attempts > 1)
+		before = strf("%s (%u times)", test_status_name(t->status), attempts);
+	else
+		before = strdup(test_status_name(t->status));
+	if (!before)
+		return -ENOMEM;
+	t->flaky = true;
+	return suite_set_text(t, "flaky: %s, then %s", before, test_status_name(then));
+}
+
+static int merge_one(struct test_result *t, const struct test_result *u)
+{
+	bool was_bad = test_status_is_bad(t->status);
+	bool is_bad = test_status_is_bad(u->status);
+	unsigned before = t->attempts;
+	int r = 0;
+
+	t->attempts += u->attempts;
+	if (t->flaky || (was_bad && has_passed(u->status)) ||
+	    (has_passed(t->status) && is_bad))
+		r = tell(t, before, u->status);
+	if (r == 0 && !t->flaky && !was_bad && is_bad) {
+		/* It was skipped, or failed as expected. */
+		t->status = u->status;
+		r = u->text ? suite_set_text(t, "%s", u->text) : 0;
+	} else if (was_bad && has_passed(u->status)) {
+		t->status = u->status;
+	}
+	return r;
+}
+
+/* A group is as well as what is below it, each of which may have passed another time. */
+static void excuse_groups(struct suite_run *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct test_result *t = &s->tests[i];
+
+		for (size_t at = t->parent; t->flaky && !t->group && at != SUITE_PARENT;
+		     at = s->tests[at].parent) {
+			if (s->tests[at].status == TEST_FAIL)
+				s->tests[at].status = TEST_PASS;
+		}
+	}
+	/* And no better. */
+	for (size_t i = 0; i < s->n; i++) {
+		const struct test_result *t = &s->tests[i];
+
+		for (size_t at = t->parent;
+		     !t->group && test_status_is_bad(t->status) && at != SUITE_PARENT;
+		     at = s->tests[at].parent)
+			s->tests[at].status = TEST_FAIL;
+	}
+}
+
+static int merge_problems(struct suite_run *s, const struct suite_run *again)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < again->n_problems; i++) {
+		const struct suite_problem *p = &again->problems[i];
+
+		/* That a pattern fits none of a few tests is no news. */
+		if (p->error)
+			r = suite_problem(s, p->line, true, "when it ran again: %s",
+					  p->text);
+	}
+	return r;
+}
+
+int flaky_merge(struct suite_run *s, const struct suite_run *again)
+{
+	const struct test_result **list = sorted(again);
+	int r = list ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < s->n; i++) {
+		const struct test_result *key = &s->tests[i], **found;
+
+		found = bsearch(&key, list, again->n, sizeof(const struct test_result *),
+				by_name);
+		if (found && s->tests[i].count <= 1 && (*found)->count <= 1 &&
+		    s->tests[i].group == (*found)->group)
+			r = merge_one(&s->tests[i], *found);
+	}
+	free(list);
+	if (r == 0)
+		r = merge_problems(s, again);
+	if (r < 0)
+		return r;
+	excuse_groups(s);
+	return suite_settle(s);
+}
+
+size_t flaky_count(const struct suite_run *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		n += s->tests[i].flaky && !s->tests[i].group;
+	return n;
+}
