@@ -72,7 +72,9 @@ static int close_finding(struct classifier *c, struct caller *w)
 	if (!it)
 		return 0;
 	w->it = NULL;
-	report_end(&w->report, it);
+	r = report_end(&w->report, it);
+	if (r < 0)
+		return r;
 	if (strpbrk(it->taint, "BDLMW"))
 		it->later = true;
 	r = signature_set(it);

@@ -32,6 +32,12 @@ static int closer_look(struct classifier *c, const char *s, size_t n)
 	return r;
 }
 
+/* Bytes that logline_plain() drops may stand within a literal. */
+static bool has_dropped(const char *s, size_t n)
+{
+	return n > 0 && (memchr(s, '\0', n) || memchr(s, '\033', n));
+}
+
 /* A carriage return in the middle is a line's end, too: what stands behind it is written
  * over what stood before. */
 static int raw_line(struct classifier *c, const char *s, size_t n)
@@ -44,7 +50,8 @@ static int raw_line(struct classifier *c, const char *s, size_t n)
 		s++;
 		n--;
 	}
-	if (!patterns_may_match(c->ps, s, n, &c->hits) && !c->busy && !c->range)
+	if (!patterns_may_match(c->ps, s, n, &c->hits) && !c->busy && !c->range &&
+	    !has_dropped(s, n))
 		return 0;
 	while (r == 0) {
 		const char *cr = n ? memchr(s, '\r', n) : NULL;

@@ -6,6 +6,7 @@
 #include "controller/log/report.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "controller/log/signature.h"
@@ -65,7 +66,17 @@ static const char *const beginnings[] = {
 	"x6 :",		 "x5 :",
 	"x3 :",		 "x2 :",
 	"r10:",		 "r7 :",
-	"r3 :",
+	"r3 :",		 "rcu:",
+	"Mem-Info:",	 "active_anon:",
+	"Node ",	 "lowmem_reserve",
+	"Swap cache",	 "Free swap",
+	"Total swap",	 "Tasks state",
+	"Unreclaimable", "Name  ",
+	"oom-kill:",	 "Showing ",
+	"workqueue ",	 "pool ",
+	"last function", "caller is ",
+	"DMA",		 "Normal ",
+	"Normal:",	 "COMPACTION",
 };
 
 static bool begins(const char *s, size_t n, const char *with)
@@ -85,7 +96,7 @@ static bool looks_like_report(const char *s, size_t n)
 	}
 	return memmem(s, n, "+0x", 3) || memmem(s, n, " Not tainted ", 13) ||
 	       memmem(s, n, " Tainted: ", 10) || memmem(s, n, " lock held by ", 14) ||
-	       memmem(s, n, " locks held by ", 15);
+	       memmem(s, n, " locks held by ", 15) || memmem(s, n, " pages ", 7);
 }
 
 /* --- the function --------------------------------------------------------------- */
@@ -136,11 +147,34 @@ static bool is_instruction(const char *s, size_t n)
 	       begins(s, n, "epc : ");
 }
 
+/* No call returns to a function's first byte: one that never returns was called at the
+ * end of the function before, whose name is not told. */
+static bool is_start(const char *s, const char *end)
+{
+	return end - s >= 5 && memcmp(s, "+0x0/", 5) == 0;
+}
+
+/* Of what a workqueue ran: its trace shows only the worker. */
+static int learn_work(struct report *r, struct finding *it, const struct patterns *ps,
+		      const char *s, size_t n)
+{
+	static const char head[] = "last function: ";
+	size_t at = strlen(head), len = 0;
+
+	if (!begins(s, n, head))
+		return 0;
+	while (at + len < n && is_symbol(s[at + len]))
+		len++;
+	return set_func(r, it, ps, s + at, len);
+}
+
 static int learn_func(struct report *r, struct finding *it, const struct patterns *ps,
 		      const char *s, size_t n)
 {
 	const char *name;
 	size_t len, lead = 0;
+	bool instruction;
+	int rc;
 
 	while (lead < n && s[lead] == ' ')
 		lead++;
@@ -150,10 +184,18 @@ static int learn_func(struct report *r, struct finding *it, const struct pattern
 	    begins(s, n, "Backtrace:") || begins(s, n, "[<")) {
 		r->trace = true;
 	}
-	if (r->placed || begins(s, n, "? ") || memmem(s, n, "] ? ", 4) ||
-	    (!is_instruction(s, n) && !r->trace) || !symbol(s, n, &name, &len))
+	instruction = is_instruction(s, n);
+	rc = learn_work(r, it, ps, s, n);
+	if (rc < 0 || r->placed || begins(s, n, "? ") || memmem(s, n, "] ? ", 4) ||
+	    (!instruction && !r->trace) || !symbol(s, n, &name, &len))
+		return rc;
+	if (!instruction && is_start(name + len, s + n))
 		return 0;
-	return set_func(r, it, ps, name, len);
+	rc = set_func(r, it, ps, name, len);
+	if (!r->placed && !*r->passed && instruction)
+		snprintf(r->passed, sizeof(r->passed), "%.*s",
+			 (int)signature_func(name, len), name);
+	return rc;
 }
 
 /* --- modules and taint ------------------------------------------------------------ */
@@ -230,8 +272,15 @@ bool report_is_over(const struct report *r)
 	return r->strange >= (r->trace ? STRANGE_AFTER : STRANGE_BEFORE);
 }
 
-void report_end(const struct report *r, struct finding *it)
+int report_end(const struct report *r, struct finding *it)
 {
+	/* Better than nothing: the function itself, whoever called it. */
+	if (!it->func && *r->passed) {
+		it->func = strdup(r->passed);
+		if (!it->func)
+			return -ENOMEM;
+	}
 	it->body.end = it->body.start + r->bytes;
 	it->lines = r->lines;
+	return 0;
 }

@@ -12,6 +12,7 @@
 struct report {
 	bool trace;	  /* its call trace has begun */
 	bool placed;	  /* the function is known */
+	char passed[64];  /* the instruction's, though no report is about that one */
 	unsigned strange; /* lines at the end that look like none of a report's */
 	size_t bytes;	  /* of the body without these */
 	unsigned lines;
@@ -26,6 +27,6 @@ int report_func(struct report *r, struct finding *it, const struct patterns *ps,
 /* Are the last lines those of something else? */
 bool report_is_over(const struct report *r);
 /* Leave them out of the body. */
-void report_end(const struct report *r, struct finding *it);
+int report_end(const struct report *r, struct finding *it) _must_check_;
 
 #endif
