@@ -9,6 +9,7 @@
 #   deps.sh cross    that, and what agents for boards of other processors take
 #   deps.sh check    that, and what all the tests take
 #   deps.sh bench    what `make bench` and `make bench-check` take
+#   deps.sh corpus   what tests/corpus/make.py takes
 #   deps.sh demo     what `make demo` takes: building, a kernel, a virtual board
 #   deps.sh update   only refresh apt's package index
 
@@ -27,6 +28,7 @@ tests='libcmocka-dev clang clang-format libclang-rt-14-dev shellcheck strace
 	grub-efi-amd64-bin btrfs-progs dropbear-bin qemu-user-static qemu-system-arm
 	u-boot-qemu libubootenv-tool device-tree-compiler zsh fish libxml2-utils
 	python3-jsonschema python3-yaml'
+corpus='linux-headers-amd64 gcc-aarch64-linux-gnu'
 bench='gcc-aarch64-linux-gnu openssh-server valgrind'
 
 say() { printf 'deps.sh: %s\n' "$*" >&2; }
@@ -82,6 +84,7 @@ case $1 in
 build) install_missing "$build" ;;
 cross) install_missing "$build $cross" ;;
 check) install_missing "$build $cross $kernel $board $tests" ;;
+corpus) install_missing "$kernel $board $tests $corpus" ;;
 bench) install_missing "$build $kernel $board $bench" ;;
 demo) install_missing "$build $kernel $board" ;;
 update) update ;;
