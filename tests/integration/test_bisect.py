@@ -152,7 +152,7 @@ class Bisect(Case):
         self.dead()
         self.kferry("-o", "quarantine.after=1", "bd", check=2)
         self.dead(False)
-        done = self.kferry("bisect", "run", check=2)
+        done = self.kferry("-o", "quarantine.after=1", "bisect", "run", check=2)
         self.assertIn("quarantine", done.err)
         self.assertEqual([(s["verdict"], s["attempts"]) for s in self.steps()], [("fault", 1)])
         self.assertEqual(self.booted, [])

@@ -214,7 +214,7 @@ class Board:
 
     def write_config(self, extra="", link=None):
         keys = {"link": link or self.link, "profile": "x86-64", "kernel.initramfs": "none",
-                "timeout.reboot": 30, "timeout.confirm": 60}
+                "timeout.reboot": 30, "timeout.confirm": 60, "quarantine.after": 0}
         keys.update(line.split(" = ", 1) for line in extra.splitlines())
         self.config_file.write_text(
             f"[board]\ndefault = {self.name}\n\n[run]\ndir = {self.dir}/runs\n\n"
