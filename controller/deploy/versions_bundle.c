@@ -272,6 +272,11 @@ void versions_put_package(struct versions *v, const struct digest *manifest,
 	strcat(name, BUNDLE_SUFFIX);
 	if (versions_has(v, name))
 		return;
+	/* Should its owner change the file, its digests tell. */
+	if (packed_link(p, v->dir, name) == 0) {
+		v->added = true;
+		return;
+	}
 	rc = versions_check_room(v);
 	if (rc == 0)
 		rc = out = versions_make_tmp(v, &tmp);

@@ -172,6 +172,14 @@ int packed_write(const struct packed *p, uint64_t total,
 	return 0;
 }
 
+int packed_link(const struct packed *p, int dir, const char *name)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p->fd);
+	return linkat(AT_FDCWD, path, dir, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
 int packed_copy(const struct packed *p, int out)
 {
 	char path[32];

@@ -30,5 +30,8 @@ int packed_write(const struct packed *p, uint64_t total,
 		 uint64_t *done, struct kf_error *err) _must_check_;
 /* Copy the whole package file to out. */
 int packed_copy(const struct packed *p, int out) _must_check_;
+/* Give it another name, where the file system allows it.  It stays its owner's, who may
+ * change what is in it. */
+int packed_link(const struct packed *p, int dir, const char *name) _must_check_;
 
 #endif

@@ -3,6 +3,7 @@
  * file of that form is taken for one. */
 #include "tests/lib/controller/place.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <zstd.h>
@@ -100,7 +101,7 @@ static void the_rest_is_a_tar_of_all_files(void **state)
 	place_is_empty(p);
 }
 
-static void it_is_copied_whole(void **state)
+static void it_is_copied_and_linked_whole(void **state)
 {
 	struct place *p = *state;
 	_buf_ struct buf b = BUF_INIT, copy = BUF_INIT;
@@ -115,8 +116,14 @@ static void it_is_copied_whole(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(packed_copy(&k->packed, fd), 0);
 	close(fd);
+	assert_int_equal(packed_link(&k->packed, AT_FDCWD, path), -EEXIST);
 	assert_int_equal(fs_read_file(AT_FDCWD, path, 1 << 20, &copy), 0);
 	assert_int_equal(buf_len(&copy), buf_len(&b));
+	assert_memory_equal(buf_data(&copy), buf_data(&b), buf_len(&b));
+	strcat(path, "-2");
+	assert_int_equal(packed_link(&k->packed, AT_FDCWD, path), 0);
+	buf_reset(&copy);
+	assert_int_equal(fs_read_file(AT_FDCWD, path, 1 << 20, &copy), 0);
 	assert_memory_equal(buf_data(&copy), buf_data(&b), buf_len(&b));
 	kernel_free(k);
 }
@@ -183,7 +190,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(the_rest_is_a_tar_of_all_files),
-		T(it_is_copied_whole),
+		T(it_is_copied_and_linked_whole),
 		T(one_frame_is_not_sent_as_it_is),
 		T(the_sink_ends_it_and_a_cut_file_is_told),
 	};
