@@ -74,6 +74,7 @@ class Vm(unittest.TestCase):
         cls.set("build.output", cls.obj)
         cls.set("timeout.reboot", 400)
         cls.set("timeout.confirm", 300)
+        cls.set("quarantine.after", 0)
         cls.foreign = cls.on_board("uname", "-r").out.strip()
 
     @classmethod
