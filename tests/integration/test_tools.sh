@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The tools that judge the others, tests/run and tests/lint.sh, on a scratch tree: they
-# must see what is wrong, and say nothing of what is not.
+# The tools that judge the others, tests/run, tests/lib/tap.py and tests/lint.sh, on a
+# scratch tree: they must see what is wrong, and say nothing of what is not.
 
 set -uo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -127,6 +127,29 @@ S
 scale=0.01
 check "a hanging program fails" refused run fast 'integration/test_hang.sh'
 check "and its limit is named" says 'time limit'
+
+# tap: test cases in Python, from stdin.
+tap() {
+	cat >"$tree/case.py"
+	PYTHONPATH=$top/tests/lib PYTHONDONTWRITEBYTECODE=1 python3 "$tree/case.py" >"$tree/out" 2>&1
+}
+some_parts_fail() {
+	tap <<'S'
+import unittest
+import tap
+class Case(unittest.TestCase):
+    def test_parts(self):
+        for part in range(3):
+            with self.subTest(part=part):
+                self.assertNotEqual(part, 1)
+    def test_whole(self):
+        pass
+tap.main()
+S
+}
+check "a test with a part that fails fails its program" refused some_parts_fail
+check "and says which part" says '^not ok 1 - Case.test_parts \(part=1\)'
+check "and the others are counted" ends_with 1..2
 
 lint() {
 	LINT_ROOT=$tree "$tree/tests/lint.sh" >"$tree/out" 2>&1

@@ -48,6 +48,11 @@ class _Result(unittest.TestResult):
     addError = _bad
     addFailure = _bad
 
+    def addSubTest(self, test, subtest, err):
+        """Of a test with a part that failed nothing else is told."""
+        if err is not None:
+            self._bad(subtest, err)
+
 
 def level(name):
     def mark(test):
