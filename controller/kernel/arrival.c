@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "controller/kernel/arrival.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -17,8 +18,9 @@ struct arrival {
 	/* Under the lock: */
 	pthread_t thread; /* if started */
 	bool *here;
-	size_t came, may; /* so many are here, so many may be if nobody waits */
-	unsigned waiting;
+	unsigned *awaited; /* by so many threads, each of the n and, last, all of them */
+	unsigned waiting;  /* the sum: for what is not here yet */
+	size_t came, may;  /* so many are here, so many may be if nobody waits */
 	bool started, over, ended;
 	int r; /* of the work, once it has ended */
 	struct kf_error err;
@@ -44,6 +46,7 @@ static void destroy(struct arrival *a)
 	pthread_cond_destroy(&a->changed);
 	pthread_mutex_destroy(&a->lock);
 	free(a->here);
+	free(a->awaited);
 	free(a);
 }
 
@@ -59,7 +62,8 @@ int arrival_new(size_t n, arrival_fn work, void *arg, struct arrival **ret)
 	a->arg = arg;
 	a->n = n;
 	a->here = calloc(n + 1, sizeof(*a->here));
-	if (!a->here) {
+	a->awaited = calloc(n + 1, sizeof(*a->awaited));
+	if (!a->here || !a->awaited) {
 		destroy(a);
 		return -ENOMEM;
 	}
@@ -72,6 +76,13 @@ void arrival_here(struct arrival *a, size_t i)
 	pthread_mutex_lock(&a->lock);
 	a->here[i] = true;
 	a->came++;
+	/* Counted here, not by the threads once they run again: meanwhile this one would
+	 * bring things that nobody waits for. */
+	if (a->awaited[i] > 0) {
+		a->waiting -= a->awaited[i];
+		a->awaited[i] = 0;
+		a->may = a->came + ARRIVAL_AHEAD;
+	}
 	pthread_cond_broadcast(&a->changed);
 	while (a->came >= a->may && a->waiting == 0 && !a->over)
 		pthread_cond_wait(&a->changed, &a->lock);
@@ -113,16 +124,18 @@ static int await(struct arrival *a, size_t i, struct kf_error *err)
 	int r;
 
 	pthread_mutex_lock(&a->lock);
+	assert(i <= a->n);
 	r = ask_for_more(a);
 	if (r < 0) {
 		pthread_mutex_unlock(&a->lock);
 		return kf_err(err, r, KF_REASON_NO_MEMORY, "start a thread: %m");
 	}
-	a->waiting++;
+	if (!is_here(a, i)) {
+		a->awaited[i]++;
+		a->waiting++;
+	}
 	while (!is_here(a, i) && !a->ended)
 		pthread_cond_wait(&a->changed, &a->lock);
-	a->waiting--;
-	a->may = a->came + ARRIVAL_AHEAD;
 	if (!is_here(a, i)) {
 		r = a->r < 0 ? a->r : -ENOENT;
 		if (err)
