@@ -16,6 +16,16 @@ class SystemdBoot(Trials, SdBoot):
     CHOSEN = "systemd-boot"
     CUTS = 30
 
+    # In every run: they take minutes, so the other chains leave them to the long one.
+
+    @tap.level("check")
+    def test_2_hang_is_ended_by_the_watchdog(self):
+        super().test_2_hang_is_ended_by_the_watchdog()
+
+    @tap.level("check")
+    def test_3_unreachable_is_ended_by_the_deadline(self):
+        super().test_3_unreachable_is_ended_by_the_deadline()
+
 
 if __name__ == "__main__":
     tap.main()
