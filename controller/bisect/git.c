@@ -231,9 +231,13 @@ int git_check_idle(const char *src, struct kf_error *err)
 	static const struct {
 		const char *file, *what;
 	} half[] = {
-		{"MERGE_HEAD", "a merge"},    {"rebase-merge", "a rebase"},
-		{"rebase-apply", "a rebase"}, {"CHERRY_PICK_HEAD", "a cherry-pick"},
-		{"REVERT_HEAD", "a revert"},  {"sequencer", "a cherry-pick or revert"},
+		{"MERGE_HEAD", "a merge"},
+		{"rebase-merge", "a rebase"},
+		{"rebase-apply/applying", "git am"},
+		{"rebase-apply", "a rebase"},
+		{"CHERRY_PICK_HEAD", "a cherry-pick"},
+		{"REVERT_HEAD", "a revert"},
+		{"sequencer", "a cherry-pick or revert"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(half); i++) {

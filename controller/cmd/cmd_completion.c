@@ -20,8 +20,9 @@
 #define PROFILES "kferry init --list 2>/dev/null | cut -d' ' -f1"
 
 /* Options with a value, and what completes it: %b boards, %l labels, %p profiles, %f
- * files, %c configurations, %k keys, else the words themselves.  cmd: of that command
- * only; such stand before those of all.  Without a command, -o is the global one. */
+ * files, %c configurations, %k keys, %n that it has none, else the words themselves. cmd:
+ * of that command only; such stand before those of all.  Without a command, -o is the
+ * global one. */
 static const struct {
 	const char *name, *value, *cmd;
 } valued[] = {
@@ -55,7 +56,19 @@ static const struct {
 	{"--template-from", "%f", NULL},
 	{"--arch", "x86_64 arm64 arm riscv", NULL},
 	{"--cross-compile", "aarch64-linux-gnu- arm-linux-gnueabihf-", NULL},
+	{"--llvm", "%n", "build|b"},
+	{"--llvm", "%n", "bd"},
 	{"--llvm", "1", NULL},
+	{"-i", "%n", "build|b"},
+	{"-d", "%n", "build|b"},
+	{"--cpu-scaling", "50 100", NULL},
+	{"-S", "50 100", NULL},
+	{"--warnings", "1 2 3 c e 12 1e", NULL},
+	{"-w", "1 2 3 c e 12 1e", NULL},
+	{"--save-log-to", "%f", NULL},
+	{"-s", "%f", NULL},
+	{"--cflags", "", NULL},
+	{"--from-sha", "", NULL},
 	{"--kconfig", "%c", NULL},
 	{"--cpus", "", NULL},
 	{"-d", "", "kconfig"},
@@ -210,6 +223,31 @@ static void say_value(struct ui *ui, const char *value)
 		ui_out(ui, ":");
 }
 
+/* cmd: one or more words of a case, "|" between; NULL: any. */
+static void say_case(struct ui *ui, const char *name, const char *cmd)
+{
+	size_t n;
+
+	ui_out(ui, "\t");
+	for (cmd = cmd ? cmd : "*"; *cmd; cmd += n + (cmd[n] == '|')) {
+		n = strcspn(cmd, "|");
+		ui_out(ui, "%s:%.*s%s", name, (int)n, cmd, cmd[n] ? "|" : ") ");
+	}
+}
+
+/* Is name among the words of cmd? */
+static bool is_of(const char *cmd, const char *name)
+{
+	size_t n;
+
+	for (; cmd && *cmd; cmd += n + (cmd[n] == '|')) {
+		n = strcspn(cmd, "|");
+		if (strlen(name) == n && !memcmp(cmd, name, n))
+			return true;
+	}
+	return !cmd;
+}
+
 static void say_valued(struct ui *ui)
 {
 	ui_out(ui, "%s\t\t", head);
@@ -221,8 +259,11 @@ static void say_valued(struct ui *ui)
 	for (size_t i = 0; i < ARRAY_SIZE(valued); i++) {
 		if (!strcmp(valued[i].value, "%k"))
 			continue;
-		ui_out(ui, "\t%s:%s) ", valued[i].name,
-		       valued[i].cmd ? valued[i].cmd : "*");
+		say_case(ui, valued[i].name, valued[i].cmd);
+		if (!strcmp(valued[i].value, "%n")) {
+			ui_out(ui, ";;\n");
+			continue;
+		}
 		say_value(ui, valued[i].value);
 		ui_out(ui, "; return ;;\n");
 	}
@@ -282,9 +323,10 @@ static void fish_option(struct ui *ui, const char *when, const char *cmd,
 	const char *value = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(valued) && !value; i++)
-		if (!strcmp(valued[i].name, name) &&
-		    (!valued[i].cmd || !strcmp(valued[i].cmd, cmd)))
+		if (!strcmp(valued[i].name, name) && is_of(valued[i].cmd, cmd))
 			value = valued[i].value;
+	if (value && !strcmp(value, "%n"))
+		value = NULL;
 	ui_out(ui, "complete -c kferry %s -%c %s", when, is_long ? 'l' : 's',
 	       name + 1 + is_long);
 	if (value && !strcmp(value, "%b"))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Every command, in the order in which one meets them. */
+#include "controller/cmd/build_args.h"
 #include "controller/cmd/cmd.h"
 
 const struct cmd cmds[] = {
@@ -65,14 +66,36 @@ const struct cmd cmds[] = {
 		.name = "build",
 		.alias = "b",
 		.run = cmd_build,
-		.args = "[TARGET...] [--strict]",
+		.args = "[TARGET...] | --menu | --info | --doc [DIR...] | --clean | "
+			"--full-cleanup | --from-sha SHA",
 		.help = "Build the kernel of this tree as the profile says",
-		.details = "Targets are added to those of build.targets. What make "
-			   "prints is kept in a log\nfile; -v shows it as it comes.\n"
-			   "\n  --strict  an option that kernel.require wants and the "
-			   ".config lacks is an error\n",
+		.details =
+			"Targets are added to those of build.targets. What make prints "
+			"is kept in a log\nfile; -v shows it as it comes. Warnings that "
+			"the last build had too are only counted.\n"
+			"\n" BUILD_ARGS_HELP
+			"  --strict                an option that kernel.require wants "
+			"and the .config lacks\n"
+			"                          is an error\n"
+			"\n"
+			"  -n, --menu              change the .config: build.menu, such "
+			"as nconfig\n"
+			"  -i, --info              name, release, sizes of image and "
+			"modules\n"
+			"  -d, --doc               documents (build.doc), of these "
+			"directories below Documentation/\n"
+			"  -c, --clean             make clean\n"
+			"  -f, --full-cleanup      make distclean: the .config, too; "
+			"asks "
+			"first\n"
+			"  --force                 ... does not ask\n"
+			"  --from-sha SHA          each commit behind SHA up to HEAD, "
+			"checked out and built\n",
 		.examples = "kferry build\n"
-			    "kferry -b pc build modules\n",
+			    "kferry -b pc build modules\n"
+			    "kferry build -w 1 --ccache\n"
+			    "kferry build --doc dev-tools process\n"
+			    "kferry build --from-sha v6.12\n",
 	},
 	{
 		.name = "env",
@@ -230,10 +253,10 @@ const struct cmd cmds[] = {
 			"[--summary FILE] [--artifacts DIR] [--annotations]",
 		.help = "Build and deploy",
 		.details =
-			"The options are deploy's, but for --from. The boards are asked "
-			"first: nothing is built\n"
-			"where none can take it.\n"
-			"\n"
+			"The options are deploy's, but for --from, and those of a build. "
+			"The boards are asked\nfirst: nothing is built where none can "
+			"take it.\n"
+			"\n" BUILD_ARGS_HELP "\n"
 			"  -b, --board LIST  boards: names, joined by commas or each "
 			"with its -b; or all\n"
 			"  -l, --label KEY=VALUE  boards with that word in board.labels; "

@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "controller/cmd/build_args.h"
 #include "controller/fleet/sift.h"
 #include "controller/module/module_spec.h"
 #include "proto/reason.h"
@@ -190,6 +191,7 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 		      struct deploy_args *ret)
 {
 	static const struct option options[] = {
+		BUILD_ARGS,
 		{"board", required_argument, NULL, 'b'},
 		{"label", required_argument, NULL, 'l'},
 		{"no-reboot", no_argument, NULL, OPT_NO_REBOOT},
@@ -213,17 +215,21 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 		{"expect", required_argument, NULL, OPT_EXPECT},
 		{0},
 	};
+	const struct option *known = bd ? options : options + BUILD_ARGS_N;
+	const char *letters = bd ? ":b:l:" BUILD_LETTERS : ":b:l:";
 	_pick_ struct pick pick = {0};
 	int c, status = 0;
 
 	testplan_init(&ret->plan);
-	while (!status && (c = getopt_long(argc, argv, ":b:l:", options, NULL)) != -1) {
+	while (!status && (c = getopt_long(argc, argv, letters, known, NULL)) != -1) {
 		if ((c == 'b' && pick_add(&pick, optarg) < 0) ||
 		    (c == 'l' && pick_add_label(&pick, optarg) < 0))
 			return STATUS_ERROR;
 		if (c == 'b' || c == 'l')
 			continue;
-		status = take_option(env, argv[0], c, bd, ret);
+		status = bd ? build_arg_take(env, argv[0], c) : -1;
+		if (status < 0)
+			status = take_option(env, argv[0], c, bd, ret);
 		if (status < 0)
 			return cmd_bad_option(env, argv[0], argv);
 	}

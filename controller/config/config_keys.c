@@ -78,7 +78,16 @@ const struct config_key config_keys[] = {
 	STRING("build.dtbs", "no",
 	       "device trees to pack: no, yes (those built), or names such as "
 	       "vendor/*.dtb"),
-	ARGV("build.extra", NULL, "further words for make, such as W=1"),
+	ARGV("build.extra", NULL, "further words for make, such as V=1"),
+	UINT("build.cpus", "100",
+	     "percent of the processors that make uses, where build.jobs is 0"),
+	STRING("build.warnings", NULL, "W= of make: 1, 2, 3, c, e, or several of them"),
+	STRING("build.cflags", NULL, "KCFLAGS of make"),
+	BOOL("build.ccache", "no", "compile through ccache"),
+	PATHNAME("build.log", NULL, "a further copy of what the last build printed"),
+	CHOICE("build.menu", "nconfig", "nconfig|menuconfig|config|xconfig|gconfig",
+	       "what build --menu starts"),
+	STRING("build.doc", "htmldocs", "what build --doc makes"),
 
 	CHOICE("kernel.initramfs", "auto", "auto|graft|distro|none",
 	       "how the board makes the initramfs"),

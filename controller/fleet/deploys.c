@@ -74,9 +74,10 @@ static bool same_value(const struct config *cfg, const char *a, const char *b,
 static bool same_kernel(const struct config *cfg, const char *a, const char *b)
 {
 	static const char *const keys[] = {
-		"build.arch",  "build.cross_compile", "build.llvm",	   "build.output",
-		"build.jobs",  "build.targets",	      "build.image",	   "build.dtbs",
-		"build.extra", "kernel.strip",	      "kernel.incremental"};
+		"build.arch",	"build.cross_compile", "build.llvm",   "build.output",
+		"build.jobs",	"build.targets",       "build.image",  "build.dtbs",
+		"build.extra",	"build.cflags",	       "build.ccache", "build.warnings",
+		"kernel.strip", "kernel.incremental"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		if (!same_value(cfg, a, b, keys[i]))

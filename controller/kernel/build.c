@@ -1,82 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Running make: everything it prints goes to a log file in the cache; the user sees a
- * progress line (with -v the output itself), and at the end the errors and warnings
- * again.
+ * Building a tree's kernel: checked first, then made (makerun.h), then told.
  */
-#include <fcntl.h>
 #include <string.h>
 
-#include "controller/cancel.h"
-#include "controller/kernel/buildlog.h"
+#include "controller/build/makerun.h"
 #include "controller/kernel/kernel.h"
 #include "controller/kernel/require.h"
 #include "controller/kernel/tree.h"
-#include "controller/strf.h"
 #include "proto/base/clock.h"
-#include "proto/base/fs.h"
 #include "proto/reason.h"
-#include "proto/text.h"
 
-#define REPEAT_MAX 20 /* messages of each kind shown at the end */
+#define TOLD_MAX 1000 /* new warnings in an event */
 
-struct build {
-	const struct config *cfg;
-	struct ui *ui;
-	struct buildlog log;
-	char *log_path;
-	int log_fd;
-	int failed; /* negative errno of the log file or of memory */
-};
-
-static int on_output(void *arg, int fd, const void *data, size_t n)
+static int add_warnings_word(const struct config *cfg, const char *board,
+			     char word[static 16], struct kf_error *err)
 {
-	struct build *b = arg;
-	char text[128];
-	int r;
+	const char *level = config_get(cfg, board, "build.warnings");
 
-	(void)fd;
-	r = fs_write_all(b->log_fd, data, n);
-	if (r == 0)
-		r = buildlog_feed(&b->log, data, n);
-	if (r < 0) {
-		b->failed = r;
-		return r;
-	}
-	if (ui_verbose(b->ui) && !ui_is_json(b->ui)) {
-		ui_out_bytes(b->ui, data, n);
+	*word = '\0';
+	if (!level || !*level)
 		return 0;
-	}
-	snprintf(text, sizeof(text), "%u  %s", b->log.steps, b->log.current);
-	ui_progress(b->ui, "build", NULL, b->log.steps, 0, text);
+	if (strlen(level) > 5 || strspn(level, "123ce") != strlen(level))
+		return kf_err(
+			err, -EINVAL, KF_REASON_USAGE,
+			"build.warnings (--warnings) takes 1, 2, 3, c, e, or several "
+			"of them, not \"%s\"",
+			level);
+	snprintf(word, 16, "W=%s", level);
 	return 0;
 }
 
-static int open_log(struct build *b, const struct tree *t, struct kf_error *err)
+/* Words for make: W=, the profile's targets, the caller's.  One block. */
+static const char **make_words(const char *warnings, char *const targets[],
+			       const char *const extra[])
 {
-	b->log_path = strf("%s/build.log", t->cache);
-	if (!b->log_path)
-		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
-	b->log_fd = fs_open_beneath(AT_FDCWD, b->log_path,
-				    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (b->log_fd < 0)
-		return kf_err(err, b->log_fd, KF_REASON_IO, "create the build log %s: %m",
-			      b->log_path);
-	return 0;
-}
-
-/* words for make: -j, the profile's targets, the caller's.  One block. */
-static const char **make_words(const struct config *cfg, const char *board,
-			       char *const targets[], const char *const extra[],
-			       char jobs[static 24])
-{
-	uint64_t n_jobs = config_uint(cfg, board, "build.jobs");
 	size_t n = 1, at = 0;
 	const char **words;
 
-	if (n_jobs == 0)
-		n_jobs = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
-	snprintf(jobs, 24, "-j%llu", (unsigned long long)n_jobs);
 	for (size_t i = 0; targets && targets[i]; i++)
 		n++;
 	for (size_t i = 0; extra && extra[i]; i++)
@@ -84,7 +45,8 @@ static const char **make_words(const struct config *cfg, const char *board,
 	words = calloc(n + 1, sizeof(*words));
 	if (!words)
 		return NULL;
-	words[at++] = jobs;
+	if (*warnings)
+		words[at++] = warnings;
 	for (size_t i = 0; targets && targets[i]; i++)
 		words[at++] = targets[i];
 	for (size_t i = 0; extra && extra[i]; i++)
@@ -92,92 +54,50 @@ static const char **make_words(const struct config *cfg, const char *board,
 	return words;
 }
 
-static void repeat(struct build *b, char *const list[], unsigned count)
+/* ", 3 warnings, 1 of them new, 2 fixed" */
+static void count_warnings(const struct makerun_result *m, char text[static 96])
 {
-	unsigned shown = count < REPEAT_MAX ? count : REPEAT_MAX;
+	size_t at = 0;
 
-	for (unsigned i = 0; i < shown; i++)
-		ui_note(b->ui, "%s", list[i]);
-	if (count > shown)
-		ui_note(b->ui, "and %u more: see %s", count - shown, b->log_path);
+	*text = '\0';
+	if (m->warnings > 0)
+		at += (size_t)snprintf(text, 96, ", %u warning%s", m->warnings,
+				       m->warnings == 1 ? "" : "s");
+	if (m->compared && m->warnings > 0)
+		at += (size_t)snprintf(text + at, 96 - at, ", %zu new", m->diff.n_fresh);
+	if (m->compared && m->diff.fixed > 0)
+		snprintf(text + at, 96 - at, ", %zu fixed", m->diff.fixed);
 }
 
-static int judge(struct build *b, int status, struct kf_error *err)
+static json_t *fresh_warnings(const struct makerun_result *m)
 {
-	const char *first = buildlog_first_error(&b->log);
+	json_t *list = json_array();
 
-	repeat(b, b->log.warning, b->log.warnings);
-	if (status == 0)
-		return 0;
-	if (b->log.errors > 1) /* one alone stands in the error text */
-		repeat(b, b->log.error, b->log.errors);
-	if (status == 127)
-		first = first ? first : "a program it needs is not installed";
-	return kf_err(err, -EIO, KF_REASON_BUILD,
-		      "make ended with status %d: %s (%u errors, %u warnings; all of its "
-		      "output is in %s)",
-		      status, first ? first : "see its output", b->log.errors,
-		      b->log.warnings, b->log_path);
+	for (size_t i = 0; m->compared && i < m->diff.n_fresh && i < TOLD_MAX; i++)
+		json_array_append_new(list, json_string(m->diff.fresh[i]));
+	return list;
 }
 
-static int run_make(struct build *b, const struct tree *t, const char *const words[],
-		    int timeout_ms, struct kf_error *err)
-{
-	_free_ char **argv = tree_argv(t, words);
-	struct proc_opts opts = {
-		.inherit_env = true,
-		.env_extra = tree_env,
-		.cwd = t->src,
-		.timeout_ms = timeout_ms,
-		.cancel = cancel_flag(),
-		.on_output = on_output,
-		.arg = b,
-	};
-	int status = 1, r;
-
-	if (!argv)
-		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
-	r = proc_run((const char *const *)argv, &opts, &status);
-	if (r == 0)
-		r = buildlog_end(&b->log);
-	if (b->failed)
-		return kf_err(err, b->failed, KF_REASON_IO, "write the build log %s: %m",
-			      b->log_path);
-	if (r == -ENOENT)
-		return kf_err(err, r, KF_REASON_EXEC, "make is not installed");
-	if (r == -ETIMEDOUT)
-		return kf_err(
-			err, r, KF_REASON_TIMEOUT,
-			"the build took longer than %d s (timeout.build); its output "
-			"is in %s",
-			timeout_ms / 1000, b->log_path);
-	if (r == -ECANCELED)
-		return kf_err(err, r, KF_REASON_CANCELLED, "the build was cancelled");
-	if (r < 0)
-		return kf_err(err, r, KF_REASON_EXEC, "run make: %m");
-	return judge(b, status, err);
-}
-
-static int report(struct build *b, const struct tree *t, struct build_result *ret,
-		  struct kf_error *err)
+static int report(struct ui *ui, const struct tree *t, const struct makerun_result *m,
+		  struct build_result *ret, struct kf_error *err)
 {
 	_free_ char *release = NULL;
-	char counted[64] = "";
+	char counted[96];
 	int r = tree_release(t, &release, err);
 
 	if (r < 0)
 		return r;
 	snprintf(ret->release, sizeof(ret->release), "%s", release);
-	ret->errors = b->log.errors;
-	ret->warnings = b->log.warnings;
-	if (ret->warnings > 0)
-		snprintf(counted, sizeof(counted), ", %u warning%s", ret->warnings,
-			 ret->warnings == 1 ? "" : "s");
-	ui_step(b->ui, "build", NULL, ret->took_ms,
-		json_pack("{s:s, s:i, s:s}", "release", release, "warnings",
-			  (int)ret->warnings, "log", b->log_path),
+	ret->errors = m->errors;
+	ret->warnings = m->warnings;
+	count_warnings(m, counted);
+	ui_step(ui, "build", NULL, ret->took_ms,
+		json_pack("{s:s, s:i, s:o, s:I, s:s}", "release", release, "warnings",
+			  (int)ret->warnings, "new_warnings", fresh_warnings(m),
+			  "fixed_warnings", (json_int_t)(m->compared ? m->diff.fixed : 0),
+			  "log", m->log_path),
 		"%s%s", release, counted);
-	ui_note(b->ui, "           log: %s", b->log_path);
+	ui_note(ui, "           log: %s", m->log_path);
 	return 0;
 }
 
@@ -185,38 +105,33 @@ int kernel_build(const struct config *cfg, struct ui *ui, const char *board,
 		 const char *const extra_targets[], struct build_result *ret,
 		 struct kf_error *err)
 {
-	struct build b = {.cfg = cfg, .ui = ui, .log_fd = -1};
+	static const struct makerun_opts opts = {"build", "build.log", true};
 	_free_ char **targets = config_argv(cfg, board, "build.targets");
 	_free_ const char **words = NULL;
-	struct tree *t = NULL;
+	struct makerun_result m = {0};
 	struct build_result result = {0};
+	struct tree *t = NULL;
 	int64_t start = clock_now_ms();
-	int64_t limit = config_ms(cfg, board, "timeout.build");
-	char jobs[24];
-	int r;
+	char warnings[16];
+	int r = add_warnings_word(cfg, board, warnings, err);
 
-	buildlog_init(&b.log);
-	r = tree_open(cfg, board, &t, err);
+	if (r == 0)
+		r = tree_open(cfg, board, &t, err);
 	if (r == 0)
 		r = tree_check_config(t, err);
 	if (r == 0)
 		r = require_check_tree(cfg, ui, board, t, err);
-	if (r == 0)
-		r = open_log(&b, t, err);
-	words = make_words(cfg, board, targets, extra_targets, jobs);
+	words = r == 0 ? make_words(warnings, targets, extra_targets) : NULL;
 	if (r == 0 && !words)
 		r = kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	if (r == 0)
-		r = run_make(&b, t, words,
-			     limit > 0 && limit < INT32_MAX ? (int)limit : -1, err);
+		r = makerun(cfg, ui, board, t, words, &opts, &m, err);
 	result.took_ms = clock_now_ms() - start;
 	if (r == 0)
-		r = report(&b, t, &result, err);
+		r = report(ui, t, &m, &result, err);
 	if (r == 0)
 		*ret = result;
-	cleanup_close(&b.log_fd);
-	free(b.log_path);
-	buildlog_fini(&b.log);
+	makerun_result_fini(&m);
 	tree_free(t);
 	return r;
 }

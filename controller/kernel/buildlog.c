@@ -64,6 +64,9 @@ static const struct {
 	{"Error: ", NULL, BUILDLOG_ERROR},
 	{NULL, ": Warning (", BUILDLOG_WARNING},
 	{NULL, ": ERROR (", BUILDLOG_ERROR},
+	/* Sphinx */
+	{NULL, ": WARNING: ", BUILDLOG_WARNING},
+	{NULL, ": ERROR: ", BUILDLOG_ERROR},
 	/* linkers */
 	{NULL, ": undefined reference to ", BUILDLOG_ERROR},
 	{NULL, ": multiple definition of ", BUILDLOG_ERROR},
@@ -189,10 +192,16 @@ static int keep(char *list[], unsigned *count, const char *line, size_t n)
 static int take_line(struct buildlog *b, const char *line, size_t n)
 {
 	struct text file;
+	enum buildlog_kind kind;
+	int r;
 
 	if (n > 0 && line[n - 1] == '\r')
 		n--;
-	switch (buildlog_classify(line, n)) {
+	kind = buildlog_classify(line, n);
+	r = b->on_line ? b->on_line(b->arg, kind, line, n) : 0;
+	if (r < 0)
+		return r;
+	switch (kind) {
 	case BUILDLOG_STEP:
 		step_file((struct text){line, n}, &file);
 		snprintf(b->current, sizeof(b->current), "%.*s",

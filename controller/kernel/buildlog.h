@@ -25,7 +25,13 @@ enum buildlog_kind buildlog_classify(const char *line, size_t n);
 
 #define BUILDLOG_KEEP 50 /* messages of each kind that are repeated at the end */
 
+/* Gets each line, without its '\n'; a negative errno of it ends the feeding. */
+typedef int (*buildlog_line_fn)(void *arg, enum buildlog_kind kind, const char *line,
+				size_t n);
+
 struct buildlog {
+	buildlog_line_fn on_line; /* NULL: nobody */
+	void *arg;
 	struct buf partial;
 	unsigned errors, warnings, steps;
 	char *error[BUILDLOG_KEEP], *warning[BUILDLOG_KEEP];

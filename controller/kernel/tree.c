@@ -118,6 +118,8 @@ void tree_free(struct tree *t)
 	free(t->arch);
 	free(t->cross);
 	free(t->llvm);
+	free(t->cc);
+	free(t->cflags);
 	free(t->extra);
 	free(t);
 }
@@ -254,9 +256,27 @@ static int find_arch(struct tree *t, const struct config *cfg, const char *board
 	return t->arch ? 0 : no_memory(err);
 }
 
+/* The compiler that make would take, through ccache. */
+static int find_ccache(struct tree *t, struct kf_error *err)
+{
+	_free_ char *path = NULL;
+
+	if (proc_find("ccache", &path) < 0)
+		return kf_err(err, -ENOENT, KF_REASON_CONFIG,
+			      "ccache is not installed: install it, or set build.ccache "
+			      "to no");
+	if (!t->llvm)
+		t->cc = strf("ccache %sgcc", t->cross ? t->cross : "");
+	else if (*t->llvm == '/')
+		t->cc = strf("ccache %sclang", t->llvm);
+	else
+		t->cc = strf("ccache clang%s", *t->llvm == '-' ? t->llvm : "");
+	return t->cc ? 0 : no_memory(err);
+}
+
 /* "y" or "1" is the plain toolchain, "-18" a suffix, "/dir/" a place. */
-static int find_tools(struct tree *t, const struct config *cfg, const char *board,
-		      struct kf_error *err)
+static int find_toolchain(struct tree *t, const struct config *cfg, const char *board,
+			  struct kf_error *err)
 {
 	const char *cross = config_get(cfg, board, "build.cross_compile");
 	const char *llvm = config_get(cfg, board, "build.llvm");
@@ -271,6 +291,18 @@ static int find_tools(struct tree *t, const struct config *cfg, const char *boar
 		llvm = "1";
 	t->llvm = strdup(llvm);
 	return t->llvm ? 0 : no_memory(err);
+}
+
+static int find_tools(struct tree *t, const struct config *cfg, const char *board,
+		      struct kf_error *err)
+{
+	const char *cflags = config_get(cfg, board, "build.cflags");
+	int r = find_toolchain(t, cfg, board, err);
+
+	if (r == 0 && cflags && *cflags && !(t->cflags = strdup(cflags)))
+		r = no_memory(err);
+	return r == 0 && config_bool(cfg, board, "build.ccache") ? find_ccache(t, err)
+								 : r;
 }
 
 int tree_open(const struct config *cfg, const char *board, struct tree **ret,

@@ -19,6 +19,8 @@ struct tree {
 	char *arch;   /* in the manifest's words: "x86_64", "arm64" */
 	char *cross;  /* CROSS_COMPILE, NULL: none */
 	char *llvm;   /* value of LLVM=, NULL: none */
+	char *cc;     /* CC where it goes through ccache, NULL: make's own */
+	char *cflags; /* KCFLAGS, NULL: none */
 	char **extra; /* further words of every make (build.extra), NULL: none */
 };
 

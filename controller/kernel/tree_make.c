@@ -39,6 +39,10 @@ char **tree_argv(const struct tree *t, const char *const words[])
 		r = buf_printf(&b, "CROSS_COMPILE=%s%c", t->cross, 0);
 	if (r == 0 && t->llvm && ++n)
 		r = buf_printf(&b, "LLVM=%s%c", t->llvm, 0);
+	if (r == 0 && t->cc && ++n)
+		r = buf_printf(&b, "CC=%s%c", t->cc, 0);
+	if (r == 0 && t->cflags && ++n)
+		r = buf_printf(&b, "KCFLAGS=%s%c", t->cflags, 0);
 	for (size_t i = 0; r == 0 && t->extra && t->extra[i]; i++, n++)
 		r = buf_append(&b, t->extra[i], strlen(t->extra[i]) + 1);
 	for (size_t i = 0; r == 0 && words[i]; i++, n++)

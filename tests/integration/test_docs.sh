@@ -51,7 +51,9 @@ sources=(controller/*.c controller/*/*.c)
 # sources_of COMMAND: where its options are.
 sources_of() {
 	case $1 in
-	deploy | bd) echo controller/cmd/deploy_args.c ;;
+	build) echo controller/cmd/cmd_build.c controller/cmd/build_args.h ;;
+	bd) echo controller/cmd/deploy_args.c controller/cmd/build_args.h ;;
+	deploy) echo controller/cmd/deploy_args.c ;;
 	*) echo controller/cmd/cmd_"$1".c ;;
 	esac
 }
@@ -80,7 +82,7 @@ options_told() {
 	local c option
 	for c in $commands; do
 		kferry "$c" --help >"$tmp/help"
-		for option in $(long_options "$(sources_of "$c")"); do
+		for option in $(long_options $(sources_of "$c")); do
 			case $c,$option in
 			config,--man | bd,--from | *,--board) continue ;;
 			esac
@@ -274,7 +276,7 @@ completions_know_values() {
 	for c in $commands; do
 		while read -r option; do
 			grep -qE -- "[|	]--${option}[|)]" <<<"$valued" || echo "$c --$option"
-		done < <(grep -ohE '\{"[a-z-]+", *required_argument' "$(sources_of "$c")" |
+		done < <(grep -ohE '\{"[a-z-]+", *required_argument' $(sources_of "$c") |
 			cut -d'"' -f2)
 	done
 }

@@ -353,10 +353,11 @@ class Board:
         full.pop("XDG_DATA_HOME", None)
         return full
 
-    def start(self, *args):
+    def start(self, *args, cwd=None):
         """Start kferry in a session of its own, its output in pipes of text."""
-        return subprocess.Popen([KFERRY, *map(str, args)], env=self.environment(), cwd=self.dir,
-                                start_new_session=True, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        return subprocess.Popen([KFERRY, *map(str, args)], env=self.environment(),
+                                cwd=cwd or self.dir, start_new_session=True, text=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE)
 
     def kferry(self, *args, check=None, env=None, timeout=120, stdin=None, cwd=None,

@@ -50,6 +50,8 @@ static const struct {
 	 BUILDLOG_WARNING},
 	{"Error: arch/arm64/boot/dts/a.dts:12.3-4 syntax error", BUILDLOG_ERROR},
 	{"FATAL ERROR: Unable to parse input tree", BUILDLOG_ERROR},
+	{"Documentation/x.rst:3: WARNING: Title underline too short.", BUILDLOG_WARNING},
+	{"Documentation/x.rst:3: ERROR: Unexpected indentation.", BUILDLOG_ERROR},
 	{"/bin/sh: 1: flex: not found", BUILDLOG_ERROR},
 	{"sh: line 1: bc: command not found", BUILDLOG_ERROR},
 	{"make[2]: *** [scripts/Makefile.build:250: drivers/foo.o] Error 1",

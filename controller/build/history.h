@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How long a tree's builds took, and how far they were meanwhile, so that one that runs
+ * can be told how long it will.  An engine without I/O.
+ *
+ * Builds are alike when they made the same targets with the same words, and when both
+ * began with nothing built or both with something.
+ */
+#ifndef KF_BUILD_HISTORY_H
+#define KF_BUILD_HISTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/base/buf.h"
+
+#define HISTORY_BUILDS 24 /* kept */
+#define HISTORY_POINTS 16 /* of each build: when so many sixteenths of it were done */
+#define HISTORY_TEXT   (64u << 10)
+/* Files a build makes; nothing is kept of one with more. */
+#define HISTORY_STEPS 200000u
+
+struct history_build {
+	char what[33]; /* digest of the words, lower-case hex */
+	bool fresh;
+	unsigned steps;
+	int64_t took_ms;
+	int64_t at_ms[HISTORY_POINTS];
+};
+
+struct history {
+	struct history_build v[HISTORY_BUILDS]; /* oldest first */
+	size_t n;
+};
+
+/* Milliseconds left for a build of that kind that has made so many files in so long;
+ * -1: not known. */
+int64_t history_left(const struct history *h, const char *what, bool fresh,
+		     unsigned steps, int64_t elapsed_ms);
+/* at_ms[i] of a build whose file number i was begun at times[i]. */
+void history_points(struct history_build *b, const int32_t *times);
+void history_add(struct history *h, const struct history_build *b);
+
+int history_print(const struct history *h, struct buf *out) _must_check_;
+/* -EBADMSG: it is none; then h is empty. */
+int history_parse(const char *text, size_t n, struct history *h) _must_check_;
+
+#endif
