@@ -449,25 +449,34 @@ const struct cmd cmds[] = {
 	{
 		.name = "kernels",
 		.run = cmd_kernels,
-		.args = "[list|rm SLOT...|confirm [SLOT]|rollback [SLOT]] [-b BOARD] [-l "
+		.args = "[list|rm NAME...|confirm [SLOT]|rollback [SLOT]] [-b BOARD] [-l "
 			"KEY=VALUE]",
 		.help = "The kernels installed on a board",
-		.details = "  kernels list            all slots\n"
-			   "  kernels rm SLOT...      remove them; never what runs or is "
-			   "known-good\n"
-			   "  kernels confirm [SLOT]  good, and the default; without a "
-			   "name: what runs\n"
-			   "  kernels rollback [SLOT] back to the board's own kernel, or "
-			   "to SLOT\n"
-			   "\n"
-			   "  -b, --board LIST  boards: names, joined by commas; or all\n"
-			   "  -l, --label KEY=VALUE  boards with that word in "
-			   "board.labels\n"
-			   "  -f, --force  confirm: also a slot that does not run\n"
-			   "  --kexec-ok   confirm: also one that runs by kexec only\n",
+		.details =
+			"  kernels list            all slots, and the board's own "
+			"kernels\n"
+			"  kernels rm NAME...      remove slots, by slot, release, or a "
+			"pattern such as '6.9*';\n"
+			"                          never what runs or is known-good\n"
+			"  kernels confirm [SLOT]  good, and the default; without a "
+			"name: what runs\n"
+			"  kernels rollback [SLOT] back to the board's own kernel, or "
+			"to SLOT\n"
+			"\n"
+			"  -b, --board LIST  boards: names, joined by commas; or all\n"
+			"  -l, --label KEY=VALUE  boards with that word in "
+			"board.labels\n"
+			"  -f, --force  confirm: also a slot that does not run; rm: "
+			"also the board's own\n"
+			"  --all        rm: every one that may be removed\n"
+			"  --regex      rm: names are extended regular expressions\n"
+			"  -n, --dry-run  rm: only show what would go\n"
+			"  -y, --yes    rm: do not ask about a pattern, or --all\n"
+			"  --kexec-ok   confirm: also one that runs by kexec only\n",
 		.verbs = "list rm confirm rollback",
 		.examples = "kferry kernels\n"
-			    "kferry kernels rm k-3f9a1c2b\n"
+			    "kferry kernels rm k-3f9a1c2b 6.9.0-rc3\n"
+			    "kferry kernels rm '6.9.0-rc*' --dry-run\n"
 			    "kferry kernels rollback && kferry reboot\n",
 	},
 	{

@@ -4,61 +4,17 @@
 
 #include <string.h>
 
+#include "controller/copy/said.h"
 #include "controller/kernel/inflate.h"
 #include "controller/module/module_call.h"
 #include "controller/strf.h"
 #include "proto/reason.h"
 #include "proto/text.h"
-#include "proto/wire.h"
 
 #define PROGRAM_S  60 /* a program's own limit on the board */
 #define PACKED_MAX (1024u * 1024)
 #define BLOCK	   (16 * 1024)
 #define PROC	   "/proc/config.gz"
-
-/* What a program prints, at most max bytes; *ret_status is its exit status. */
-static int output(struct client *c, const char *const argv[], size_t max,
-		  deadline_ms deadline, struct buf *out, uint32_t *ret_status,
-		  struct kf_error *err)
-{
-	Kferry__ExecRequest q = KFERRY__EXEC_REQUEST__INIT;
-	Kferry__Envelope env = CLIENT_ENVELOPE(EXEC_REQUEST, exec_request, &q);
-	int r;
-
-	while (argv[q.n_argv])
-		q.n_argv++;
-	q.argv = (char **)argv;
-	q.timeout_s = PROGRAM_S;
-	r = client_request(c, &env, deadline, err);
-	if (r == 0)
-		r = client_send_data(c, NULL, 0, FRAME_END, deadline, err);
-	while (r == 0) {
-		struct peer_event ev;
-
-		r = client_next(c, deadline, &ev, err);
-		if (r < 0)
-			return r;
-		if (ev.type == PEER_DATA && (ev.flags & FRAME_STDERR))
-			continue;
-		if (ev.type == PEER_DATA) {
-			if (buf_len(out) + ev.len > max)
-				return kf_err(err, -EFBIG, KF_REASON_INVALID,
-					      "%s on the board gives more than %zu KiB",
-					      argv[q.n_argv - 1], max >> 10);
-			if (buf_append(out, ev.data, ev.len) < 0)
-				return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY,
-					      "no memory");
-			continue;
-		}
-		if (ev.env->body_case != KFERRY__ENVELOPE__BODY_EXIT)
-			return kf_err(err, -EPROTO, KF_REASON_PROTOCOL,
-				      "the agent answered with %s",
-				      wire_body_name(ev.env));
-		*ret_status = ev.env->exit->status;
-		return 0;
-	}
-	return r;
-}
 
 /* A file's bytes; -ENOENT: it is not there, or nothing is in it. */
 static int get_file(struct client *c, const char *path, size_t max, deadline_ms deadline,
@@ -66,7 +22,7 @@ static int get_file(struct client *c, const char *path, size_t max, deadline_ms 
 {
 	const char *const argv[] = {"cat", path, NULL};
 	uint32_t status = 0;
-	int r = output(c, argv, max, deadline, out, &status, err);
+	int r = said(c, argv, max, PROGRAM_S, deadline, out, NULL, &status, err);
 
 	if (r < 0)
 		return r;
@@ -141,7 +97,7 @@ static int get_release(struct client *c, deadline_ms deadline, char **ret,
 	static const char *const argv[] = {"uname", "-r", NULL};
 	_buf_ struct buf out = BUF_INIT;
 	uint32_t status = 0;
-	int r = output(c, argv, 1024, deadline, &out, &status, err);
+	int r = said(c, argv, 1024, PROGRAM_S, deadline, &out, NULL, &status, err);
 	const char *text = r == 0 ? buf_str(&out) : NULL;
 	_free_ char *line = text ? strndup(text, strcspn(text, "\n")) : NULL;
 
