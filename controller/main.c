@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "controller/cmd/cmd.h"
+#include "controller/import/kwmap.h"
 #include "controller/strf.h"
 
 #define ARENAS 2 /* of malloc() */
@@ -133,6 +134,10 @@ static int run(struct cmd_env *env, struct globals *g, int argc, char *argv[])
 	if (!argc)
 		return cmd_usage(env, NULL, "a command is missing");
 	cmd = cmd_find(argv[0], &near);
+	if (!cmd && kwmap_hint(argv[0]))
+		return cmd_usage(env, NULL,
+				 "there is no command %s; what kw calls so is %s",
+				 argv[0], kwmap_hint(argv[0]));
 	if (!cmd)
 		return cmd_usage(env, NULL, "there is no command %s; the nearest is %s",
 				 argv[0], near);

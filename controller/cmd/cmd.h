@@ -57,6 +57,7 @@ struct cmd {
 extern const struct cmd cmds[]; /* cmd_table.c; ends with a NULL name */
 
 int cmd_init(struct cmd_env *env, int argc, char *argv[]);
+int cmd_import(struct cmd_env *env, int argc, char *argv[]);
 int cmd_config(struct cmd_env *env, int argc, char *argv[]);
 int cmd_env(struct cmd_env *env, int argc, char *argv[]);
 int cmd_kconfig(struct cmd_env *env, int argc, char *argv[]);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "controller/cmd/cmd.h"
+#include "controller/import/kwmap.h"
 #include "proto/base/buf.h"
 
 static const char global_options[] =
@@ -16,39 +17,6 @@ static const char global_options[] =
 	"\nExit status: 0 pass, 1 fail (the kernel's fault), 2 error, 64 usage,\n"
 	"75 the board is held by somebody else.\n"
 	"`kferry help COMMAND` tells more; `kferry help kw` is for those who know kw.\n";
-
-/* Their word, ours. */
-static const struct {
-	const char *kw, *kferry;
-} mapping[] = {
-	{"kw init --template T", "init --template T"},
-	{"kw config", "config get, set, unset, list --show-origin"},
-	{"kw remote --add/--remove/...", "board add, rm, rename, default, list"},
-	{"kw device", "board info"},
-	{"kw env --create, --use, --exit-env", "env create, use, list, exit, rm"},
-	{"kw kernel-config-manager --save, --get", "kconfig save, get, list, rm, diff"},
-	{"kw kernel-config-manager --fetch", "kconfig fetch [--optimize]"},
-	{"kw build (kw b)", "build (b)"},
-	{"kw deploy (kw d)", "deploy (d)"},
-	{"kw deploy --setup", "board setup"},
-	{"kw deploy --create-package", "pack -o FILE"},
-	{"kw deploy --from-package F", "deploy --from F"},
-	{"kw deploy --list, --list-all", "kernels list"},
-	{"kw deploy --uninstall K", "kernels rm SLOT"},
-	{"kw deploy --boot-into-new-kernel-once", "deploy --once"},
-	{"kw deploy --modules", "deploy --modules"},
-	{"kw bd", "bd"},
-	{"kw ssh", "shell"},
-	{"kw ssh -c CMD", "exec -- CMD"},
-	{"kw ssh -s SCRIPT", "exec --script SCRIPT"},
-	{"kw ssh --send, --get", "put, get"},
-	{"kw debug --dmesg [--follow]", "dmesg [-f]"},
-	{"kw drm --load-module, --unload-module", "module load, unload, reload"},
-	{"kw vm --up", "vm create, up, down; then as any board"},
-	{"kw maintainers (kw m)", "maintainers (m)"},
-	{"kw codestyle (kw c)", "checkpatch (c)"},
-	{"kw version", "version"},
-};
 
 static void print(struct cmd_env *env, const char *text)
 {
@@ -72,8 +40,8 @@ static int help_kw(struct buf *b)
 {
 	int rc = buf_printf(b, "%-40s kferry ...\n", "kw");
 
-	for (size_t i = 0; i < ARRAY_SIZE(mapping) && rc == 0; i++)
-		rc = buf_printf(b, "%-40s %s\n", mapping[i].kw, mapping[i].kferry);
+	for (const struct kwcommand *c = kwmap_commands; c->kw && rc == 0; c++)
+		rc = buf_printf(b, "%-40s %s\n", c->kw, c->kferry);
 	return rc;
 }
 

@@ -133,6 +133,7 @@ const struct cmd cmds[] = {
 	},
 	{
 		.name = "kconfig",
+		.alias = "k",
 		.run = cmd_kconfig,
 		.args = "save NAME|list|get NAME|rm NAME...|fetch|require|diff [A] [B]",
 		.help = "Kernel configurations: saved ones, a board's, what it needs",
@@ -660,6 +661,7 @@ const struct cmd cmds[] = {
 	},
 	{
 		.name = "shell",
+		.alias = "s",
 		.run = cmd_shell,
 		.args = "[BOARD] [-- PROGRAM [ARGUMENT...]]",
 		.help = "A login shell on a board, with a terminal",
@@ -744,6 +746,22 @@ const struct cmd cmds[] = {
 		.examples = "kferry config set --user board.default pc\n"
 			    "kferry config list -b pc --show-origin\n"
 			    "kferry -o timeout.reboot=10m bd pc\n",
+	},
+	{
+		.name = "import",
+		.run = cmd_import,
+		.args = "kw [--dry-run] [--force]",
+		.help = "Take over the configuration of kw",
+		.details =
+			"What kw has in ~/.config/kw, in .kw of this tree, and of kernel "
+			"configurations.\nRemotes become boards. What has no counterpart "
+			"is listed, with the reason.\n"
+			"\n"
+			"  -n, --dry-run  show what would be set, and set nothing\n"
+			"  --force        replace what is there already\n",
+		.verbs = "kw",
+		.examples = "kferry import kw --dry-run\n"
+			    "kferry import kw\n",
 	},
 	{
 		.name = "completion",
