@@ -217,6 +217,25 @@ promises() {
 }
 check "every test that PROMISES.md names is there" promises
 
+# Tests of rows and faults: `FILE`: NAME, NAME.  A name may be another's, too (NAME = OTHER).
+kw_tests() {
+	local said file name found=0
+	while IFS= read -r said; do
+		file=${said#\`}
+		file=${file%%\`*}
+		for name in $(tr ',' ' ' <<<"${said#*: }"); do
+			found=$((found + 1))
+			grep -qE "^(static void | +def | +)$name(\(| = )" "$file" ||
+				echo "$file has no test $name"
+		done
+	done < <(grep -oE '`tests/[^`]+`: [a-z0-9_, ]+' docs/KW.md)
+	[ $found -ge 50 ] || echo "only $found tests were found in docs/KW.md"
+	# Each row has a test, or says that there is nothing to test.
+	grep -E '^\| ' docs/KW.md | grep -vE '`tests/|not there yet|^\| (kw|`pomodoro`|`self-update`) '
+	grep -A1 '^- ' docs/KW.md | grep -vE '^(- |--)' | grep -vE '`tests/.*: test_kw_'
+}
+check "every test that KW.md names is there" kw_tests
+
 outcomes() {
 	tests/lib/outcomes.py >"$tmp/outcomes" || echo "tests/lib/outcomes.py failed"
 	[ -s "$tmp/outcomes" ] || echo "tests/lib/outcomes.py says nothing"

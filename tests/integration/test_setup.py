@@ -247,6 +247,10 @@ class Setup(unittest.TestCase):
             if path.is_file() and not path.is_symlink() and path.name != "sudo":
                 self.assertNotIn(b"secret\n", path.read_bytes(), path)
 
+    # By sudo; docs/KW.md.
+    test_kw_root_over_ssh_is_not_required = \
+        test_host_key_and_password_are_asked_for_on_the_terminal
+
     def test_wrong_password_changes_nothing(self):
         (self.root / "bin/sudo").write_text(SUDO)
         (self.root / "bin/sudo").chmod(0o755)
