@@ -35,6 +35,22 @@ static bool begins(struct text t, const char *with)
 	return t.n >= strlen(with) && memcmp(t.s, with, strlen(with)) == 0;
 }
 
+/* At most KWFILE_VALUE bytes, characters whole, and a tab is a blank. */
+static char *one_line(struct text t)
+{
+	char *copy;
+
+	if (t.n > KWFILE_VALUE) {
+		t.n = KWFILE_VALUE;
+		while (t.n > 0 && ((unsigned char)t.s[t.n] & 0xc0) == 0x80)
+			t.n--;
+	}
+	copy = strndup(t.s, t.n);
+	for (char *c = copy; c && *c; c++)
+		*c = *c == '\t' ? ' ' : *c;
+	return copy;
+}
+
 static int add(struct kwfile *f, struct text key, struct text value, const char *host,
 	       unsigned line)
 {
@@ -48,11 +64,9 @@ static int add(struct kwfile *f, struct text key, struct text value, const char 
 	if (!more)
 		return -ENOMEM;
 	f->v = more;
-	if (value.n > KWFILE_VALUE)
-		value.n = KWFILE_VALUE;
 	more += f->n++;
 	*more = (struct kwline){.key = strndup(key.s, key.n),
-				.value = strndup(value.s, value.n),
+				.value = one_line(value),
 				.host = host ? strdup(host) : NULL,
 				.line = line};
 	return more->key && more->value && (!host || more->host) ? 0 : -ENOMEM;

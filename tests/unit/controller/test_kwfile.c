@@ -14,6 +14,7 @@
 #include "controller/import/kwfile.h"
 #include "controller/import/kwmap.h"
 #include "proto/base/cleanup.h"
+#include "proto/text.h"
 
 static void settings(void **state)
 {
@@ -78,6 +79,24 @@ static void what_is_no_text(void **state)
 	assert_int_equal(kwfile_parse("a=\x1b[31m\n", 8, &f), -EBADMSG);
 	assert_int_equal(kwfile_parse_remotes("Host \xff\n", 7, &f), -EBADMSG);
 	assert_int_equal(kwfile_parse("a=b\0c\n", 6, &f), -EBADMSG);
+}
+
+static void values_are_one_line_of_whole_characters(void **state)
+{
+	_kwfile_ struct kwfile f = {0};
+	char text[2 * KWFILE_VALUE] = "a=x\ty\nb=";
+	size_t n = strlen(text);
+
+	(void)state;
+	text[n++] = 'x';
+	while (n + 2 < sizeof(text)) {
+		memcpy(text + n, "\xc3\xa4", 2);
+		n += 2;
+	}
+	assert_int_equal(kwfile_parse(text, n, &f), 0);
+	assert_string_equal(f.v[0].value, "x y");
+	assert_int_equal(strlen(f.v[1].value), KWFILE_VALUE - 1);
+	assert_true(text_is_plain(f.v[1].value, KWFILE_VALUE - 1, false));
 }
 
 static void more_lines_than_the_most(void **state)
@@ -154,6 +173,7 @@ int main(void)
 		cmocka_unit_test(settings),
 		cmocka_unit_test(remotes),
 		cmocka_unit_test(what_is_no_text),
+		cmocka_unit_test(values_are_one_line_of_whole_characters),
 		cmocka_unit_test(more_lines_than_the_most),
 		cmocka_unit_test(keys),
 		cmocka_unit_test(hints),
