@@ -202,8 +202,17 @@ static void keep_history(struct makerun *m)
 	write_file(m, HISTORY_FILE, &b, history_print(&m->history, &b));
 }
 
+static bool has(const struct tree *t, const char *rel)
+{
+	_free_ char *path = tree_path(t, rel);
+
+	return path && fs_exists(AT_FDCWD, path);
+}
+
 static int compare(struct makerun *m, bool ended_well, struct kf_error *err)
 {
+	/* A few targets of a tree in which nothing was made yet are not all. */
+	bool whole = m->whole && ended_well && has(m->t, "vmlinux");
 	struct warnset *before = NULL;
 	_buf_ struct buf old = BUF_INIT, text = BUF_INIT;
 	int r = read_file(m, WARNINGS_FILE, WARNSET_TEXT, &old);
@@ -214,8 +223,7 @@ static int compare(struct makerun *m, bool ended_well, struct kf_error *err)
 		ui_debug(m->ui, "%s/" WARNINGS_FILE " cannot be read, and is begun anew",
 			 m->t->cache);
 	m->ret->compared = before != NULL;
-	r = warnset_compare(m->ret->warnings_of, before, m->whole && ended_well,
-			    &m->ret->diff);
+	r = warnset_compare(m->ret->warnings_of, before, whole, &m->ret->diff);
 	warnset_free(before);
 	if (r < 0)
 		return no_memory(err);
@@ -232,9 +240,7 @@ static bool has_objects(const struct tree *t)
 	static const char *const marks[] = {"vmlinux", "vmlinux.o", "init/main.o"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-		_free_ char *path = tree_path(t, marks[i]);
-
-		if (path && fs_exists(AT_FDCWD, path))
+		if (has(t, marks[i]))
 			return true;
 	}
 	return false;

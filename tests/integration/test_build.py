@@ -103,7 +103,10 @@ class Build(Case):
         # It is known still, and not new when it is told again.
         self.tree.source("drivers/a", "one")
         self.assertIn("1 warning, 0 new", self.kferry("build").err)
-        # After a clean all is made: what is not told then is gone, whatever it was of.
+        # Nor by a part of it after a clean, ...
+        self.kferry("build", "--clean")
+        self.assertNotIn("fixed", self.kferry("-o", "build.targets=init/main.o", "build").err)
+        # ... but then by all: all is made, and what is not told then is gone, whatever it was of.
         self.kferry("build", "--clean")
         (self.tree.dir / "Makefile").write_text(
             (self.tree.dir / "Makefile").read_text().replace("-Wall", ""))
