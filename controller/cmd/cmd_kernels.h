@@ -27,7 +27,7 @@ int kernels_find(struct kernels *k, struct kernels_found *ret,
 void kernels_found_fini(struct kernels_found *f);
 /* The release that runs, where that is one of the board's own kernels; else "". */
 const char *kernels_own_running(const struct kernels_found *f);
-/* "3 days", "5 h", "-": not known. */
+/* "3d", "5h", "12m", "now"; "-": not known. */
 const char *kernels_age(int64_t age_s, char text[static 16]);
 
 /* A request that changes one slot; tells the step. */

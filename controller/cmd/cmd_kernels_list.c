@@ -136,23 +136,28 @@ static void show(struct ui *ui, const struct table *t)
 			   .state = "STATE",
 			   .is = "IS",
 			   .release = "RELEASE",
-			   .size = "SIZE",
-			   .age = "AGE"};
-	int state = 5, is = 2, release = 7;
+			   .size = "SIZE"};
+	int state = 5, is = 2, release = 7, age = 0;
 
 	for (size_t i = 0; i < t->n; i++) {
 		state = wider(state, t->rows[i].state);
 		is = wider(is, t->rows[i].is);
 		release = wider(release, t->rows[i].release);
+		if (strcmp(t->rows[i].age, "-") != 0)
+			snprintf(head.age, sizeof(head.age), "AGE");
 		if (*t->rows[i].from)
 			snprintf(head.from, sizeof(head.from), "FROM");
 	}
+	/* Without it where none is known: a line is long enough. */
+	if (*head.age)
+		age = 4;
 	for (size_t i = 0; i <= t->n; i++) {
 		const struct row *r = i ? &t->rows[i - 1] : &head;
 
 		ui_out_paint(ui, r->running ? UI_BOLD : UI_PLAIN,
-			     "%-10s  %-*s  %-*s  %-*s  %9s  %7s%s%s\n", r->slot, state,
-			     r->state, is, r->is, release, r->release, r->size, r->age,
+			     "%-10s  %-*s  %-*s  %-*s  %9s%s%*s%s%s\n", r->slot, state,
+			     r->state, is, r->is, release, r->release, r->size,
+			     age ? "  " : "", age, age ? r->age : "",
 			     *r->from ? "  " : "", r->from);
 	}
 }
@@ -165,7 +170,7 @@ const char *kernels_age(int64_t age_s, char text[static 16])
 	static const struct {
 		int64_t s;
 		const char *name;
-	} units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}};
+	} units[] = {{86400, "d"}, {3600, "h"}, {60, "m"}};
 
 	snprintf(text, 16, age_s < 0 ? "-" : "now");
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
@@ -173,7 +178,7 @@ const char *kernels_age(int64_t age_s, char text[static 16])
 
 		if (n < 1)
 			continue;
-		snprintf(text, 16, "%u %s", n < 99999 ? (unsigned)n % 100000 : 99999,
+		snprintf(text, 16, "%u%s", n < 99999 ? (unsigned)n % 100000 : 99999,
 			 units[i].name);
 		break;
 	}

@@ -116,7 +116,7 @@ class Slots(unittest.TestCase):
         then = manifest.stat().st_mtime - 3 * 86400 - 5
         os.utime(manifest, (then, then))
         self.assertAlmostEqual(listing(self.board)["kernels"][0]["age_s"], 3 * 86400, delta=300)
-        self.assertRegex(self.board.kferry("kernels", check=0).out, rf"{slot} .* 3 d")
+        self.assertRegex(self.board.kferry("kernels", check=0).out, rf"{slot} .* 3d\n")
 
     def test_refused(self):
         for words in (["rm"], ["rm", "a", "list"][:1], ["list", "--all"], ["confirm", "6.9*"],
