@@ -232,7 +232,8 @@ kw_tests() {
 	[ $found -ge 50 ] || echo "only $found tests were found in docs/KW.md"
 	# Each row has a test, or says that there is nothing to test.
 	grep -E '^\| ' docs/KW.md | grep -vE '`tests/|not there yet|^\| (kw|`pomodoro`|`self-update`) '
-	grep -A1 '^- ' docs/KW.md | grep -vE '^(- |--)' | grep -vE '`tests/.*: test_kw_'
+	grep -A1 '^- ' docs/KW.md | grep -vE '^(- |--)|`tests/.*: test_kw_'
+	return 0 # no line is no failure
 }
 check "every test that KW.md names is there" kw_tests
 
