@@ -15,6 +15,7 @@
 #include "agent/session/stdio.h"
 #include "agent/trial/early.h"
 #include "proto/base/log.h"
+#include "proto/digest.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 #include "proto/version.h"
@@ -111,6 +112,7 @@ static int cmd_serve(const struct options *o, int argc, char **argv)
 		return exit_status(&err);
 	}
 	boottimes_find(&a);
+	digest_speed_up();
 	r = server_run(&a, path, &err);
 	if (r < 0)
 		log_err("serve-failed reason=%s text=\"%s\"", reason_name(err.reason),

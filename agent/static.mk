@@ -9,12 +9,13 @@ STATIC_CFLAGS := -Os -DKF_STATIC -ffunction-sections -fdata-sections -fno-asynch
 STATIC_LDLIBS := -Wl,--start-group -luv_a -lprotobuf-c -larchive -lzstd -lsodium -lz -llzma \
 	-llz4 -lacl -Wl,--end-group -lpthread -ldl -lrt
 
-# What nobody here calls, and what it would drag in: libsodium's error handler and key
-# generator lie in the object files that initialise all of its ciphers.  (The name service,
-# which libuv would bring, is kept out by agent/nopasswd.c.)
-STATIC_UNUSED := randombytes_buf sodium_misuse
-STATIC_LDFLAGS := -static -Wl,--gc-sections \
-	$(foreach f,$(STATIC_UNUSED),-Wl,--defsym=$(f)=abort)
+# The ciphers that sodium_init() would set up, and that nobody here uses, are no_cipher() of
+# agent/nocipher.c.  (The name service, which libuv would bring, is kept out by
+# agent/nopasswd.c.)
+STATIC_NO_CIPHER := onetimeauth_poly1305 pwhash_argon2 scalarmult_curve25519 \
+	stream_chacha20 stream_salsa20
+STATIC_LDFLAGS := -static -Wl,--gc-sections $(foreach c,$(STATIC_NO_CIPHER), \
+	-Wl,--defsym=_crypto_$(c)_pick_best_implementation=no_cipher)
 
 STRIP ?= strip
 

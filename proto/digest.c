@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * BLAKE2b-256 of bytes and of open files.
- *
- * Nothing here calls sodium_init(): digests work without it, and it may wait for the
- * kernel's random numbers, which the early-boot step cannot.  A program that digests much
- * calls it in main() to get the fast implementation.
- */
+/* BLAKE2b-256 of bytes and of open files. */
 #include "proto/digest.h"
 
 #include <assert.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define READ_SIZE ((size_t)128 * 1024)
 
@@ -18,6 +13,13 @@ static crypto_generichash_state *state(struct digest_ctx *c)
 	uintptr_t at = (uintptr_t)c->room;
 
 	return (crypto_generichash_state *)((at + 63) & ~(uintptr_t)63);
+}
+
+bool digest_speed_up(void)
+{
+	uint8_t one;
+
+	return getrandom(&one, 1, GRND_NONBLOCK) == 1 && sodium_init() >= 0;
 }
 
 void digest_init(struct digest_ctx *c)

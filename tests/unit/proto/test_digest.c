@@ -92,6 +92,28 @@ static void hex_is_exact(void **state)
 	assert_int_equal(digest_parse(upper, 64, &d), -EINVAL);
 }
 
+/* Last: it is so from then on. */
+static void goes_on_when_it_becomes_faster(void **state)
+{
+	uint8_t data[1000];
+	struct digest before, across, after;
+	struct digest_ctx c;
+
+	(void)state;
+	memset(data, 0x5a, sizeof(data));
+	digest_bytes(data, sizeof(data), &before);
+	digest_init(&c);
+	digest_update(&c, data, 300);
+	assert_true(digest_speed_up());
+	assert_true(digest_speed_up());
+	digest_update(&c, data + 300, sizeof(data) - 300);
+	digest_final(&c, &across);
+	assert_true(digest_equal(&across, &before));
+	digest_bytes(data, sizeof(data), &after);
+	assert_true(digest_equal(&after, &before));
+	abc_has_the_known_digest(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -99,6 +121,7 @@ int main(void)
 		cmocka_unit_test(pieces_equal_the_whole),
 		cmocka_unit_test(a_file_is_read_from_where_it_stands),
 		cmocka_unit_test(hex_is_exact),
+		cmocka_unit_test(goes_on_when_it_becomes_faster),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
