@@ -2,7 +2,6 @@
 /* Raw bytes over TCP.  Keep-alives find a far side that is gone: a console may be silent
  * for hours, and that alone is no sign. */
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -10,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "controller/console/console_impl.h"
+#include "controller/console/lookup.h"
 #include "proto/reason.h"
 
 #define KEEP_IDLE_S  15
@@ -74,14 +74,11 @@ static int connect_one(const struct addrinfo *a, deadline_ms deadline, int stop_
 static int tcp_open(const struct console_spec *spec, deadline_ms deadline, int stop_fd,
 		    void **ret, int *ret_fd, struct kf_error *err)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
 	_cleanup_(free_addresses) struct addrinfo *list = NULL;
-	int r = getaddrinfo(spec->place, spec->port, &hints, &list);
+	int r = lookup_stream(spec->place, spec->port, deadline, stop_fd, &list, err);
 
-	if (r != 0)
-		return kf_err(err, -EHOSTUNREACH, KF_REASON_UNREACHABLE,
-			      "look up the console's host %s: %s", spec->place,
-			      gai_strerror(r));
+	if (r < 0)
+		return r;
 	r = -EHOSTUNREACH;
 	for (const struct addrinfo *a = list; a && r < 0 && r != -ECANCELED;
 	     a = a->ai_next) {
