@@ -100,7 +100,10 @@ static int exec_open(const struct console_spec *spec, deadline_ms deadline, int 
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	x->name = spec->argv[0];
 	x->err_fd = memfd_create("stderr", MFD_CLOEXEC);
-	r = x->err_fd < 0 ? -errno : open_terminal(&master, &slave);
+	/* Appended to: else what follows a truncation stands behind a hole. */
+	r = x->err_fd < 0 || fcntl(x->err_fd, F_SETFL, O_APPEND) < 0
+		    ? -errno
+		    : open_terminal(&master, &slave);
 	if (r == 0)
 		r = -ptsname_r(master, terminal, sizeof(terminal));
 	if (r == 0)

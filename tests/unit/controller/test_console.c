@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Consoles, opened: what waits for them. */
+/* Consoles, opened: what waits, and what is told of their end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -103,6 +104,48 @@ static void test_a_host_that_is_not_known(void **state)
 	assert_non_null(strstr(err.msg, gai_strerror(EAI_NONAME)));
 }
 
+/* --- programs -------------------------------------------------------------------------
+ */
+
+/* Everything up to its end, which is the error. */
+static void read_to_end(struct console *c, struct kf_error *err)
+{
+	deadline_ms end = deadline_in(WAIT_MS);
+	struct console_data d;
+	int r = -EAGAIN;
+
+	while (r == 1 || r == -EAGAIN) {
+		struct pollfd p = {.fd = console_fd(c), .events = POLLIN};
+
+		assert_int_equal(poll(&p, 1, deadline_left(end)), 1);
+		r = console_read(c, &d);
+	}
+	assert_int_equal(console_failure(c, r, err), -ECONNRESET);
+}
+
+static void test_last_words_after_many(void **state)
+{
+	static const char program[] =
+		"exec:sh -c 'head -c 1200000 /dev/zero >&2; echo x; read go; "
+		"echo why >&2; exit 3'";
+	_console_spec_ struct console_spec spec = {0};
+	struct pollfd p = {.events = POLLIN};
+	struct kf_error err = {0};
+	struct console_data d;
+	struct console *c;
+
+	(void)state;
+	assert_int_equal(console_spec_parse(program, &spec, &err), 0);
+	assert_int_equal(console_open(&spec, "", deadline_in(WAIT_MS), -1, &c, &err), 0);
+	p.fd = console_fd(c);
+	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	assert_int_equal(console_read(c, &d), 1);
+	assert_int_equal(console_write(c, "\n", 1), 1);
+	read_to_end(c, &err);
+	console_close(c);
+	assert_non_null(strstr(err.msg, "ended with exit status 3: why"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -111,6 +154,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_look_up_is_stopped, hold, let_go),
 		cmocka_unit_test_setup_teardown(test_a_host_that_is_not_known, let_go,
 						let_go),
+		cmocka_unit_test(test_last_words_after_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
