@@ -117,5 +117,11 @@ int console_failure(struct console *c, int code, struct kf_error *err)
 	if (code == 0)
 		return kf_err(err, -ECONNRESET, KF_REASON_CONNECTION,
 			      "the far side closed %s", c->name);
-	return kf_err(err, code, KF_REASON_CONNECTION, "%s was lost: %m", c->name);
+	kf_err(err, code, KF_REASON_CONNECTION, "%s was lost: %m", c->name);
+	/* -EPIPE is what callers know a closed output of their own by. */
+	if (code == -EPIPE)
+		code = -ECONNRESET;
+	if (err)
+		err->code = code;
+	return code;
 }

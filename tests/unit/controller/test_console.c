@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -146,6 +147,28 @@ static void test_last_words_after_many(void **state)
 	assert_non_null(strstr(err.msg, "ended with exit status 3: why"));
 }
 
+/* --- what a loss is told as ------------------------------------------------------------
+ */
+
+static void test_a_far_side_that_is_gone_is_no_closed_output(void **state)
+{
+	_console_spec_ struct console_spec spec = {0};
+	_close_ int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct kf_error err = {0};
+	char name[64], text[80];
+	struct console *c;
+
+	(void)state;
+	assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+	assert_int_equal(ptsname_r(master, name, sizeof(name)), 0);
+	snprintf(text, sizeof(text), "serial:%s", name);
+	assert_int_equal(console_spec_parse(text, &spec, &err), 0);
+	assert_int_equal(console_open(&spec, "", deadline_in(WAIT_MS), -1, &c, &err), 0);
+	assert_int_equal(console_failure(c, -EPIPE, &err), -ECONNRESET);
+	assert_non_null(strstr(err.msg, "was lost: Broken pipe"));
+	console_close(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +178,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_host_that_is_not_known, let_go,
 						let_go),
 		cmocka_unit_test(test_last_words_after_many),
+		cmocka_unit_test(test_a_far_side_that_is_gone_is_no_closed_output),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
