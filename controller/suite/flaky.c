@@ -150,6 +150,64 @@ static int merge_problems(struct suite_run *s, const struct suite_run *again)
 	return r;
 }
 
+static bool is_in(const struct test_result **list, size_t n, const struct test_result *t)
+{
+	return bsearch(&t, list, n, sizeof(const struct test_result *), by_name);
+}
+
+/* No earlier result excuses what only this attempt tells, as that the runner failed. */
+static int add_others(struct suite_run *s, const struct suite_run *again)
+{
+	const struct test_result **list = sorted(s);
+	size_t n = s->n;
+	bool *known = calloc(again->n + 1, sizeof(*known)); /* the list goes stale */
+	int r = list && known ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < again->n; i++)
+		known[i] = is_in(list, n, &again->tests[i]);
+	for (size_t i = 0; r == 0 && i < again->n; i++) {
+		const struct test_result *u = &again->tests[i];
+		struct test_result *t;
+
+		if (known[i] || !u->counted || !test_status_is_bad(u->status))
+			continue;
+		r = suite_add(s, u->name, strlen(u->name), u->status, &t);
+		if (r == -ENOSPC)
+			r = 0;
+		else if (r == 0) {
+			t->count = u->count;
+			r = u->text ? suite_set_text(t, "%s", u->text) : 0;
+		}
+	}
+	free(known);
+	free(list);
+	return r;
+}
+
+/* It did not end: what ran then is not flaky, whatever it came to before. */
+static int take_cut(struct suite_run *s, const struct suite_run *again)
+{
+	const struct test_result *u;
+
+	if (!again->cut)
+		return 0;
+	s->cut = true;
+	if (again->running == SUITE_PARENT)
+		return 0;
+	u = &again->tests[again->running];
+	for (size_t i = 0; i < s->n; i++) {
+		struct test_result *t = &s->tests[i];
+
+		if (strcmp(t->name, u->name) != 0)
+			continue;
+		s->running = i;
+		t->status = u->status;
+		t->flaky = false;
+		return u->text ? suite_set_text(t, "%s", u->text) : 0;
+	}
+	return 0;
+}
+
 int flaky_merge(struct suite_run *s, const struct suite_run *again)
 {
 	const struct test_result **list = sorted(again);
@@ -167,10 +225,13 @@ int flaky_merge(struct suite_run *s, const struct suite_run *again)
 	free(list);
 	if (r == 0)
 		r = merge_problems(s, again);
+	if (r == 0)
+		r = add_others(s, again);
 	if (r < 0)
 		return r;
 	excuse_groups(s);
-	return suite_settle(s);
+	r = take_cut(s, again);
+	return r < 0 ? r : suite_settle(s);
 }
 
 size_t flaky_count(const struct suite_run *s)

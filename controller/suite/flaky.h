@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Tests that ran more than once.  One that has passed in any attempt counts as passed; if
- * it has failed in another it is flaky, and its text tells of each attempt.
+ * it has failed in another it is flaky, and its text tells of each attempt.  What ran
+ * when an attempt was cut short, and failures that only one attempt tells, stay.
  */
 #ifndef KF_FLAKY_H
 #define KF_FLAKY_H

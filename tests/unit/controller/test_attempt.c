@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "controller/log/patterns.h"
+#include "controller/results/expect.h"
 #include "controller/suite/attempt.h"
 #include "controller/suite/flaky.h"
 
@@ -241,6 +242,88 @@ static void test_what_passes_later_is_flaky(void **state)
 	       "FAIL a try2\nFAIL b try2\nPASS c try2\n= FAIL");
 }
 
+/* A second attempt that ended so, on top of a first that came to its end. */
+static void merged_end(const char *format, const char *first, const char *then,
+		       enum attempt_how how, int status, const char *expected)
+{
+	const struct attempt_end exits = {.how = ATTEMPT_EXITED, .status = 1};
+	const struct attempt_end e = {.how = how, .status = status, .text = "why"};
+	struct kf_error err = {0};
+	struct suite_run s;
+	struct run r;
+	char *text;
+
+	begin(&r, format);
+	say(&r, first);
+	assert_int_equal(attempt_end(&r.a, &exits, &s, &err), 0);
+	attempt_fini(&r.a);
+	assert_int_equal(attempt_init(&r.a, "suite", format, 77, r.c), 0);
+	say(&r, then);
+	assert_int_equal(attempt_end(&r.a, &e, &r.s, &err), 0);
+	assert_int_equal(flaky_merge(&s, &r.s), 0);
+	text = results_text(&s);
+	assert_string_equal(text, expected);
+	assert_false(how != ATTEMPT_EXITED && flaky_may_retry(&s));
+	free(text);
+	suite_fini(&s);
+	finish(&r);
+}
+
+static void test_another_attempt_that_does_not_end_is_not_excused(void **state)
+{
+	static const char first[] = "TAP version 13\n1..2\n# selftests: net: a.sh\n"
+				    "ok 1 selftests: net: a.sh\n"
+				    "# selftests: net: b.sh\n"
+				    "not ok 2 selftests: net: b.sh\n";
+
+	(void)state;
+	/* After its last test. */
+	merged_end("ktap", KTAP "ok 1 a\nnot ok 2 b\nok 3 c\n",
+		   KTAP "ok 1 a\nok 2 b\nok 3 c\n", ATTEMPT_TIMED_OUT, 0,
+		   "PASS a try2\nPASS b try2: flaky: FAIL, then PASS\nPASS c try2\n"
+		   "FAIL suite: why\n= FAIL, cut in suite");
+	/* In one that is not known by its name yet. */
+	merged_end("ktap", KTAP "ok 1 a\nnot ok 2 b\nok 3 c\n", KTAP "ok 1 a\nok 2 b\n",
+		   ATTEMPT_DIED, 0,
+		   "PASS a try2\nPASS b try2: flaky: FAIL, then PASS\nPASS c\n"
+		   "FAIL test 3: why\n= FAIL, cut in test 3");
+	/* In one that has passed before. */
+	merged_end("ktap", first, "TAP version 13\n1..2\n# selftests: net: a.sh\n",
+		   ATTEMPT_DIED, 0,
+		   "FAIL selftests.net.a.sh try2: why\nFAIL selftests.net.b.sh\n"
+		   "MISS test 2: planned, and there is no result\n"
+		   "! when it ran again: the test suite: the plan was 1..2, and 1 of its "
+		   "tests have no result\n= FAIL, cut in selftests.net.a.sh");
+}
+
+static void test_a_runner_that_fails_in_another_attempt_is_not_excused(void **state)
+{
+	(void)state;
+	merged_end("exit", KTAP "ok 1 a\nnot ok 2 b\nok 3 c\n",
+		   KTAP "ok 1 a\nok 2 b\nok 3 c\n", ATTEMPT_EXITED, 3,
+		   "PASS a try2\nPASS b try2: flaky: FAIL, then PASS\nPASS c try2\n"
+		   "FAIL suite: exit status 3, and no test of it failed\n= FAIL");
+}
+
+static void test_what_did_not_end_is_not_expected(void **state)
+{
+	static const char text[] = "\"test 3\" never worked\n";
+	const struct attempt_end e = {.how = ATTEMPT_DIED, .text = "why"};
+	_expect_ struct expect x = {0};
+	struct kf_error err = {0};
+	struct run r;
+
+	(void)state;
+	begin(&r, "ktap");
+	say(&r, KTAP "ok 1 a\nok 2 b\n");
+	assert_int_equal(attempt_end(&r.a, &e, &r.s, &err), 0);
+	assert_int_equal(expect_parse(text, strlen(text), "x", &x, &err), 0);
+	assert_int_equal(expect_apply(&x, &r.s), 0);
+	assert_int_equal(r.s.tests[2].status, TEST_FAIL);
+	assert_int_equal(suite_verdict(&r.s), TEST_FAIL);
+	finish(&r);
+}
+
 static void test_groups_are_as_well_as_their_tests(void **state)
 {
 	static const char format[] = "KTAP version 1\n1..1\n  KTAP version 1\n  1..2\n"
@@ -303,6 +386,10 @@ int main(void)
 		cmocka_unit_test(test_a_finding_is_the_running_tests),
 		cmocka_unit_test(test_findings_of_attempts_before_are_not_its),
 		cmocka_unit_test(test_what_passes_later_is_flaky),
+		cmocka_unit_test(test_another_attempt_that_does_not_end_is_not_excused),
+		cmocka_unit_test(
+			test_a_runner_that_fails_in_another_attempt_is_not_excused),
+		cmocka_unit_test(test_what_did_not_end_is_not_expected),
 		cmocka_unit_test(test_groups_are_as_well_as_their_tests),
 		cmocka_unit_test(test_when_to_run_again),
 	};
