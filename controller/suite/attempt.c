@@ -265,7 +265,9 @@ int attempt_blame(struct suite_run *s, const char *test, const char *fmt, ...)
 			t = &s->tests[i];
 	}
 	if (!t) {
-		r = suite_add(s, "kernel log", 10, TEST_FAIL, &t);
+		const char *name = test ? test : "kernel log";
+
+		r = suite_add(s, name, strlen(name), TEST_FAIL, &t);
 		if (r < 0)
 			return r == -ENOSPC ? 0 : r;
 	}

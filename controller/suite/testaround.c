@@ -171,22 +171,38 @@ static int clean(struct testsuite *s, struct kf_error *err)
 			      "clean up", err);
 }
 
-/* What goes wrong here changes no result. */
+/* A program here may be the one that ends the board; and after most errors the connection
+ * is in the middle of an answer. */
+static void look_again(struct testsuite *s, const struct kf_error *why)
+{
+	struct testrun *t = s->t;
+	struct kf_error err = {0};
+
+	if (why->reason == KF_REASON_EXEC)
+		return;
+	if (why->reason == KF_REASON_CANCELLED) {
+		testboard_interrupted(t);
+		return;
+	}
+	client_close(TAKE_PTR(t->d->client));
+	if (deploy_connect(t->d, &err) < 0 ||
+	    strcmp(client_hello(t->d->client)->boot_id, t->boot_id) != 0)
+		testboard_find_out(t, why->msg);
+}
+
 void testaround_finish(struct testsuite *s)
 {
 	struct kf_error err = {0};
 
-	if (testrun_is_over(s->t))
-		return;
-	if (s->it->file.value[SUITEFILE_FETCH] && fetch(s, &err) < 0)
+	if (!testrun_is_over(s->t) && s->it->file.value[SUITEFILE_FETCH] &&
+	    fetch(s, &err) < 0) {
 		ui_warn(s->t->ui, "%s: the files of %s could not be fetched: %s",
 			s->t->d->board, s->it->name, err.msg);
-	/* After an error the connection may be in the middle of an answer. */
-	if (err.code && err.reason != KF_REASON_EXEC) {
-		client_close(TAKE_PTR(s->t->d->client));
-		if (deploy_connect(s->t->d, &err) < 0)
-			return;
+		look_again(s, &err);
 	}
-	if (s->it->file.value[SUITEFILE_CLEAN] && clean(s, &err) < 0)
+	if (!testrun_is_over(s->t) && s->it->file.value[SUITEFILE_CLEAN] &&
+	    clean(s, &err) < 0) {
 		ui_warn(s->t->ui, "%s: %s: %s", s->t->d->board, s->it->name, err.msg);
+		look_again(s, &err);
+	}
 }

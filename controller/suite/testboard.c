@@ -116,7 +116,20 @@ static void find_cause(struct testrun *t, const char *otherwise)
 		 f ? text.msg : otherwise);
 }
 
-int testboard_find_out(struct testrun *t, const char *lost, struct kf_error *err)
+bool testboard_may_be_lost(const struct kf_error *err)
+{
+	return deploy_is_lost(err) || err->reason == KF_REASON_TIMEOUT ||
+	       err->reason == KF_REASON_UNREACHABLE || err->reason == KF_REASON_NO_AGENT;
+}
+
+void testboard_interrupted(struct testrun *t)
+{
+	t->stopped = true;
+	t->reason = KF_REASON_CANCELLED;
+	snprintf(t->why, sizeof(t->why), "interrupted");
+}
+
+void testboard_find_out(struct testrun *t, const char *lost)
 {
 	struct deploy *d = t->d;
 	/* The deadline of a trial was set for all of its suites. */
@@ -129,15 +142,15 @@ int testboard_find_out(struct testrun *t, const char *lost, struct kf_error *err
 	ui_note(t->ui, "%s: %s; waiting to see what became of the board", d->board, lost);
 	r = look(t, deadline_in(limit), &why);
 	if (r == -ECANCELED) {
-		*err = why;
-		return r;
+		testboard_interrupted(t);
+		return;
 	}
 	if (r == 0) {
 		t->stopped = true;
 		t->reason = KF_REASON_UNREACHABLE;
 		snprintf(t->why, sizeof(t->why),
 			 "the connection was lost, and the board runs on: %.300s", lost);
-		return 0;
+		return;
 	}
 	t->died = true;
 	if (r < 0) {
@@ -145,9 +158,8 @@ int testboard_find_out(struct testrun *t, const char *lost, struct kf_error *err
 			 text_duration(limit, took));
 		ui_warn(t->ui, "%s: %s", d->board, why.msg);
 		find_cause(t, text);
-		return 0;
+		return;
 	}
 	fetch(t);
 	find_cause(t, "the board rebooted; it left no panic and no oops");
-	return 0;
 }

@@ -158,40 +158,36 @@ static int64_t item_limit(const struct testsuite *s)
 }
 
 /* What the error of the conversation says about the suite. */
-static int classify(struct testsuite *s, deadline_ms deadline,
-		    const struct kf_error *failed, struct attempt_end *ret,
-		    struct kf_error *err)
+static void classify(struct testsuite *s, deadline_ms deadline,
+		     const struct kf_error *failed, struct attempt_end *ret)
 {
 	struct testrun *t = s->t;
 	char took[16];
-	int r;
 
 	if (failed->code == -ECANCELED) {
 		*ret = (struct attempt_end){.how = ATTEMPT_CANCELLED,
 					    .text = "it was interrupted"};
-		t->stopped = true;
-		t->reason = KF_REASON_CANCELLED;
-		snprintf(t->why, sizeof(t->why), "interrupted");
-		return 0;
+		testboard_interrupted(t);
+		return;
 	}
 	if (failed->reason == KF_REASON_TIMEOUT && deadline_left(deadline)) {
 		snprintf(t->why, sizeof(t->why), "it was ended at its limit of %s",
 			 text_duration(item_limit(s), took));
 		*ret = (struct attempt_end){.how = ATTEMPT_TIMED_OUT, .text = t->why};
-		return 0;
+		return;
 	}
 	if (!deploy_is_lost(failed) && failed->reason != KF_REASON_TIMEOUT) {
 		snprintf(t->why, sizeof(t->why), "%.*s", (int)sizeof(t->why) - 1,
 			 failed->msg);
 		*ret = (struct attempt_end){.how = ATTEMPT_FAILED, .text = t->why};
-		return 0;
+		return;
 	}
-	r = testboard_find_out(t, failed->msg, err);
-	if (r < 0)
-		return r;
-	*ret = (struct attempt_end){.how = t->died ? ATTEMPT_DIED : ATTEMPT_LOST,
+	testboard_find_out(t, failed->msg);
+	*ret = (struct attempt_end){.how = t->died ? ATTEMPT_DIED
+					   : t->reason == KF_REASON_CANCELLED
+						   ? ATTEMPT_CANCELLED
+						   : ATTEMPT_LOST,
 				    .text = t->why};
-	return 0;
 }
 
 /* What the kernel has to say on the last test; a board that dies now died of it. */
@@ -204,11 +200,11 @@ static int settle(struct testsuite *s, struct attempt *a, struct attempt_end *en
 
 	if (r == 0)
 		return 0;
-	if (deploy_is_lost(&why) || why.reason == KF_REASON_TIMEOUT ||
-	    why.reason == KF_REASON_UNREACHABLE || why.reason == KF_REASON_NO_AGENT)
-		return classify(s, 0,
-				&(struct kf_error){-ECONNRESET, KF_REASON_CONNECTION, ""},
-				end, err);
+	if (testboard_may_be_lost(&why)) {
+		classify(s, 0, &(struct kf_error){-ECONNRESET, KF_REASON_CONNECTION, ""},
+			 end);
+		return 0;
+	}
 	*err = why;
 	return r;
 }
@@ -251,8 +247,10 @@ int testdrive(struct testsuite *s, char *const words[], unsigned number,
 		*err = failed;
 		return r;
 	}
-	if (r < 0)
-		return classify(s, deadline, &failed, ret_end, err);
+	if (r < 0) {
+		classify(s, deadline, &failed, ret_end);
+		return 0;
+	}
 	*ret_end = (struct attempt_end){.how = ATTEMPT_EXITED, .status = status};
 	return settle(s, a, ret_end, err);
 }

@@ -92,6 +92,8 @@ static int judge(const struct testrun *t, char text[static 160], struct kf_error
 		*err = t->failed;
 		return err->code;
 	}
+	if (t->died)
+		return kf_err(err, -EIO, KF_REASON_TESTS, "%s", t->why);
 	if (t->stopped)
 		return kf_err(err, t->reason == KF_REASON_CANCELLED ? -ECANCELED : -EIO,
 			      t->reason, "%s", t->why);

@@ -56,7 +56,8 @@ int testsuite_run(struct testrun *t, const struct testitem *it, size_t number,
 int testaround_programs(struct testsuite *s, struct kf_error *err) _must_check_;
 /* Put its files there; says the step. */
 int testaround_push(struct testsuite *s, struct kf_error *err) _must_check_;
-/* Fetch results.fetch, clean up.  What goes wrong is told and changes no result. */
+/* Fetch results.fetch, clean up.  What goes wrong is told and changes no result, but for
+ * a board that is lost by it: then testrun_is_over(). */
 void testaround_finish(struct testsuite *s);
 /* Record one that cannot be run any more. */
 int testsuite_miss(struct testrun *t, const struct testitem *it, size_t number,
@@ -73,7 +74,10 @@ int testdrive_words(struct testsuite *s, char *const words[], char ***ret) _must
 
 /* The connection is lost: t->died or t->stopped is set, and t->why.  d->client is a new
  * one, or NULL. */
-int testboard_find_out(struct testrun *t, const char *lost,
-		       struct kf_error *err) _must_check_;
+void testboard_find_out(struct testrun *t, const char *lost);
+/* May the error be the board's death? */
+bool testboard_may_be_lost(const struct kf_error *err);
+/* Somebody ends all of it: t->stopped. */
+void testboard_interrupted(struct testrun *t);
 
 #endif

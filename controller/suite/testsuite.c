@@ -336,19 +336,55 @@ static int not_started(struct testsuite *s, const struct kf_error *failed,
 		       struct kf_error *err)
 {
 	struct testrun *t = s->t;
-	int r = 0;
 
-	if (failed->reason == KF_REASON_CANCELLED) {
-		t->stopped = true;
-		t->reason = KF_REASON_CANCELLED;
-		snprintf(t->why, sizeof(t->why), "interrupted");
-	} else if (deploy_is_lost(failed)) {
-		r = testboard_find_out(t, failed->msg, err);
-	}
-	if (r < 0)
-		return r;
+	if (failed->reason == KF_REASON_CANCELLED)
+		testboard_interrupted(t);
+	else if (deploy_is_lost(failed))
+		testboard_find_out(t, failed->msg);
 	return nothing(s, t->died ? TEST_FAIL : TEST_MISS, t->died ? t->why : failed->msg,
 		       err);
+}
+
+/* What the kernel says while it is cleaned up after the tests is of no test of them. */
+static int settle(struct testsuite *s, struct kf_error *err)
+{
+	static const struct suite_run none = {.running = SUITE_PARENT};
+	struct testrun *t = s->t;
+	_attempt_ struct attempt a = {.name = NULL};
+	struct kf_error why = {0};
+	int r;
+
+	if (attempt_init(&a, s->it->name, "exit", -1, t->live) < 0)
+		return no_memory(err);
+	r = watch_settle(&t->watch, &a, &why);
+	if (r < 0 && why.reason == KF_REASON_CANCELLED) {
+		testboard_interrupted(t);
+	} else if (r < 0 && testboard_may_be_lost(&why)) {
+		testboard_find_out(t, why.msg);
+	} else if (r < 0) {
+		*err = why;
+		return r;
+	}
+	if (classifier_end(t->live) < 0)
+		return no_memory(err);
+	return take_findings(s, &a, &none, (unsigned)json_array_size(s->attempts), err);
+}
+
+static int finish(struct testsuite *s, struct kf_error *err)
+{
+	const struct suitefile *f = &s->it->file;
+	bool over = testrun_is_over(s->t);
+	int r = 0;
+
+	if (over || !(f->value[SUITEFILE_FETCH] || f->value[SUITEFILE_CLEAN]))
+		return 0;
+	testaround_finish(s);
+	if (!testrun_is_over(s->t))
+		r = settle(s, err);
+	if (r == 0 && s->t->died &&
+	    attempt_blame(&s->sum, s->it->name, "after its tests: %s", s->t->why) < 0)
+		r = no_memory(err);
+	return r;
 }
 
 int testsuite_run(struct testrun *t, const struct testitem *it, size_t number,
@@ -365,7 +401,7 @@ int testsuite_run(struct testrun *t, const struct testitem *it, size_t number,
 	} else {
 		r = attempts(&s, err);
 		if (r == 0)
-			testaround_finish(&s);
+			r = finish(&s, err);
 		if (r == 0)
 			r = blame(&s, err);
 	}

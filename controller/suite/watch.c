@@ -63,6 +63,10 @@ int watch_open(struct watch *w, struct kf_error *err)
 	if (r == 0)
 		r = client_call(w->client, &env, KFERRY__ENVELOPE__BODY_LOG_START,
 				deadline, &answer, err);
+	if (r == 0 && strcmp(client_hello(w->client)->boot_id,
+			     client_hello(w->d->client)->boot_id) != 0)
+		r = kf_err(err, -ECONNRESET, KF_REASON_CONNECTION,
+			   "the board runs another boot");
 	if (r < 0)
 		watch_close(w);
 	return r;
@@ -147,17 +151,19 @@ int watch_take(struct watch *w, struct attempt *a, struct kf_error *err)
 int watch_settle(struct watch *w, struct attempt *a, struct kf_error *err)
 {
 	deadline_ms end = deadline_in(SETTLE_MS);
-	int r = w->client ? 0 : watch_open(w, err);
+	int r;
 
-	while (r == 0 && deadline_left(end)) {
-		struct pollfd fds[2] = {{.fd = watch_fd(w), .events = POLLIN},
+	/* One that breaks now may be the board's death: another is its proof. */
+	do {
+		struct pollfd fds[2] = {{.events = POLLIN},
 					{.fd = cancel_fd(), .events = POLLIN}};
 
-		r = watch_take(w, a, err);
-		if (r == 0 && !w->client)
-			break;
+		r = w->client ? 0 : watch_open(w, err);
 		if (r == 0)
+			r = watch_take(w, a, err);
+		fds[0].fd = watch_fd(w);
+		if (r == 0 && w->client)
 			poll(fds, 2, deadline_left(end));
-	}
+	} while (r == 0 && deadline_left(end));
 	return r;
 }

@@ -26,7 +26,7 @@ struct watch {
 /* since_us: records later than that. */
 void watch_init(struct watch *w, struct deploy *d, uint64_t since_us);
 void watch_fini(struct watch *w);
-/* Begin, or begin again. */
+/* Begin, or begin again.  Another boot than d->client's is a connection that is lost. */
 int watch_open(struct watch *w, struct kf_error *err) _must_check_;
 void watch_close(struct watch *w);
 /* To poll; -1: not watching. */

@@ -203,6 +203,22 @@ class Kernel(Case):
         # The board runs on.
         self.call("cmd:true")
 
+    def test_panic_while_it_is_cleaned_up(self):
+        clean = self.script("c", self.dies())
+        name = self.suite("s", "true", "exit", clean=f"command = {clean}\n")
+        done = self.call(name, "cmd:true", status=1)
+        self.assertEqual(self.statuses(0), {"s": "FAIL"})
+        self.assertEqual(self.statuses(1), {"cmd:true": "MISS"})
+        self.assertIn("after its tests: panic", done.text)
+
+    def test_finding_while_it_is_cleaned_up(self):
+        clean = self.script("c", self.kernel_says("kernel BUG at fs/z.c:7!"))
+        self.call(self.suite("s", "true", "exit", clean=f"command = {clean}\n"), status=1)
+        self.assertEqual(self.statuses(), {"s": "PASS", "kernel log": "FAIL"})
+        found = self.result()["suites"][0]["findings"]
+        self.assertEqual([(f["test"], f["class"], f["fails"]) for f in found],
+                         [(None, "bug", True)])
+
     def test_connection_lost_and_the_board_runs_on(self):
         link = self.board.dir / "link"
         link.write_text("#!/bin/sh\n"
@@ -273,6 +289,23 @@ class Attempts(Case):
         self.call(self.suite("s", script), "--retries", "1", status=1)
         self.assertEqual(self.statuses(), {"a": "FAIL"})
 
+    def test_a_panic_is_not_excused(self):
+        script = self.counted("printf 'KTAP version 1\\n1..1\\n'\n"
+                              "[ $n = 1 ] && { echo not ok 1 a; exit 1; }\necho ok 1 a\n" +
+                              self.dies())
+        done = self.call(self.suite("s", script), "--retries", "3", status=1)
+        self.assertEqual(self.statuses(), {"a": "PASS", "s": "FAIL"})
+        self.assertIn('panic: "Fatal exception", while s ran', done.text)
+        self.assertEqual([a["how"] for a in self.result()["suites"][0]["attempts"]],
+                         ["exited", "died"])
+
+    def test_a_panic_is_not_expected(self):
+        known = self.board.dir / "known"
+        known.write_text("* whatever it is\n")
+        name = self.suite("s", self.script("s", f"printf '{KTAP}'\n" + self.dies()))
+        self.call(name, "--expect", known, status=1)
+        self.assertEqual(self.statuses()["test 3"], "FAIL")
+
     def test_expected(self):
         known = self.board.dir / "known"
         known.write_text("third  never worked\n")
@@ -303,7 +336,7 @@ class Attempts(Case):
 
     def test_sigterm(self):
         ready = self.board.dir / "ready"
-        script = self.script("s", f"printf '{KTAP}'\ntouch {ready}\nsleep 600\n")
+        script = self.script("s", f"printf '{KTAP}'\nsleep 600 &\necho $$ $! > {ready}\nwait\n")
         run = self.board.start("test", f"cmd:{script}", "cmd:true", "--artifacts", self.out / "a",
                                "--junit", self.out / "j.xml")
         wait_for("the third test", ready.exists)
@@ -311,6 +344,9 @@ class Attempts(Case):
         run.send_signal(signal.SIGTERM)
         out, err = run.communicate(timeout=60 * SCALE)
         self.assertEqual(run.returncode, 143, out + err)
+        pids = ready.read_text().split()
+        wait_for("the program's end, and its child's", lambda: not any(
+            pathlib.Path("/proc", pid).exists() for pid in pids))
         result = reports.check_result(self.out / "a/scratch/result.json")
         self.assertEqual((result["verdict"], result["reason"]), ("ERROR", "cancelled"))
         self.assertEqual([t["status"] for t in result["suites"][0]["tests"]],
