@@ -645,8 +645,7 @@ const struct cmd cmds[] = {
 		.alias = "c",
 		.run = cmd_checkpatch,
 		.args = "[TARGET...] [--strict]",
-		.help = "Check the style of patches and sources, by the tree's "
-			"checkpatch.pl",
+		.help = "Check patches and sources by the tree's checkpatch.pl",
 		.details =
 			"A target is a file or a directory of the tree (all its tracked "
 			"files), a patch (a\ndiff or a mail), a commit or a range of "
