@@ -102,6 +102,11 @@ examples_parse() {
 }
 check "help kw names commands that are there" examples_parse
 
+overviews_fit() {
+	{ kferry help; kferry help kw; } | awk 'length($0) > 80'
+}
+check "the overviews fit into 80 columns" overviews_fit
+
 check "every environment variable of ours is in kferry(1)" all_in docs/man/kferry.1.scd \
 	$(grep -ohE '(getenv|user_path)\("[A-Z_]+"' "${sources[@]}" | cut -d'"' -f2 |
 		grep -vxE 'HOME|TERM' | sort -u)
@@ -119,6 +124,10 @@ check "every key of the agent is in kferryd.conf(5)" all_in docs/man/kferryd.con
 	$agent_keys
 
 # --- the man pages -------------------------------------------------------------------
+
+pages=$(basename -a docs/man/*.scd | sed 's/\.[0-9]\.scd$//')
+check "every man page is in README.md" all_in README.md $pages
+check "every man page is in kferry(1)" all_in docs/man/kferry.1.scd $pages
 
 # In the variant that is there already, so that nothing else is built.
 man_pages() {

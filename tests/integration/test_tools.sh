@@ -128,28 +128,59 @@ scale=0.01
 check "a hanging program fails" refused run fast 'integration/test_hang.sh'
 check "and its limit is named" says 'time limit'
 
-# tap: test cases in Python, from stdin.
+# tap TEST: those tests of cases.py.
 tap() {
-	cat >"$tree/case.py"
-	PYTHONPATH=$top/tests/lib PYTHONDONTWRITEBYTECODE=1 python3 "$tree/case.py" >"$tree/out" 2>&1
+	PYTHONPATH=$top/tests/lib PYTHONDONTWRITEBYTECODE=1 python3 "$tree/cases.py" "$1" \
+		>"$tree/out" 2>&1
 }
-some_parts_fail() {
-	tap <<'S'
+
+cat >"$tree/cases.py" <<'S'
 import unittest
 import tap
-class Case(unittest.TestCase):
+
+class Cases(unittest.TestCase):
+    def test_good(self):
+        for n in (1, 2):
+            with self.subTest(n=n):
+                self.assertTrue(n)
+
+    def test_bad(self):
+        self.fail("by order")
+
+    def test_crash(self):
+        raise OSError("by order")
+
+    def test_skipped(self):
+        self.skipTest("by order")
+
     def test_parts(self):
-        for part in range(3):
-            with self.subTest(part=part):
-                self.assertNotEqual(part, 1)
-    def test_whole(self):
-        pass
+        for n in (1, 2, 3):
+            with self.subTest(n=n):
+                self.assertEqual(n, 2)
+
+    def test_odd_part(self):
+        with self.subTest("odd"):
+            raise OSError("by order")
+
+    def test_cleanup(self):
+        self.addCleanup(lambda: self.fail("by order"))
+
 tap.main()
 S
-}
-check "a test with a part that fails fails its program" refused some_parts_fail
-check "and says which part" says '^not ok 1 - Case.test_parts \(part=1\)'
-check "and the others are counted" ends_with 1..2
+check "a case with good parts passes" tap test_good
+check "and is one line" says '^ok 1 - Cases.test_good '
+check "a skipped case passes" tap test_skipped
+check "and says why" says '^ok 1 - Cases.test_skipped .*# SKIP by order$'
+for name in test_bad test_crash test_odd_part test_cleanup; do
+	check "$name fails" refused tap "$name"
+	check "$name is a line" says "^not ok 1 - Cases.$name "
+	check "$name is counted" ends_with 1..1
+done
+check "two of three parts fail" refused tap test_parts
+check "the first is named" says '^not ok 1 - Cases.test_parts \(n=1\) '
+check "the last is named" says '^not ok 2 - Cases.test_parts \(n=3\) '
+check "both are counted" ends_with 1..2
+check "no case at all fails" refused tap test_of_nothing
 
 lint() {
 	LINT_ROOT=$tree "$tree/tests/lint.sh" >"$tree/out" 2>&1
