@@ -7,6 +7,7 @@
 
 #include "controller/cmd/cmd.h"
 #include "controller/cmd/deploy_args.h"
+#include "controller/cmd/file_args.h"
 #include "controller/deploy/run.h"
 #include "controller/fleet/each.h"
 #include "controller/fleet/sift.h"
@@ -23,13 +24,7 @@ enum {
 	OPT_FAIL_ON,
 	OPT_PREBUILT,
 	OPT_NO_BUILD,
-	OPT_LIST,
-	OPT_JUNIT,
-	OPT_KTAP,
-	OPT_KCIDB,
-	OPT_SUMMARY,
-	OPT_ARTIFACTS,
-	OPT_ANNOTATIONS
+	OPT_LIST
 };
 
 /* What became of a board, for the reports. */
@@ -175,46 +170,11 @@ static int list_suites(struct cmd_env *env)
 	return err.code ? cmd_fail(env, NULL, &err) : STATUS_PASS;
 }
 
-static int take_number(struct cmd_env *env, const char *text, unsigned *ret)
-{
-	char *end;
-	unsigned long n;
-
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (errno || *end || *text < '0' || *text > '9' || n > TESTPLAN_RETRIES)
-		return cmd_usage(env, "test",
-				 "--retries takes a number up to %d, not "
-				 "\"%s\"",
-				 TESTPLAN_RETRIES, text);
-	*ret = (unsigned)n;
-	return 0;
-}
-
 static int take_level(struct cmd_env *env, const char *text, enum severity *ret)
 {
 	if (severity_parse(text, ret) < 0 || *ret == SEVERITY_INFO)
 		return cmd_usage(env, "test", "--fail-on takes warn, error or fatal");
 	return 0;
-}
-
-static bool take_file(int c, struct report_files *f)
-{
-	if (c == OPT_JUNIT)
-		f->junit = optarg;
-	else if (c == OPT_KTAP)
-		f->ktap = optarg;
-	else if (c == OPT_KCIDB)
-		f->kcidb = optarg;
-	else if (c == OPT_SUMMARY)
-		f->summary = optarg;
-	else if (c == OPT_ARTIFACTS)
-		f->artifacts = optarg;
-	else if (c == OPT_ANNOTATIONS)
-		f->annotations = true;
-	else
-		return false;
-	return true;
 }
 
 /* A status; -1: it is no option. */
@@ -225,7 +185,7 @@ static int take_option(struct cmd_env *env, int c, struct args *a)
 	if (c == 'l')
 		return pick_add_label(&a->boards, optarg) < 0 ? STATUS_ERROR : 0;
 	if (c == OPT_RETRIES)
-		return take_number(env, optarg, &a->plan.retries);
+		return file_args_retries(env, "test", optarg, &a->plan.retries);
 	if (c == OPT_FAIL_ON)
 		return take_level(env, optarg, &a->plan.fail_on);
 	if (c == OPT_TIMEOUT && suitefile_parse_ms(optarg, &a->plan.timeout_ms) < 0)
@@ -242,7 +202,7 @@ static int take_option(struct cmd_env *env, int c, struct args *a)
 	else if (c == OPT_LIST)
 		a->list = true;
 	else
-		return take_file(c, &a->files) ? 0 : -1;
+		return file_args_take(c, &a->files) ? 0 : -1;
 	return 0;
 }
 
@@ -292,12 +252,7 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *a)
 		{"prebuilt", required_argument, NULL, OPT_PREBUILT},
 		{"no-build", no_argument, NULL, OPT_NO_BUILD},
 		{"list", no_argument, NULL, OPT_LIST},
-		{"junit", required_argument, NULL, OPT_JUNIT},
-		{"ktap", required_argument, NULL, OPT_KTAP},
-		{"kcidb", required_argument, NULL, OPT_KCIDB},
-		{"summary", required_argument, NULL, OPT_SUMMARY},
-		{"artifacts", required_argument, NULL, OPT_ARTIFACTS},
-		{"annotations", no_argument, NULL, OPT_ANNOTATIONS},
+		FILE_OPTIONS,
 		{0},
 	};
 	int c, status = 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controller/cmd/build_args.h"
+#include "controller/cmd/file_args.h"
 #include "controller/fleet/sift.h"
 #include "controller/module/module_spec.h"
 #include "proto/reason.h"
@@ -22,12 +23,6 @@ enum {
 	OPT_STRICT,
 	OPT_MODULES,
 	OPT_RELOAD,
-	OPT_JUNIT,
-	OPT_KTAP,
-	OPT_KCIDB,
-	OPT_SUMMARY,
-	OPT_ARTIFACTS,
-	OPT_ANNOTATIONS,
 	OPT_TEST,
 	OPT_RETRIES,
 	OPT_EXPECT
@@ -60,47 +55,20 @@ static int add_reload(struct cmd_env *env, const char *name, const char *text,
 	return 0;
 }
 
-/* Options of what is left for a CI.  false: it is none of them. */
-static bool take_file(int c, struct report_files *f)
-{
-	if (c == OPT_JUNIT)
-		f->junit = optarg;
-	else if (c == OPT_KTAP)
-		f->ktap = optarg;
-	else if (c == OPT_KCIDB)
-		f->kcidb = optarg;
-	else if (c == OPT_SUMMARY)
-		f->summary = optarg;
-	else if (c == OPT_ARTIFACTS)
-		f->artifacts = optarg;
-	else if (c == OPT_ANNOTATIONS)
-		f->annotations = true;
-	else
-		return false;
-	return true;
-}
-
 /* What is to be passed before the kernel is confirmed.  -1: it is none of them. */
 static int take_test(struct cmd_env *env, const char *name, int c, struct testplan *p)
 {
 	struct kf_error err = {0};
-	char *end;
-	unsigned long n;
 
+	if (c == OPT_RETRIES)
+		return file_args_retries(env, name, optarg, &p->retries);
 	if (c == OPT_TEST && testplan_add(p, env->cfg, optarg, &err) < 0)
 		return err.reason == KF_REASON_USAGE
 			       ? cmd_usage(env, name, "--test: %s", err.msg)
 			       : cmd_fail(env, NULL, &err);
 	if (c == OPT_EXPECT && testplan_expect(p, optarg, &err) < 0)
 		return cmd_fail(env, NULL, &err);
-	if (c != OPT_RETRIES)
-		return c == OPT_TEST || c == OPT_EXPECT ? 0 : -1;
-	n = strtoul(optarg, &end, 10);
-	if (*end || *optarg < '0' || *optarg > '9' || n > TESTPLAN_RETRIES)
-		return cmd_usage(env, name, "--retries takes a number up to %d",
-				 TESTPLAN_RETRIES);
-	p->retries = (unsigned)n;
-	return 0;
+	return c == OPT_TEST || c == OPT_EXPECT ? 0 : -1;
 }
 
 /* Those that say what is done: a status.  -1: it is none of them. */
@@ -134,8 +102,9 @@ static int take_option(struct cmd_env *env, const char *name, int c, bool bd,
 				 "it builds the tree; for a package file use "
 				 "`kferry deploy --from`");
 	else
-		return take_file(c, &ret->files) ? 0
-						 : take_test(env, name, c, &ret->plan);
+		return file_args_take(c, &ret->files)
+			       ? 0
+			       : take_test(env, name, c, &ret->plan);
 	return 0;
 }
 
@@ -204,12 +173,7 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
 		{"strict", no_argument, NULL, OPT_STRICT},
 		{"modules", no_argument, NULL, OPT_MODULES},
 		{"reload", required_argument, NULL, OPT_RELOAD},
-		{"junit", required_argument, NULL, OPT_JUNIT},
-		{"ktap", required_argument, NULL, OPT_KTAP},
-		{"kcidb", required_argument, NULL, OPT_KCIDB},
-		{"summary", required_argument, NULL, OPT_SUMMARY},
-		{"artifacts", required_argument, NULL, OPT_ARTIFACTS},
-		{"annotations", no_argument, NULL, OPT_ANNOTATIONS},
+		FILE_OPTIONS,
 		{"test", required_argument, NULL, OPT_TEST},
 		{"retries", required_argument, NULL, OPT_RETRIES},
 		{"expect", required_argument, NULL, OPT_EXPECT},

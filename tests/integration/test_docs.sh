@@ -52,8 +52,9 @@ sources=(controller/*.c controller/*/*.c)
 sources_of() {
 	case $1 in
 	build) echo controller/cmd/cmd_build.c controller/cmd/build_args.h ;;
-	bd) echo controller/cmd/deploy_args.c controller/cmd/build_args.h ;;
-	deploy) echo controller/cmd/deploy_args.c ;;
+	bd) echo controller/cmd/{deploy_args.c,build_args.h,file_args.h} ;;
+	deploy) echo controller/cmd/deploy_args.c controller/cmd/file_args.h ;;
+	test) echo controller/cmd/cmd_test.c controller/cmd/file_args.h ;;
 	*) echo controller/cmd/cmd_"$1".c ;;
 	esac
 }
@@ -82,6 +83,7 @@ options_told() {
 	local c option
 	for c in $commands; do
 		kferry "$c" --help >"$tmp/help"
+		# shellcheck disable=SC2046 # words
 		for option in $(long_options $(sources_of "$c")); do
 			case $c,$option in
 			config,--man | bd,--from | *,--board) continue ;;
@@ -303,6 +305,7 @@ completions_know_values() {
 	local c option valued
 	valued=$(grep value=1 "$tmp/bash")
 	for c in $commands; do
+		# shellcheck disable=SC2046 # words
 		while read -r option; do
 			grep -qE -- "[|	]--${option}[|)]" <<<"$valued" || echo "$c --$option"
 		done < <(grep -ohE '\{"[a-z-]+", *required_argument' $(sources_of "$c") |
