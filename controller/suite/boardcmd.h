@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A program on the board that is waited for: the small ones around a test suite. */
+/* A program on the board that is waited for: the small ones around a test
+ * suite, and checks of health. */
 #ifndef KF_BOARDCMD_H
 #define KF_BOARDCMD_H
 
