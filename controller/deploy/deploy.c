@@ -375,6 +375,8 @@ static int conclude(struct deploy *d, int r, const char *text, const struct kf_e
 /* What was left behind, and who sees to it. */
 static void say_interrupted(const struct deploy *d, struct kf_error *err)
 {
+	char most[16];
+
 	if (d->rescue.interrupted)
 		return;
 	if (d->stage == DEPLOY_SENDING)
@@ -394,8 +396,9 @@ static void say_interrupted(const struct deploy *d, struct kf_error *err)
 	else
 		kf_err(err, err->code, err->reason,
 		       "interrupted; a trial of %s that nobody confirms ends by itself "
-		       "(timeout.confirm), `kferry kernels confirm -b %s` keeps it",
-		       d->k->slot, d->board);
+		       "(at most %s after its start), `kferry kernels confirm -b %s` "
+		       "keeps it",
+		       d->k->slot, text_duration(deploy_confirm_ms(d), most), d->board);
 }
 
 int deploy_run(const struct config *cfg, struct ui *ui, const char *board,

@@ -356,8 +356,8 @@ static int reconnect(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 {
 	struct kf_error why = *err;
 	int64_t start = clock_now_ms();
-	int64_t limit = config_ms(d->cfg, d->board, "timeout.reboot") +
-			config_ms(d->cfg, d->board, "timeout.confirm");
+	int64_t limit =
+		config_ms(d->cfg, d->board, "timeout.reboot") + deploy_confirm_ms(d);
 	int r;
 
 	ui_note(d->ui, "%s: %s; waiting to see what became of the kernel", d->board,

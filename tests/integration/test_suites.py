@@ -463,6 +463,18 @@ class Deploy(Case):
         self.deploy("--test", name, status=0)
         self.assertEqual(self.board.boot_log, ["foreign", Package().slot()])
 
+    def test_interrupted(self):
+        """The board has been given the suites' time: somebody who leaves is told so."""
+        ready = self.board.dir / "ready"
+        self.board.write_config("timeout.confirm = 60\n")
+        script = self.script("s", f"touch {ready}\nsleep 600\n")
+        run = self.board.start("deploy", "--from", self.file, "--test", f"cmd:{script}")
+        wait_for("the suite", ready.exists)
+        run.send_signal(signal.SIGTERM)
+        out, err = run.communicate(timeout=60 * SCALE)
+        self.assertEqual(run.returncode, 2, out + err)
+        self.assertIn("(at most 1h03m after its start)", out + err)
+
     def test_usage(self):
         self.deploy("--test", "nothing", status=64)
         self.deploy("--test", "cmd:true", "--no-reboot", status=64)
