@@ -300,7 +300,9 @@ static int run_tests(struct deploy *d, const struct running *now, struct kf_erro
 		return 0;
 	if (!armed_now && now->waits && now->deadline_left_ms > 0 &&
 	    (int64_t)now->deadline_left_ms < testplan_ms(d->opts->tests))
-		return kf_err(err, -ETIME, KF_REASON_TIMEOUT,
+		/* No limit that the board kept us waiting for, as KF_REASON_TIMEOUT is: a
+		 * later deploy finds the trial ended. */
+		return kf_err(err, -ETIME, KF_REASON_BUSY,
 			      "the trial that runs ends in %llu s, before the suites of "
 			      "--test can have ended: with --force it is booted again, "
 			      "and has the time",

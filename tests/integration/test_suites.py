@@ -5,6 +5,7 @@
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import tarfile
 import time
@@ -14,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import reports  # noqa: E402
 import tap  # noqa: E402
 from fleet import Fleet  # noqa: E402
-from scratch import SCALE, Board, Package, wait_for  # noqa: E402
+from scratch import KFERRY, SCALE, Board, Package, wait_for  # noqa: E402
 
 KTAP = "KTAP version 1\n1..3\nok 1 first\nok 2 second\n"
 
@@ -474,6 +475,23 @@ class Deploy(Case):
         out, err = run.communicate(timeout=60 * SCALE)
         self.assertEqual(run.returncode, 2, out + err)
         self.assertIn("(at most 1h03m after its start)", out + err)
+
+    def test_a_trial_that_ends_before_they_would_is_no_fault_of_the_board(self):
+        self.board.write_config("timeout.confirm = 300\nquarantine.after = 1\n")
+        begun = self.board.dir / "begun"
+        name = self.suite("s", self.script("s", f"touch {begun}\nsleep 30\n"), "exit")
+        first = subprocess.Popen([KFERRY, "deploy", "--from", self.file, "--test", name],
+                                 env=self.board.environment() | self.environment(),
+                                 cwd=self.board.dir, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+        wait_for("the suite", begun.exists)
+        first.send_signal(signal.SIGINT)
+        first.wait(timeout=20 * SCALE)
+        name = self.suite("long", "/bin/true", "exit", limits="suite = 10h\n")
+        done = self.deploy("--test", name, status=75)
+        self.assertIn("the trial that runs ends in", done.text)
+        self.assertEqual(self.result()["reason"], "busy")
+        self.assertNotIn("in quarantine", done.text)
 
     def test_usage(self):
         self.deploy("--test", "nothing", status=64)
