@@ -201,20 +201,29 @@ static int check_good(struct bisect *b, const char *name, const char *good,
 		name, good, bad);
 }
 
-static json_t *words_json(const char *const words[], size_t n)
+/* A path that was left out would have the bisect be of all commits. */
+static int words_json(const char *const words[], size_t n, json_t **ret,
+		      struct kf_error *err)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list, json_string(words[i]));
-	return list;
+	for (size_t i = 0; i < n; i++) {
+		if (json_array_append_new(list, json_string(words[i])) == 0)
+			continue;
+		json_decref(list);
+		return kf_err(err, -EINVAL, KF_REASON_USAGE,
+			      "the path %s is not in UTF-8, and cannot be kept",
+			      words[i]);
+	}
+	*ret = list;
+	return 0;
 }
 
 static int resolve(struct bisect *b, const struct bisect_range *range, json_t **ret,
 		   struct kf_error *err)
 {
 	_free_ char *bad = NULL;
-	json_t *good = json_array();
+	json_t *good = json_array(), *paths = NULL;
 	int rc = git_commit(b->src, range->bad, &bad, err);
 
 	for (size_t i = 0; rc == 0 && i < range->n_good; i++) {
@@ -226,11 +235,12 @@ static int resolve(struct bisect *b, const struct bisect_range *range, json_t **
 		if (rc == 0)
 			json_array_append_new(good, json_string(one));
 	}
+	if (rc == 0)
+		rc = words_json(range->paths, range->n_paths, &paths, err);
 	if (rc == 0) {
 		*ret = json_pack("{s:s, s:i, s:s, s:s, s:O, s:o*, s:o*}", "format",
 				 STATE_FORMAT, "version", STATE_VERSION, "tree", b->src,
-				 "bad", bad, "good", good, "paths",
-				 words_json(range->paths, range->n_paths), "started",
+				 "bad", bad, "good", good, "paths", paths, "started",
 				 bisect_time_now());
 		rc = *ret ? 0 : no_memory(err);
 	}

@@ -358,6 +358,7 @@ class Refused(Case):
         self.refuse("start", bad, "v0.0", says='no commit "v0.0"')
         self.refuse("start", bad, says="takes a bad commit")
         self.refuse("start", "--all", good, says="no options")
+        self.refuse("start", bad, good, "--", "kernel", "\udcff", says="not in UTF-8")
         self.refuse("run", says="begins one")
         self.refuse("reset", says="begins one")
         self.refuse("squint", says="none of them")
