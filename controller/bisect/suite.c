@@ -192,7 +192,7 @@ static enum judged run_tests(const struct suite *s, struct output *o,
 	return judged;
 }
 
-/* --- the board afterwards ------------------------------------------------------------
+/* --- the board before and afterwards --------------------------------------------------
  */
 
 /* A fault in the log of a boot: 1, and err is it. */
@@ -233,22 +233,33 @@ static enum judged restarted(const struct suite *s, struct client *c,
 	return JUDGED_FAULT;
 }
 
+/* The board, also when it goes down or comes up just then; *ret is not set unless that
+ * is good. */
+static enum judged reach(const struct suite *s, struct client **ret, struct kf_error *err)
+{
+	int64_t limit = config_ms(s->env->cfg, s->board, "timeout.reboot") +
+			config_ms(s->env->cfg, s->board, "timeout.confirm");
+	int rc = wait_for_agent(s->env->cfg, s->env->ui, s->board, "test",
+				deadline_in(limit), ret, err);
+
+	if (rc == 0)
+		return JUDGED_GOOD;
+	return err->reason == KF_REASON_CANCELLED ? JUDGED_STOPPED : JUDGED_FAULT;
+}
+
 /* judged: what the program said, and err why. */
 static enum judged look_after(const struct suite *s, const char *boot_id,
 			      enum judged judged, struct kf_error *err)
 {
-	int64_t limit = config_ms(s->env->cfg, s->board, "timeout.reboot") +
-			config_ms(s->env->cfg, s->board, "timeout.confirm");
 	struct kf_error inner = {0};
 	struct client *c = NULL;
-	int rc = wait_for_agent(s->env->cfg, s->env->ui, s->board, "test",
-				deadline_in(limit), &c, &inner);
+	enum judged there = reach(s, &c, &inner);
+	int rc;
 
-	if (rc < 0) {
+	if (there != JUDGED_GOOD) {
 		*err = inner;
 		kf_err_wrap(err, "the board is not there after the test");
-		return inner.reason == KF_REASON_CANCELLED ? JUDGED_STOPPED
-							   : JUDGED_FAULT;
+		return there;
 	}
 	if (strcmp(client_hello(c)->boot_id, boot_id) != 0) {
 		judged = restarted(s, c, err);
@@ -265,18 +276,41 @@ static enum judged look_after(const struct suite *s, const char *boot_id,
 	return judged;
 }
 
+/* Good: the kernel that passed still runs, and in which boot; the caller's. */
+static enum judged look_before(const struct suite *s, char **ret_boot,
+			       struct kf_error *err)
+{
+	Kferry__StatusRequest q = KFERRY__STATUS_REQUEST__INIT;
+	Kferry__Envelope request = CLIENT_ENVELOPE(STATUS_REQUEST, status_request, &q);
+	const Kferry__Envelope *answer;
+	struct client *c = NULL;
+	enum judged judged = reach(s, &c, err);
+	int rc;
+
+	if (judged != JUDGED_GOOD)
+		return judged;
+	rc = client_call(c, &request, KFERRY__ENVELOPE__BODY_STATUS,
+			 cmd_connect_deadline(s->env, s->board), &answer, err);
+	if (rc < 0)
+		judged = err->reason == KF_REASON_CANCELLED ? JUDGED_STOPPED
+							    : JUDGED_FAULT;
+	/* The known-good kernel would pass in its place. */
+	else if (strcmp(answer->status->running_slot, s->k->slot) != 0)
+		judged = restarted(s, c, err);
+	else
+		*ret_boot = strdup(client_hello(c)->boot_id);
+	client_close(c);
+	return judged;
+}
+
 static enum judged run_all(const struct suite *s, struct kf_error *err)
 {
 	struct output o = {.s = s};
 	_free_ char *boot_id = NULL;
-	struct client *c = NULL;
-	enum judged judged;
-	int rc = cmd_connect(s->env, s->board, NULL, &c, err);
+	enum judged judged = look_before(s, &boot_id, err);
 
-	if (rc < 0)
-		return err->reason == KF_REASON_CANCELLED ? JUDGED_STOPPED : JUDGED_FAULT;
-	boot_id = strdup(client_hello(c)->boot_id);
-	client_close(c);
+	if (judged != JUDGED_GOOD)
+		return judged;
 	o.fd = boot_id ? run_create(s->run, SUITE_LOG, err) : no_memory(err);
 	if (o.fd < 0)
 		return JUDGED_FAULT;

@@ -321,6 +321,42 @@ class Tests(Case):
         bad = [s for s in self.steps() if s["verdict"] == "bad"][0]
         self.assertIn("NULL pointer dereference", bad["text"])
 
+    def test_kernel_that_dies_before_its_test_does_not_pass_as_the_known_good_one(self):
+        tree = self.make(["good"] * 3)
+        self.start()
+        link = self.board.dir / "link"
+        boot_id = self.board.root / "proc/sys/kernel/random/boot_id"
+        firmware = self.board.root / "firmware"
+        real = self.board.link.removeprefix("exec:")
+        # The first connection behind the PASS of a run.
+        link.write_text(
+            "#!/bin/sh\n"
+            f"last=$(ls -d {self.board.dir}/runs/*/scratch 2>&- | tail -n 1)\n"
+            'if grep -qs \'"verdict": "PASS"\' "$last/result.json" && '
+            f'[ ! -e "$last/died" ] && [ -e {self.board.dir}/dies ]; then\n'
+            f'\ttouch "$last/died"\n\told=$(cat {boot_id})\n'
+            f"\techo reboot > {firmware}/reset.new\n"
+            f"\tmv {firmware}/reset.new {firmware}/reset\n"
+            f'\tfor i in $(seq 200); do [ "$(cat {boot_id})" = "$old" ] || break; '
+            "sleep 0.1; done\n\tsleep 2\nfi\n"
+            f"exec {real}\n")
+        link.chmod(0o755)
+        self.board.write_config(BOARD, link=f"exec:{link}")
+
+        def boots(slot):
+            kind = Case.boots(self, slot)
+            if slot and self.booted[-1] == 1:
+                (self.board.dir / "dies").touch()
+            elif slot:
+                (self.board.dir / "dies").unlink(missing_ok=True)
+            return kind
+        self.board.on_boot = boots
+        self.assertEqual(self.result("--script", "true")["first_bad"]["commit"],
+                         tree.commits[1])
+        bad = [s for s in self.steps() if s["verdict"] == "bad"][0]
+        self.assertIn("restarted", bad["text"])
+        self.assertEqual(bad["attempts"], 2)
+
 
 class Step(Case):
     def test_git_bisect_run_is_told(self):
