@@ -164,6 +164,7 @@ int main(int argc, char *argv[])
 {
 	struct globals g = {0};
 	struct cmd_env env = {0};
+	const struct cmd *cmd;
 	int rc;
 
 	if (check_stdio() < 0 || sodium_init() < 0)
@@ -187,6 +188,9 @@ int main(int argc, char *argv[])
 		ui_warn(env.ui, "standard output: %s", strerror(-ui_out_error(env.ui)));
 		rc = STATUS_ERROR;
 	}
+	cmd = argc ? cmd_find(argv[0], NULL) : NULL;
+	if (cmd && cmd->status)
+		rc = cmd->status(argc, argv, rc);
 	config_free(env.cfg);
 	free(g.boards);
 	ui_free(env.ui);

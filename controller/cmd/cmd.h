@@ -52,6 +52,9 @@ struct cmd {
 	const char *verbs; /* "add list rm": its first argument is one of them, or NULL */
 	enum cmd_words words; /* behind the verb */
 	bool no_config;	      /* runs without loading the configuration */
+	/* What its caller understands in place of that status, also of one that came
+	 * before run(); NULL: it is as it is. */
+	int (*status)(int argc, char *const argv[], int status);
 };
 
 extern const struct cmd cmds[]; /* cmd_table.c; ends with a NULL name */
@@ -67,6 +70,7 @@ int cmd_pack(struct cmd_env *env, int argc, char *argv[]);
 int cmd_deploy(struct cmd_env *env, int argc, char *argv[]);
 int cmd_bd(struct cmd_env *env, int argc, char *argv[]);
 int cmd_bisect(struct cmd_env *env, int argc, char *argv[]);
+int cmd_bisect_status(int argc, char *const argv[], int status);
 int cmd_reboot(struct cmd_env *env, int argc, char *argv[]);
 int cmd_power(struct cmd_env *env, int argc, char *argv[]);
 int cmd_log(struct cmd_env *env, int argc, char *argv[]);

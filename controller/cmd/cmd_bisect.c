@@ -304,7 +304,6 @@ static int run(struct cmd_env *env, struct args *a)
 	return rc ? rc : drive_run(env, b, &p.opts);
 }
 
-/* For `git bisect run`: what is not 0, 1 or 125 ends it. */
 static int step(struct cmd_env *env, struct args *a)
 {
 	_cleanup_(bisect_freep) struct bisect *b = NULL;
@@ -313,13 +312,13 @@ static int step(struct cmd_env *env, struct args *a)
 	int rc = open_bisect(env, true, &b);
 
 	if (rc)
-		return judge_status(JUDGED_FAULT);
+		return rc;
 	rc = bisect_adopt(b, &err);
 	if (rc == 0)
 		rc = make_plan(env, b, a, &p, &err);
 	if (rc < 0)
-		fail(env, &err);
-	return rc ? judge_status(JUDGED_FAULT) : drive_step(env, b, &p.opts);
+		return fail(env, &err);
+	return rc ? rc : drive_step(env, b, &p.opts);
 }
 
 /* --- the command ----------------------------------------------------------------------
@@ -442,4 +441,16 @@ int cmd_bisect(struct cmd_env *env, int argc, char *argv[])
 	return cmd_usage(env, "bisect",
 			 "start, run, step, log, status or reset? (%s is none of them)",
 			 *verb ? verb : "nothing");
+}
+
+/* `git bisect run` takes all from 1 to 124 for a bad commit: a word that is wrong in its
+ * command would blame each of them. */
+int cmd_bisect_status(int argc, char *const argv[], int status)
+{
+	bool step = argc > 1 && strcmp(argv[1], "step") == 0;
+
+	if (step && (status == STATUS_ERROR || status == STATUS_USAGE ||
+		     status == STATUS_NO_BOARD))
+		return judge_status(JUDGED_FAULT);
+	return status;
 }

@@ -299,6 +299,7 @@ const struct cmd cmds[] = {
 	{
 		.name = "bisect",
 		.run = cmd_bisect,
+		.status = cmd_bisect_status,
 		.args = "start BAD GOOD... [-- PATH...]|run [BOARD...]|step "
 			"[BOARD...]|log|status|reset",
 		.help = "Find the commit that broke a kernel, by booting",

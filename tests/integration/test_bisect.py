@@ -432,11 +432,25 @@ class Refused(Case):
         self.start()
         for words in (["run", "--retries", "-1"], ["run", "--timeout", "0"],
                       ["run", "--retries", "1x"], ["log", "--exec", "true"],
-                      ["step", "--check-ends"], ["status", "--summary", "x"],
+                      ["status", "--summary", "x"],
                       ["run", "nobody"]):
             self.kferry("bisect", *words, check=64)
         self.kferry("bisect", "run", "--summary", "/no/such/dir/x", check=2)
         self.assertEqual(self.steps(), [])
+
+    def test_a_step_that_is_called_wrongly_blames_no_commit(self):
+        tree = self.make(["good", "good", "panic"])
+        for words in (["bisect", "step", "--check-ends"], ["bisect", "step", "--exce", "true"],
+                      ["bisect", "step", "nobody"], ["--jsno", "bisect", "step"],
+                      ["-o", "nonsense", "bisect", "step"]):
+            self.kferry(*words, check=255)
+        text = self.board.config_file.read_text()
+        self.board.config_file.write_text(text + "\n[board scratch\n")
+        self.kferry("bisect", "step", check=255)
+        self.kferry("bisect", "log", check=2)
+        self.board.config_file.write_text(text)
+        tree.git("checkout", "-q", tree.commits[1])
+        self.kferry("bisect", "step", check=0)
 
     def test_ends_that_are_not_what_was_said(self):
         tree = self.make(["panic"] + ["good"] * 4)
