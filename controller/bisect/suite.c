@@ -258,6 +258,8 @@ static enum judged look_after(const struct suite *s, const char *boot_id,
 
 	if (there != JUDGED_GOOD) {
 		*err = inner;
+		if (there == JUDGED_FAULT)
+			run_set_board(s->run, RUN_BOARD_GONE);
 		kf_err_wrap(err, "the board is not there after the test");
 		return there;
 	}

@@ -176,6 +176,7 @@ static void on_board(const struct attempt *a, const struct kernel *k)
 		if (a->ret->judged == JUDGED_GOOD)
 			test(a, k, patterns, run);
 		run_finish(run);
+		sift_count_run(a->env, a->board, run);
 	}
 	run_free(run);
 	patterns_free(patterns);
@@ -195,7 +196,11 @@ static void attempt(const struct attempt *a)
 		rc = deploy_check(a->env->cfg, a->env->ui, a->board, &opts, &err);
 	ui_progress_end(a->env->ui, a->board);
 	if (rc < 0) {
+		struct sift_end end = {.reason = reason_name(err.reason),
+				       .text = err.msg};
+
 		fail(a, JUDGE_BOARD, &err);
+		sift_count(a->env, a->board, &end);
 		return;
 	}
 	if (build(a, &k, &err) < 0)

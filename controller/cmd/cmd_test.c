@@ -100,6 +100,7 @@ static int test_one(struct cmd_env *env, const char *board, void *arg)
 	run_set(run, "mode", json_string("test"));
 	status = testcall(env->cfg, env->ui, board, &a->plan, patterns, run);
 	run_finish(run);
+	sift_count_run(env, board, run);
 	if (report_files_keep(&a->files, run_dir(run), board, &err) < 0) {
 		ui_warn(env->ui, "%s: %s", board, err.msg);
 		status = deploy_worse(status, STATUS_ERROR);

@@ -37,6 +37,12 @@ bool deploy_is_lost(const struct kf_error *err)
 	return err->reason == KF_REASON_CONNECTION;
 }
 
+void deploy_note_gone(struct deploy *d, int r)
+{
+	if (r == -ETIMEDOUT || r == -ENODEV)
+		run_set_board(d->run, RUN_BOARD_GONE);
+}
+
 /* What the board is; valid until the next use of the client. */
 static int get_facts(struct deploy *d, const Kferry__Facts **ret, struct kf_error *err)
 {
@@ -208,6 +214,7 @@ static int reboot(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 		r = rescue_board(d, err);
 	}
 	*ret_took = clock_now_ms() - d->boot.asked;
+	deploy_note_gone(d, r);
 	recording_away(d, false);
 	return r == -ETIMEDOUT || r == -ENODEV ? recording_not_back(d, err) : r;
 }

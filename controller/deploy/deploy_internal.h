@@ -80,6 +80,9 @@ int deploy_status(struct deploy *d, const Kferry__Status **ret,
 		  struct kf_error *err) _must_check_;
 /* Is it an error of the connection, after which another may do better? */
 bool deploy_is_lost(const struct kf_error *err);
+/* The board was waited for, and power cycled where it can be, which came to r: if it did
+ * not come back, the run says so. */
+void deploy_note_gone(struct deploy *d, int r);
 
 /* PLAN to Installed, with one more attempt when the connection is lost; says the step.
  * Both go on for timeout.connect until the agent is there again. */

@@ -430,6 +430,7 @@ int deploy_push(struct deploy *d, struct kf_error *err)
 	pace_init(&p.pace, (int)config_uint(d->cfg, d->board, "compress.level"));
 	p.delta = (struct delta){
 		.k = d->k, .versions = versions_open(d->cfg), .pace = &p.pace};
+	run_set_board(d->run, RUN_BOARD_TOUCHED);
 	r = push_all(&p);
 	if (r < 0 && deploy_is_lost(err) && !atomic_load(cancel_flag())) {
 		r = go_on(d, "push", push_step, &p, err);

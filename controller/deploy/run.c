@@ -29,6 +29,7 @@ struct run {
 	json_t *steps;	/* borrowed from result */
 	int64_t began;	/* clock_now_ms() */
 	int error;	/* the last of writing result.json */
+	enum run_board board;
 	struct suite_run *suites;
 	size_t n_suites;
 };
@@ -220,6 +221,18 @@ void run_finish(struct run *r)
 const char *run_text(const struct run *r, const char *key)
 {
 	return json_string_value(json_object_get(r->result, key));
+}
+
+void run_set_board(struct run *r, enum run_board board)
+{
+	/* What was not touched was not lost by it either. */
+	if (board == RUN_BOARD_TOUCHED || r->board != RUN_BOARD_UNTOUCHED)
+		r->board = board;
+}
+
+enum run_board run_board(const struct run *r)
+{
+	return r->board;
 }
 
 static int create(struct run *r, const char *name, int mode, struct kf_error *err)

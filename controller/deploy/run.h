@@ -52,6 +52,15 @@ int run_create_both(struct run *r, const char *name, struct kf_error *err) _must
 /* Record a step or a field of result.json; written at once. Takes the reference. */
 void run_step(struct run *r, const char *stage, int64_t took_ms, json_t *fields);
 void run_set(struct run *r, const char *key, json_t *value);
+/* What became of the board, beyond the verdict; kept here, and not in result.json. */
+enum run_board {
+	RUN_BOARD_UNTOUCHED, /* nothing was sent to it yet, and nothing started */
+	RUN_BOARD_TOUCHED,
+	RUN_BOARD_GONE, /* it was touched, and did not come back */
+};
+/* RUN_BOARD_GONE changes nothing where it was untouched. */
+void run_set_board(struct run *r, enum run_board board);
+enum run_board run_board(const struct run *r);
 /* The results of a suite, for the reports: moved here, s is empty then. */
 int run_add_suite(struct run *r, struct suite_run *s) _must_check_;
 /* Those that were added; the caller's from now on. */

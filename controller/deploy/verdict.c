@@ -377,6 +377,7 @@ static int reconnect(struct deploy *d, int64_t *ret_took, struct kf_error *err)
 			  &d->client, err);
 	if (r == -ETIMEDOUT)
 		r = rescue_board(d, err);
+	deploy_note_gone(d, r);
 	recording_away(d, false);
 	if (r < 0)
 		return kf_err_wrap(err, "after the connection was lost (%s)", why.msg);

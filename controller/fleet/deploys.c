@@ -59,7 +59,7 @@ struct one {
 	 * the lock of patterns. */
 	struct patterns *patterns;
 	bool owns_patterns;
-	bool judged; /* its verdict is one about a kernel that it was sent */
+	struct sift_end end; /* its texts are those of out */
 };
 
 static bool same_value(const struct config *cfg, const char *a, const char *b,
@@ -300,7 +300,8 @@ static void deploy_to(struct one *o, const struct kernel *k, struct greeting *gr
 	verdict = run_text(run, "verdict");
 	text = run_text(run, "text");
 	reason = run_text(run, "reason");
-	o->judged = verdict && strcmp(verdict, "ERROR") != 0;
+	o->end.judged = verdict && strcmp(verdict, "ERROR") != 0;
+	o->end.board = run_board(run);
 	snprintf(o->out.reason, sizeof(o->out.reason), "%s", reason ? reason : "");
 	snprintf(o->out.verdict, sizeof(o->out.verdict), "%s", verdict ? verdict : "");
 	snprintf(o->out.text, sizeof(o->out.text), "%s",
@@ -334,7 +335,9 @@ static void serve(void *arg)
 		deploy_to(o, k, &greeting);
 	greeting_fini(&greeting);
 	o->out.took_ms = k ? clock_now_ms() - began : -1;
-	sift_count(c->env, o->out.board, o->judged, o->out.reason, o->out.text);
+	o->end.reason = o->out.reason;
+	o->end.text = o->out.text;
+	sift_count(c->env, o->out.board, &o->end);
 	pthread_mutex_lock(&c->lock);
 	o->group->unfinished--;
 	pthread_cond_broadcast(&c->changed);

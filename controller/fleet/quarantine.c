@@ -175,7 +175,7 @@ int quarantine_get(const struct config *cfg, const char *board, struct quarantin
 	return r < 0 ? failed(r, cfg, board, err) : 0;
 }
 
-static int count(int dir, const char *name, uint64_t after, const char *why,
+static int count(int dir, const char *name, uint64_t after, const char *why, bool begins,
 		 struct quarantine *ret, bool *ret_new)
 {
 	_buf_ struct buf plain = BUF_INIT;
@@ -184,6 +184,8 @@ static int count(int dir, const char *name, uint64_t after, const char *why,
 
 	if (r < 0 && r != -EBADMSG && r != -EPERM && r != -ELOOP)
 		return r;
+	if (q.failures == 0 && !begins)
+		return 0;
 	if (q.failures < FAILURES_MAX)
 		q.failures++;
 	*ret_new = !q.since && q.failures >= after;
@@ -199,7 +201,8 @@ static int count(int dir, const char *name, uint64_t after, const char *why,
 }
 
 int quarantine_failed(const struct config *cfg, const char *board, const char *why,
-		      struct quarantine *ret, bool *ret_new, struct kf_error *err)
+		      bool begins, struct quarantine *ret, bool *ret_new,
+		      struct kf_error *err)
 {
 	uint64_t after = config_uint(cfg, board, "quarantine.after");
 	_free_ char *name = strf("%s.json", board);
@@ -211,9 +214,12 @@ int quarantine_failed(const struct config *cfg, const char *board, const char *w
 	*ret_new = false;
 	if (!after)
 		return 0;
-	dir = r < 0 ? r : open_dir(cfg, true);
+	dir = r < 0 ? r : open_dir(cfg, begins);
+	/* Nothing was ever counted. */
+	if (dir == -ENOENT && !begins)
+		return 0;
 	lock = dir < 0 ? dir : take_lock(dir, board);
-	r = lock < 0 ? lock : count(dir, name, after, why, ret, ret_new);
+	r = lock < 0 ? lock : count(dir, name, after, why, begins, ret, ret_new);
 	return r < 0 ? failed(r, cfg, board, err) : 0;
 }
 

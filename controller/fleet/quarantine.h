@@ -3,6 +3,10 @@
  * Boards that failed again and again, themselves and not by a kernel, are put aside: no
  * deploy waits for one until somebody has seen to it (`kferry board revive`).
  *
+ * A row of failures begins with a board that kferry had its hands on and that did not
+ * come back; as long as it is away, each attempt at it is one more.  A board that is not
+ * there to begin with was switched off by its owner, and has not failed.
+ *
  * How often in a row is kept in a small file per board, quarantine/NAME.json below the
  * data directory: replaced as a whole, and changed only under a lock beside it, so that
  * calls at the same time count both.  A file that is damaged, or is not this user's, is
@@ -29,10 +33,10 @@ bool quarantine_is_fault(const char *reason);
 /* What is known of a board; zero for one that has not failed. */
 int quarantine_get(const struct config *cfg, const char *board, struct quarantine *ret,
 		   struct kf_error *err) _must_check_;
-/* One more failure.  *ret is what it came to; *ret_new: with this one it is in
- * quarantine. */
+/* One more failure; begins: it counts also where it is the first one.  *ret is what it
+ * came to; *ret_new: with this one it is in quarantine. */
 int quarantine_failed(const struct config *cfg, const char *board, const char *why,
-		      struct quarantine *ret, bool *ret_new,
+		      bool begins, struct quarantine *ret, bool *ret_new,
 		      struct kf_error *err) _must_check_;
 /* It works: what was counted is forgotten, the quarantine too. */
 int quarantine_clear(const struct config *cfg, const char *board,

@@ -2,6 +2,8 @@
 /* Boards in quarantine are told apart from those that a call may use. */
 #include "controller/fleet/sift.h"
 
+#include <string.h>
+
 #include "controller/fleet/quarantine.h"
 
 static void look(struct cmd_env *env, const char *board, struct quarantine *ret)
@@ -49,18 +51,19 @@ int sift_refuse(struct cmd_env *env, const char *board, struct kf_error *err)
 	return quarantine_refuse(&q, board, err);
 }
 
-void sift_count(struct cmd_env *env, const char *board, bool works, const char *reason,
-		const char *text)
+void sift_count(struct cmd_env *env, const char *board, const struct sift_end *end)
 {
+	bool gone = end->board == RUN_BOARD_GONE;
 	struct kf_error err = {0};
 	struct quarantine q;
 	bool put = false;
 	int r = 0;
 
-	if (works)
+	if (end->judged && !gone)
 		r = quarantine_clear(env->cfg, board, &err);
-	else if (quarantine_is_fault(reason))
-		r = quarantine_failed(env->cfg, board, text, &q, &put, &err);
+	else if (gone || (end->reason && quarantine_is_fault(end->reason)))
+		r = quarantine_failed(env->cfg, board, end->text,
+				      end->board != RUN_BOARD_UNTOUCHED, &q, &put, &err);
 	if (r < 0)
 		ui_warn(env->ui, "%s: %s", board, err.msg);
 	if (r == 0 && put)
@@ -68,4 +71,15 @@ void sift_count(struct cmd_env *env, const char *board, bool works, const char *
 			"%u failure%s of the board itself in a row: in quarantine until "
 			"`kferry board revive %s`",
 			q.failures, q.failures == 1 ? "" : "s", board);
+}
+
+void sift_count_run(struct cmd_env *env, const char *board, const struct run *run)
+{
+	const char *verdict = run_text(run, "verdict"), *text = run_text(run, "text");
+	struct sift_end end = {.judged = verdict && strcmp(verdict, "ERROR") != 0,
+			       .board = run_board(run),
+			       .reason = run_text(run, "reason"),
+			       .text = text ? text : ""};
+
+	sift_count(env, board, &end);
 }

@@ -141,6 +141,7 @@ void testboard_find_out(struct testrun *t, const char *lost)
 
 	ui_note(t->ui, "%s: %s; waiting to see what became of the board", d->board, lost);
 	r = look(t, deadline_in(limit), &why);
+	deploy_note_gone(d, r);
 	if (r == -ECANCELED) {
 		testboard_interrupted(t);
 		return;

@@ -43,6 +43,7 @@ static int begin(struct testrun *t, struct kf_error *err)
 		return no_memory(err);
 	watch_init(&t->watch, d, d->log_us);
 	run_set(d->run, "suites", json_incref(t->suites));
+	run_set_board(d->run, RUN_BOARD_TOUCHED);
 	return 0;
 }
 

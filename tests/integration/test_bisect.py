@@ -149,12 +149,18 @@ class Bisect(Case):
     def test_board_in_quarantine_is_left_alone(self):
         self.make(EIGHT)
         self.start()
-        self.dead()
-        self.kferry("-o", "quarantine.after=1", "bd", check=2)
-        self.dead(False)
-        done = self.kferry("-o", "quarantine.after=1", "bisect", "run", check=2)
-        self.assertIn("quarantine", done.err)
-        self.assertEqual([(s["verdict"], s["attempts"]) for s in self.steps()], [("fault", 1)])
+        self.board.write_config(f"{BOARD}\nquarantine.after = 1")
+        self.board.on_boot = lambda slot: "hang" if slot else None
+        # The first step puts it there.
+        done = self.kferry("-o", "timeout.reboot=1", "-o", "timeout.confirm=1", "bisect", "run",
+                           "--retries", 0, check=2)
+        self.assertIn("in quarantine until", done.text)
+        self.board.on_boot = self.boots
+        self.board.press_reset()
+        done = self.kferry("bisect", "run", "--retries", 3, check=2)
+        self.assertIn("it is in quarantine since", done.err)
+        self.assertEqual([(s["verdict"], s["attempts"]) for s in self.steps()],
+                         [("fault", 1)] * 2)
         self.assertEqual(self.booted, [])
 
     def test_ctrl_c_stops_and_run_goes_on(self):

@@ -30,6 +30,7 @@ if [ "$KFERRY_POWER" != off ] && [ ! -e "{dir}/broken" ]; then
 fi
 """
 SOON = "timeout.reboot = 4\ntimeout.confirm = 4\n"
+AT_ONCE = ("-o", "timeout.reboot=1", "-o", "timeout.confirm=1")
 
 
 class Power(unittest.TestCase):
@@ -221,9 +222,10 @@ class Quarantine(unittest.TestCase):
         return fleet
 
     def put(self, fleet, package, board="dead"):
-        """Three in a row; the events of the third."""
+        """It hangs, and is away for two more; the events of the third."""
+        fleet[board].on_boot = lambda slot: "hang" if slot else None
         for _ in range(2):
-            events = fleet.events("deploy", "-b", board, "--from", package.file, check=2)
+            events = fleet.events(*AT_ONCE, "deploy", "-b", board, "--from", package.file, check=2)
             self.assertNotIn("quarantine", [e["event"] for e in events])
         events = fleet.events("deploy", "-b", board, "--from", package.file, check=2)
         event, = [e for e in events if e["event"] == "quarantine"]
@@ -231,7 +233,7 @@ class Quarantine(unittest.TestCase):
         return events
 
     def test_three_in_a_row_and_back(self):
-        fleet = self.fleet("good", "dead", link={"dead": "exec:/bin/false"})
+        fleet = self.fleet("good", "dead")
         package = fleet.package()
         self.put(fleet, package)
         # By name it is refused, and nothing is tried.
@@ -258,38 +260,58 @@ class Quarantine(unittest.TestCase):
         done = fleet.kferry("board", "revive", "dead", check=2)
         self.assertIn("it stays in quarantine", done.text)
         # It does again.
-        fleet.write_config({}, {})
+        fleet["dead"].on_boot = None
+        fleet["dead"].press_reset()
         done = fleet.kferry("board", "revive", "dead", check=0)
         self.assertIn("out of quarantine; it runs", done.text)
         fleet.kferry("deploy", "-b", "dead", "--from", package.file, check=0)
 
     def test_without_a_look(self):
-        fleet = self.fleet("good", "dead", link={"dead": "exec:/bin/false"})
+        fleet = self.fleet("good", "dead")
         self.put(fleet, fleet.package())
         done = fleet.kferry("board", "revive", "dead", "--force", check=0)
         self.assertIn("out of quarantine; not looked at", done.text)
         self.assertNotIn("quarantine", fleet.kferry("board", "list", check=0).out)
 
     def test_all_in_quarantine_is_no_pass(self):
-        fleet = self.fleet("dead", link={"dead": "exec:/bin/false"})
+        fleet = self.fleet("dead")
         package = fleet.package()
         self.put(fleet, package)
         done = fleet.kferry("deploy", "-b", "all", "--from", package.file, check=2)
         self.assertIn("all boards that are meant are in quarantine", done.text)
 
+    def test_a_board_that_is_switched_off_is_not_put_there(self):
+        fleet = self.fleet("off", extra={"off": "quarantine.after = 1"},
+                           link={"off": "exec:/bin/false"})
+        package = fleet.package()
+        for words in (["deploy", "off", "--from", package.file], ["test", "off", "cmd:true"]):
+            fleet.kferry(*words, check=2)
+            self.assertNotIn("quarantine", fleet.kferry("board", "list", check=0).out)
+        self.assertFalse((fleet.first.home / ".local/share/kferry/quarantine").exists())
+
     def test_a_kernel_that_fails_is_no_failure_of_the_board(self):
         fleet = self.fleet("bad", extra={"bad": "quarantine.after = 2"})
-        fleet["bad"].on_boot = lambda slot: "panic" if slot else None
+        board = fleet["bad"]
         package = fleet.package()
-        link = fleet["bad"].link
-        fleet.write_config({"bad": "quarantine.after = 2"}, {"bad": "exec:/bin/false"})
-        fleet.kferry("deploy", "--from", package.file, "bad", check=2)
-        # In between it does its work: the row is broken.
-        fleet.write_config({"bad": "quarantine.after = 2"}, {"bad": link})
-        fleet.kferry("deploy", "--from", package.file, "bad", check=1)
-        fleet.write_config({"bad": "quarantine.after = 2"}, {"bad": "exec:/bin/false"})
-        fleet.kferry("deploy", "--from", package.file, "bad", check=2)
+        for command, status in ((["deploy", "--from", package.file, "bad"], 1),
+                                (["test", "bad", "cmd:true"], 0),
+                                (["test", "bad", "cmd:false"], 1)):
+            board.on_boot = lambda slot: "hang" if slot else None
+            fleet.kferry(*AT_ONCE, "deploy", "--from", package.file, "bad", check=2)
+            # In between it does its work: the row is broken.
+            board.on_boot = lambda slot: "panic" if slot else None
+            board.press_reset()
+            fleet.kferry(*command, check=status)
         self.assertNotIn("quarantine", fleet.kferry("board", "list", check=0).out)
+
+    def test_a_board_that_a_test_takes_down_is_counted(self):
+        fleet = self.fleet("bad", extra={"bad": "quarantine.after = 1"})
+        board = fleet["bad"]
+        board.on_boot = lambda slot: "hang" if board.boots > 1 else None
+        reset = board.firmware / "reset"
+        done = fleet.kferry(*AT_ONCE, "test", "bad", f"cmd:sh -c 'echo x > {reset}; sleep 30'",
+                            check=1)
+        self.assertIn("1 failure of the board itself in a row: in quarantine until", done.text)
 
     def test_lost_boards_are_counted(self):
         board = Board()
@@ -312,7 +334,7 @@ class Quarantine(unittest.TestCase):
         self.assertFalse((where / "good.json").exists())
 
     def test_the_name_goes_and_the_count_with_it(self):
-        fleet = self.fleet("good", "dead", link={"dead": "exec:/bin/false"})
+        fleet = self.fleet("good", "dead")
         self.put(fleet, fleet.package())
         fleet.kferry("board", "rename", "dead", "old", check=0)
         self.assertRegex(fleet.kferry("board", "list", check=0).out, r"old .*in quarantine")

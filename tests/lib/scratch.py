@@ -306,6 +306,13 @@ class Board:
         self.agent.send_signal(sig)
         self.agent.wait()
 
+    def press_reset(self):
+        """The button, also of a board that hangs."""
+        with self.reset_lock:
+            if self.agent.poll() is None:
+                self.kill_agent()
+            self.power_on(self._next_slot())
+
     def _keep(self):
         reset = self.firmware / "reset"
         while not self.stopping:

@@ -68,7 +68,8 @@ static bool fails(struct scene *s, unsigned expected)
 	struct quarantine q;
 	bool put;
 
-	assert_int_equal(quarantine_failed(s->cfg, "pc", "no answer", &q, &put, NULL), 0);
+	assert_int_equal(
+		quarantine_failed(s->cfg, "pc", "no answer", true, &q, &put, NULL), 0);
 	assert_int_equal(q.failures, expected);
 	return put;
 }
@@ -106,6 +107,34 @@ static void test_the_third_in_a_row_puts_it_there(void **state)
 	assert_int_equal(state_of(s).since, q.since);
 }
 
+/* One that was switched off before anything was done with it. */
+static void not_there(struct scene *s, unsigned expected)
+{
+	struct quarantine q;
+	bool put = true;
+
+	assert_int_equal(
+		quarantine_failed(s->cfg, "pc", "no answer", false, &q, &put, NULL), 0);
+	assert_int_equal(q.failures, expected);
+	assert_int_equal(put, expected == 3);
+}
+
+static void test_a_board_that_is_off_begins_no_row(void **state)
+{
+	struct scene *s = *state;
+
+	for (int i = 0; i < 5; i++)
+		not_there(s, 0);
+	assert_false(fs_exists(AT_FDCWD, s->dir));
+	assert_false(fails(s, 1));
+	not_there(s, 2);
+	not_there(s, 3);
+	assert_true(state_of(s).since > 0);
+	assert_int_equal(quarantine_clear(s->cfg, "pc", NULL), 0);
+	not_there(s, 0);
+	assert_int_equal(state_of(s).failures, 0);
+}
+
 static void test_what_works_is_counted_anew(void **state)
 {
 	struct scene *s = *state;
@@ -138,7 +167,7 @@ static void test_zero_is_never(void **state)
 		fails(s, i);
 	configure(s, "0");
 	assert_int_equal(state_of(s).since, 0);
-	assert_int_equal(quarantine_failed(s->cfg, "pc", "x", &q, &put, NULL), 0);
+	assert_int_equal(quarantine_failed(s->cfg, "pc", "x", true, &q, &put, NULL), 0);
 	assert_false(put);
 	configure(s, "3");
 	assert_int_equal(state_of(s).failures, 3);
@@ -284,7 +313,7 @@ static void test_text_of_a_board_is_escaped(void **state)
 
 	memset(why, '\x1b', sizeof(why) - 1);
 	why[sizeof(why) - 1] = '\0';
-	assert_int_equal(quarantine_failed(s->cfg, "pc", why, &q, &put, NULL), 0);
+	assert_int_equal(quarantine_failed(s->cfg, "pc", why, true, &q, &put, NULL), 0);
 	q = state_of(s);
 	assert_int_equal(q.failures, 1);
 	assert_int_equal(strncmp(q.why, "\\x1b\\x1b", 8), 0);
@@ -309,7 +338,8 @@ static void test_writers_at_the_same_time_count_all(void **state)
 
 			if (k == EACH)
 				_exit(0);
-			if (quarantine_failed(s->cfg, "pc", "x", &q, &put, &err) < 0) {
+			if (quarantine_failed(s->cfg, "pc", "x", true, &q, &put, &err) <
+			    0) {
 				print_error("%s\n", err.msg);
 				_exit(1);
 			}
@@ -338,7 +368,7 @@ static void test_a_lock_that_is_held_for_ever_is_told(void **state)
 	fd = fs_open_beneath(AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
 	assert_true(fd >= 0);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
-	assert_int_equal(quarantine_failed(s->cfg, "pc", "x", &q, &put, &err),
+	assert_int_equal(quarantine_failed(s->cfg, "pc", "x", true, &q, &put, &err),
 			 -ETIMEDOUT);
 	assert_non_null(strstr(err.msg, "pc.json"));
 	close(fd);
@@ -364,6 +394,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_the_third_in_a_row_puts_it_there),
+		TEST(test_a_board_that_is_off_begins_no_row),
 		TEST(test_what_works_is_counted_anew),
 		TEST(test_nothing_is_made_for_a_board_that_works),
 		TEST(test_zero_is_never),
