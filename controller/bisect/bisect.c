@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "controller/bisect/bisect_internal.h"
-#include "controller/bisect/git.h"
+#include "controller/git/git.h"
 #include "proto/digest.h"
 #include "proto/reason.h"
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "controller/bisect/bisect_internal.h"
-#include "controller/bisect/git.h"
 #include "controller/bisect/show.h"
+#include "controller/git/git.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "controller/bisect/git.h"
+#include "controller/git/git.h"
 #include "controller/report/report.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"

@@ -7,7 +7,7 @@
 
 #include "controller/bisect/bisect_internal.h"
 #include "controller/bisect/confbase.h"
-#include "controller/bisect/git.h"
+#include "controller/git/git.h"
 #include "controller/kernel/tree.h"
 #include "controller/strf.h"
 #include "proto/base/fs.h"

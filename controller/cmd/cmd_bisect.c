@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "controller/bisect/drive.h"
-#include "controller/bisect/git.h"
 #include "controller/bisect/show.h"
 #include "controller/cmd/cmd.h"
 #include "controller/fleet/pick.h"
+#include "controller/git/git.h"
 #include "controller/strf.h"
 #include "proto/reason.h"
 #include "proto/text.h"

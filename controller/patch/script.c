@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controller/cancel.h"
+#include "controller/git/git.h"
 #include "controller/kernel/tree.h"
 #include "controller/patch/names.h"
 #include "controller/strf.h"
@@ -14,10 +15,8 @@
 #include "proto/reason.h"
 #include "proto/text.h"
 
-#define GIT_MS	   120000  /* a diff reads the whole tree, perhaps from a slow disk */
 #define SCRIPT_MS  1800000 /* of a batch of large files */
 #define WORDS_MAX  160
-#define SAID_MAX   (1u << 20)
 #define SHOWN_NAME 60
 
 /* Whatever the user's configuration of git says, a patch is one. */
@@ -120,47 +119,8 @@ int script_run(const struct script *s, const char *const options[],
 	return 0;
 }
 
-/* --- git ----------------------------------------------------------------------------
+/* --- what they are run on -------------------------------------------------------------
  */
-
-/* 0 and its output; -EINVAL: git said no, and err is git's last line. */
-static int git(const struct script *s, const char *const words[], struct buf *out,
-	       struct kf_error *err)
-{
-	static const char *const env[] = {"GIT_OPTIONAL_LOCKS=0",
-					  "GIT_LITERAL_PATHSPECS=1", "LC_ALL=C", NULL};
-	_buf_ struct buf said = {.max = SAID_MAX};
-	struct proc_opts opts = {
-		.inherit_env = true,
-		.env_extra = env,
-		.timeout_ms = GIT_MS,
-		.cancel = cancel_flag(),
-		.out = out,
-		.err_out = &said,
-	};
-	const char *argv[32] = {"git",	"--no-pager", "-C",
-				s->src, "-c",	      "core.quotePath=false"};
-	int status = 0, rc;
-
-	for (size_t i = 0; words[i] && i + 7 < ARRAY_SIZE(argv); i++)
-		argv[i + 6] = words[i];
-	rc = proc_run(argv, &opts, &status);
-	if (rc == -EMSGSIZE)
-		return kf_err(err, rc, KF_REASON_EXEC, "git %s gives more than %u MiB",
-			      words[0], SCRIPT_TEXT_MAX >> 20);
-	if (rc < 0)
-		return kf_err(err, rc,
-			      rc == -ECANCELED ? KF_REASON_CANCELLED : KF_REASON_EXEC,
-			      "run git %s: %m", words[0]);
-	if (status) {
-		const char *text = buf_str(&said);
-
-		return kf_err(err, -EINVAL, KF_REASON_EXEC, "git %s: %.*s", words[0],
-			      (int)strcspn(text ? text : "", "\n"),
-			      text && *text ? text : "it failed");
-	}
-	return 0;
-}
 
 int script_read(const struct target *t, struct buf *out, struct kf_error *err)
 {
@@ -177,7 +137,7 @@ int script_change(const struct script *s, struct buf *out, struct kf_error *err)
 {
 	const char *const words[] = {"diff", PLAIN_DIFF, "HEAD", "--", NULL};
 
-	return git(s, words, out, err);
+	return git_check(s->src, words, GIT_READS, out, err);
 }
 
 int script_commits(const struct script *s, const struct target *t, struct buf *out,
@@ -211,7 +171,8 @@ int script_commits(const struct script *s, const struct target *t, struct buf *o
 
 	if (!commit)
 		return no_memory(err);
-	rc = git(s, t->kind == TARGET_RANGE ? range : one, out, &said);
+	rc = git_check(s->src, t->kind == TARGET_RANGE ? range : one, GIT_READS, out,
+		       &said);
 	if (rc == -EINVAL) {
 		near = target_near(t->word);
 		return kf_err(err, -ENOENT, KF_REASON_USAGE,
@@ -244,15 +205,16 @@ int script_commit(const struct script *s, const char *commit, struct buf *out,
 				     "--",
 				     NULL};
 
-	return git(s, words, out, err);
+	return git_check(s->src, words, GIT_READS, out, err);
 }
 
 int script_tracked(const struct script *s, const char *dir, struct buf *out,
 		   struct kf_error *err)
 {
-	const char *const words[] = {"ls-files", "-z", "--", dir, NULL};
+	const char *const words[] = {
+		"--literal-pathspecs", "ls-files", "-z", "--", dir, NULL};
 
-	return git(s, words, out, err);
+	return git_check(s->src, words, GIT_READS, out, err);
 }
 
 int script_check_names(const struct script *s, const struct buf *text,

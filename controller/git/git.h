@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The few calls of git that a bisect takes: git as a program, with a deadline, in the
- * tree at src.  What only reads ends early when the user interrupts; what changes the
- * tree does not, so that no half of a checkout is left.
+ * git as a program, with a deadline, in the tree at src: what it prints is in English and
+ * goes to no pager, names of files are as they are, and it asks nobody anything.  What
+ * only reads ends early when the user interrupts, and writes no index; what changes the
+ * tree does not end, so that no half of a checkout is left.
  */
-#ifndef KF_BISECT_GIT_H
-#define KF_BISECT_GIT_H
+#ifndef KF_GIT_H
+#define KF_GIT_H
 
 #include "proto/base/buf.h"
 #include "proto/base/err.h"
 
 enum git_kind { GIT_READS, GIT_CHANGES };
 
-/* words: behind "git", NULL-terminated, at most GIT_WORDS.  0 when it ran, whatever its
- * status; what it said on stderr is for err of git_check(). */
+/* words: behind "git", NULL-terminated, at most GIT_WORDS; out may be NULL.  0 when it
+ * ran, whatever its status. */
 #define GIT_WORDS 64
 int git_run(const char *src, const char *const words[], enum git_kind kind,
 	    struct buf *out, int *ret_status, struct kf_error *err) _must_check_;
-/* A status that is not 0 is an error too: with git's own words. */
+/* A status that is not 0 is an error too: -EINVAL, with git's own words. */
 int git_check(const char *src, const char *const words[], enum git_kind kind,
 	      struct buf *out, struct kf_error *err) _must_check_;
+/* The first line of what it prints, which it reads: "" where there is none; the caller's.
+ */
+int git_line(const char *src, const char *const words[], char **ret,
+	     struct kf_error *err) _must_check_;
 
 /* Is src the top of a work tree?  An error says what it is instead. */
 int git_check_top(const char *src, struct kf_error *err) _must_check_;

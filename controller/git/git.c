@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Asking git, and having it change the tree. */
-#include "controller/bisect/git.h"
+#include "controller/git/git.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -22,16 +22,28 @@ static int no_memory(struct kf_error *err)
 	return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 }
 
+/* Which command it is, behind git's own options. */
+static const char *command(const char *const words[])
+{
+	while (**words == '-' && words[1])
+		words++;
+	return *words;
+}
+
 static int run(const char *src, const char *const words[], enum git_kind kind,
 	       struct buf *out, struct buf *errors, int *ret_status, struct kf_error *err)
 {
-	static const char *const env[] = {"LC_ALL=C", "GIT_TERMINAL_PROMPT=0",
-					  "GIT_PAGER=cat", "GIT_EDITOR=:", NULL};
-	const char *argv[GIT_WORDS + 4] = {"git", "-C", src};
+	static const char *const changes[] = {"LC_ALL=C", "GIT_TERMINAL_PROMPT=0",
+					      "GIT_PAGER=cat", "GIT_EDITOR=:", NULL};
+	static const char *const reads[] = {
+		"LC_ALL=C",	"GIT_TERMINAL_PROMPT=0", "GIT_PAGER=cat",
+		"GIT_EDITOR=:", "GIT_OPTIONAL_LOCKS=0",	 NULL};
+	const char *argv[GIT_WORDS + 6] = {"git", "-C", src, "-c",
+					   "core.quotePath=false"};
 	struct buf unwanted = {.max = OUTPUT_MAX};
 	struct proc_opts opts = {
 		.inherit_env = true,
-		.env_extra = env,
+		.env_extra = kind == GIT_CHANGES ? changes : reads,
 		.timeout_ms = kind == GIT_CHANGES ? CHANGE_MS : READ_MS,
 		.cancel = kind == GIT_CHANGES ? NULL : cancel_flag(),
 		.out = out ? out : &unwanted,
@@ -43,8 +55,9 @@ static int run(const char *src, const char *const words[], enum git_kind kind,
 	for (n = 0; words[n]; n++) {
 		if (n == GIT_WORDS)
 			return kf_err(err, -E2BIG, KF_REASON_USAGE,
-				      "git %s: more than %d words", words[0], GIT_WORDS);
-		argv[n + 3] = words[n];
+				      "git %s: more than %d words", command(words),
+				      GIT_WORDS);
+		argv[n + 5] = words[n];
 	}
 	rc = proc_run(argv, &opts, ret_status);
 	buf_fini(&unwanted);
@@ -54,9 +67,13 @@ static int run(const char *src, const char *const words[], enum git_kind kind,
 		return kf_err(err, rc, KF_REASON_CANCELLED, "interrupted");
 	if (rc == -ETIMEDOUT)
 		return kf_err(err, rc, KF_REASON_TIMEOUT,
-			      "git %s took longer than %d s in %s", words[0],
+			      "git %s took longer than %d s in %s", command(words),
 			      opts.timeout_ms / 1000, src);
-	return rc < 0 ? kf_err(err, rc, KF_REASON_EXEC, "run git %s: %m", words[0]) : 0;
+	if (rc == -EMSGSIZE)
+		return kf_err(err, rc, KF_REASON_EXEC, "git %s gives more than %zu MiB",
+			      command(words), opts.out->max >> 20);
+	return rc < 0 ? kf_err(err, rc, KF_REASON_EXEC, "run git %s: %m", command(words))
+		      : 0;
 }
 
 int git_run(const char *src, const char *const words[], enum git_kind kind,
@@ -93,15 +110,11 @@ int git_check(const char *src, const char *const words[], enum git_kind kind,
 
 	if (rc < 0 || status == 0)
 		return rc;
-	return kf_err(err, -EIO, KF_REASON_EXEC, "git %s%s%s in %s: %.400s", words[0],
-		      words[1] && *words[1] != '-' ? " " : "",
-		      words[1] && *words[1] != '-' ? words[1] : "", src,
-		      complaint(&errors));
+	return kf_err(err, -EINVAL, KF_REASON_EXEC, "git %s in %s: %.400s",
+		      command(words), src, complaint(&errors));
 }
 
-/* The first line of the output, "" when there is none. */
-static int ask(const char *src, const char *const words[], char **ret,
-	       struct kf_error *err)
+int git_line(const char *src, const char *const words[], char **ret, struct kf_error *err)
 {
 	_buf_ struct buf out = {.max = OUTPUT_MAX};
 	int rc = git_check(src, words, GIT_READS, &out, err);
@@ -120,7 +133,7 @@ int git_check_top(const char *src, struct kf_error *err)
 	struct kf_error inner = {0};
 	_free_ char *top = NULL;
 	_free_ char *real = NULL;
-	int rc = ask(src, words, &top, &inner);
+	int rc = git_line(src, words, &top, &inner);
 
 	if (rc < 0 && inner.reason != KF_REASON_EXEC) {
 		*err = inner;
@@ -173,7 +186,7 @@ int git_subject(const char *src, const char *commit, char **ret, struct kf_error
 				     "--format=%s", commit, NULL};
 	_buf_ struct buf plain = BUF_INIT;
 	_free_ char *line = NULL;
-	int rc = ask(src, words, &line, err);
+	int rc = git_line(src, words, &line, err);
 
 	if (rc < 0)
 		return rc;
@@ -202,7 +215,7 @@ int git_check_clean(const char *src, struct kf_error *err)
 {
 	const char *const words[] = {"status", "--porcelain", "-uno", NULL};
 	_free_ char *line = NULL;
-	int rc = ask(src, words, &line, err);
+	int rc = git_line(src, words, &line, err);
 
 	if (rc < 0 || !*line)
 		return rc;
@@ -218,7 +231,7 @@ static int own_path(const char *src, const char *name, char **ret, struct kf_err
 {
 	const char *const words[] = {"rev-parse", "--git-path", name, NULL};
 	_free_ char *path = NULL;
-	int rc = ask(src, words, &path, err);
+	int rc = git_line(src, words, &path, err);
 
 	if (rc < 0)
 		return rc;
