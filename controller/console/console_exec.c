@@ -5,29 +5,17 @@
  * no part of the console; the last words there are told when it ends.
  */
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 
+#include "controller/child.h"
 #include "controller/console/console_impl.h"
 #include "proto/reason.h"
 
-#define LAST_WORDS   2048
-#define LAST_MOMENTS 500 /* ms in which a program ends after its terminal has */
-#define STDERR_MAX   (1 << 20)
-
 struct exec {
-	pid_t pid; /* 0: ended and reaped */
-	int status;
-	int err_fd;
+	struct child child;
 	const char *name; /* the specification's */
 };
-
-extern char **environ;
 
 /* Its far side is raw before the program begins, so that no byte is changed or echoed. */
 static int open_terminal(int *ret_master, int *ret_slave)
@@ -50,42 +38,6 @@ static int open_terminal(int *ret_master, int *ret_slave)
 	return 0;
 }
 
-/* The leader of a session that opens a terminal gets it as its own. */
-static int spawn(char *const argv[], const char *terminal, int err_fd, pid_t *ret)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	int rc;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-						POSIX_SPAWN_SETSID);
-	rc = posix_spawn_file_actions_addopen(&actions, 0, terminal, O_RDWR, 0);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&actions, 0, 1);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&actions, err_fd, 2);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-	if (rc == 0)
-		rc = posix_spawnp(ret, argv[0], &actions, &attr, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
-	return -rc;
-}
-
-static void exec_free(struct exec *x)
-{
-	cleanup_close(&x->err_fd);
-	free(x);
-}
-
 static int exec_open(const struct console_spec *spec, deadline_ms deadline, int stop_fd,
 		     void **ret, int *ret_fd, struct kf_error *err)
 {
@@ -99,17 +51,13 @@ static int exec_open(const struct console_spec *spec, deadline_ms deadline, int 
 	if (!x)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	x->name = spec->argv[0];
-	x->err_fd = memfd_create("stderr", MFD_CLOEXEC);
-	/* Appended to: else what follows a truncation stands behind a hole. */
-	r = x->err_fd < 0 || fcntl(x->err_fd, F_SETFL, O_APPEND) < 0
-		    ? -errno
-		    : open_terminal(&master, &slave);
+	r = open_terminal(&master, &slave);
 	if (r == 0)
 		r = -ptsname_r(master, terminal, sizeof(terminal));
 	if (r == 0)
-		r = spawn(spec->argv, terminal, x->err_fd, &x->pid);
+		r = child_start(spec->argv, -1, terminal, &x->child);
 	if (r < 0) {
-		exec_free(x);
+		free(x);
 		return kf_err(err, r, KF_REASON_EXEC,
 			      "start the console's program %s: %m", spec->argv[0]);
 	}
@@ -118,88 +66,39 @@ static int exec_open(const struct console_spec *spec, deadline_ms deadline, int 
 	return 0;
 }
 
-/* A program that complains without end is heard, and not kept. */
 static int exec_text(void *impl, const void *raw, size_t n, struct buf *out)
 {
 	struct exec *x = impl;
+	int r = child_trim(&x->child);
 
-	if (lseek(x->err_fd, 0, SEEK_END) > STDERR_MAX && ftruncate(x->err_fd, 0) < 0)
-		return -errno;
-	return buf_append(out, raw, n);
-}
-
-/* Reap it if it ends within ms. */
-static bool wait_end(struct exec *x, int ms)
-{
-	deadline_ms end = deadline_in(ms);
-
-	while (x->pid) {
-		pid_t pid = waitpid(x->pid, &x->status, WNOHANG);
-
-		if (pid == x->pid || (pid < 0 && errno == ECHILD)) {
-			x->pid = 0;
-			break;
-		}
-		if (!deadline_left(end))
-			return false;
-		poll(NULL, 0, 10);
-	}
-	return true;
-}
-
-/* The last line of what it said. */
-static void last_words(const struct exec *x, char *line, size_t size)
-{
-	char words[LAST_WORDS + 1];
-	off_t end = lseek(x->err_fd, 0, SEEK_END);
-	ssize_t n = pread(x->err_fd, words, LAST_WORDS,
-			  end > LAST_WORDS ? end - LAST_WORDS : 0);
-	const char *s = words;
-
-	*line = '\0';
-	while (n > 0 && strchr("\r\n ", words[n - 1]))
-		n--;
-	if (n <= 0)
-		return;
-	words[n] = '\0';
-	for (ssize_t i = 0; i < n; i++) {
-		if (words[i] == '\n' || words[i] == '\r')
-			s = words + i + 1;
-	}
-	snprintf(line, size, ": %.*s", (int)size - 3, s);
+	return r < 0 ? r : buf_append(out, raw, n);
 }
 
 static int exec_failure(void *impl, struct kf_error *err)
 {
 	struct exec *x = impl;
+	bool ended = child_wait(&x->child, CHILD_LAST_MS);
 	char line[300];
 
-	if (!wait_end(x, LAST_MOMENTS)) {
-		last_words(x, line, sizeof(line));
-		return kf_err(err, -ECONNRESET, KF_REASON_CONNECTION,
-			      "%s closed its terminal%s", x->name, line);
-	}
-	last_words(x, line, sizeof(line));
-	if (WIFEXITED(x->status) && WEXITSTATUS(x->status) == 0)
+	if (ended && x->child.status == 0)
 		return 0;
+	child_last_words(&x->child, line, sizeof(line));
+	if (!ended)
+		return kf_err(err, -ECONNRESET, KF_REASON_CONNECTION,
+			      "%s closed its terminal%s%s", x->name, *line ? ": " : "",
+			      line);
 	return kf_err(err, -ECONNRESET, KF_REASON_CONNECTION,
-		      "%s ended with exit status %d%s", x->name,
-		      WIFEXITED(x->status) ? WEXITSTATUS(x->status)
-					   : 128 + WTERMSIG(x->status),
-		      line);
+		      "%s ended with exit status %d%s%s", x->name, x->child.status,
+		      *line ? ": " : "", line);
 }
 
 static void exec_close(void *impl, int fd)
 {
-	static const int signals[] = {SIGHUP, SIGTERM, SIGKILL};
 	struct exec *x = impl;
 
 	(void)fd;
-	for (size_t i = 0; i < ARRAY_SIZE(signals) && x->pid; i++) {
-		kill(-x->pid, signals[i]);
-		wait_end(x, i == 0 ? LAST_MOMENTS : 2000);
-	}
-	exec_free(x);
+	child_end(&x->child, SIGHUP);
+	free(x);
 }
 
 const struct console_ops console_exec = {

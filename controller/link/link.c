@@ -121,17 +121,6 @@ void link_close(struct link *l)
 	free(l);
 }
 
-void link_last_line(const char *text, size_t n, char *dst, size_t size)
-{
-	size_t begin;
-
-	while (n && strchr(" \t\r\n", text[n - 1]))
-		n--;
-	for (begin = n; begin && text[begin - 1] != '\n'; begin--)
-		;
-	snprintf(dst, size, "%.*s", (int)(n - begin), n ? text + begin : "");
-}
-
 bool link_means_no_agent(int status, const char *text)
 {
 	return status == 126 || status == 127 || strstr(text, "kferryd");

@@ -25,11 +25,6 @@ struct link_kind {
 
 extern const struct link_kind link_exec, link_unix, link_ssh;
 
-/* Start argv with a stream socket as stdin and stdout and fd err_fd as stderr; the
- * environment is this process's.  *ret_fd is non-blocking. */
-int link_spawn(char *const argv[], int err_fd, int *ret_pid, int *ret_fd) _must_check_;
-/* The last line that is not empty of a far side's stderr, "" if there is none. */
-void link_last_line(const char *text, size_t n, char *dst, size_t size);
 /* The error of an agent's bridge that ended so, its last words in line. */
 int link_bridge_ended(int status, const char *line, struct kf_error *err);
 /* Does this exit status or text mean that there is no agent? */

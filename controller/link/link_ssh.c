@@ -114,7 +114,7 @@ static int ssh_failure(void *impl, struct kf_error *err)
 			      ssh_pump_error(l->pump));
 	words = ssh_pump_stderr(l->pump);
 	status = ssh_pump_status(l->pump);
-	link_last_line((const char *)buf_data(words), buf_len(words), line, sizeof(line));
+	strf_last_line((const char *)buf_data(words), buf_len(words), line, sizeof(line));
 	return link_bridge_ended(status, line, err);
 }
 

@@ -88,7 +88,7 @@ int link_warm_failure(struct link_warm *w, int ms, struct kf_error *err)
 			      (long)session_stream_pid(w->stream));
 	if (*end.error)
 		return kf_err(err, -ECONNRESET, KF_REASON_CONNECTION, "%s", end.error);
-	link_last_line((const char *)end.words, end.words_len, line, sizeof(line));
+	strf_last_line((const char *)end.words, end.words_len, line, sizeof(line));
 	return link_bridge_ended(end.status, line, err);
 }
 
