@@ -137,6 +137,7 @@ void decoded_findings(struct deploy *d);
  * The board's console, where it has one: recorded from before the reboot to the verdict.
  * Nothing that happens to it ends a deploy: it is a warning, also in result.json.
  */
+#define RECORDING_SOURCE "console" /* of findings */
 /* Is board.console one? */
 int recording_check(const struct deploy *d, struct kf_error *err) _must_check_;
 void recording_start(struct deploy *d);

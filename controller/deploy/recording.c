@@ -17,7 +17,6 @@
 #include "proto/reason.h"
 #include "proto/text.h"
 
-#define SOURCE	   "console"
 #define OPEN_MS	   3000 /* a reboot waits for a console that is about to open */
 #define MIB_MAX	   (1u << 20)
 #define TITLE_SIZE FINDING_TITLE_MAX
@@ -196,7 +195,7 @@ static void add_finding(struct deploy *d, enum severity severity, const char *cl
 	it->class_name = strdup(class_name);
 	it->title = strdup(title);
 	it->first_line = strdup(title);
-	it->source = strdup(SOURCE);
+	it->source = strdup(RECORDING_SOURCE);
 	it->phase = strdup("boot");
 	if (!it->class_name || !it->title || !it->first_line || !it->source ||
 	    signature_set(it) < 0) {
@@ -260,9 +259,26 @@ static int text_fd(const struct recording *g)
 
 static int feed(struct deploy *d, uint64_t from, uint64_t to)
 {
-	int r = classifier_source(d->classifier, SOURCE, "boot");
+	int r = classifier_source(d->classifier, RECORDING_SOURCE, "boot");
 
 	return r < 0 ? r : logfile_part(d->classifier, text_fd(d->recording), from, to);
+}
+
+/* The log to name in the verdict is the one that tells why. */
+static int name_log(struct deploy *d, bool has_text)
+{
+	const struct finding *worst = findings_cause(evidence_findings(d));
+	char *name;
+
+	if (!(has_text && !d->log) && !(worst && worst->severity >= SEVERITY_ERROR &&
+					strcmp(worst->source, RECORDING_SOURCE) == 0))
+		return 0;
+	name = strdup("console.log");
+	if (!name)
+		return -ENOMEM;
+	free(d->log);
+	d->log = name;
+	return 0;
 }
 
 static int look_at_trial(struct deploy *d, bool fell_back, struct boots_trial *ret)
@@ -281,9 +297,7 @@ static int look_at_trial(struct deploy *d, bool fell_back, struct boots_trial *r
 	g->sure = ret->sure;
 	r = feed(d, p->from > g->fed ? p->from : g->fed, p->to);
 	g->fed = p->to > g->fed ? p->to : g->fed;
-	if (!d->log && p->to > p->from)
-		d->log = strdup("console.log");
-	return r;
+	return r < 0 ? r : name_log(d, p->to > p->from);
 }
 
 static void collect(struct deploy *d, bool fell_back, bool came_up)
@@ -327,8 +341,8 @@ int recording_not_back(struct deploy *d, struct kf_error *err)
 		found.code = err->code;
 		found.reason = err->reason;
 	}
-	return kf_err(err, found.code, found.reason, "%.300s on the console; %.400s",
-		      found.msg, err->msg);
+	return kf_err(err, found.code, found.reason, "%.300s; %.400s", found.msg,
+		      err->msg);
 }
 
 static json_t *result(const struct recording *g)

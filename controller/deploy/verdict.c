@@ -128,9 +128,17 @@ static const char *short_title(const struct finding *f)
 							  : f->title;
 }
 
+/* The title of a silence says where it was. */
+static bool only_on_console(const struct finding *f)
+{
+	return strcmp(f->source, RECORDING_SOURCE) == 0 && !f->also[0] &&
+	       strcmp(f->class_name, "silence") != 0;
+}
+
 int verdict_by_finding(const struct finding *f, int reason, struct kf_error *err)
 {
-	return kf_err(err, -EIO, reason, "%s: \"%s\"%s", f->class_name, short_title(f),
+	return kf_err(err, -EIO, reason, "%s: \"%s\"%s%s", f->class_name, short_title(f),
+		      only_on_console(f) ? " on the console" : "",
 		      f->known ? "; the known-good kernel says that, too" : "");
 }
 

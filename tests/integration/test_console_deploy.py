@@ -10,7 +10,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import tap  # noqa: E402
-from consoles import Line, Server, free_udp_port, send_datagrams  # noqa: E402
+from consoles import Line, Program, Server, free_udp_port, send_datagrams  # noqa: E402
 from scratch import FOREIGN_BANNER, SCALE, Board, Package, wait_for  # noqa: E402
 
 DEATH = "Kernel panic - not syncing: only the console knows"
@@ -150,6 +150,39 @@ class Recorded(Case):
         done = self.deploy(0)
         self.assertIn("no new kernel findings", done.text)
         self.assertEqual(self.result["findings"], [])
+
+    def told_by(self, console, said, outcome):
+        """A deploy of a kernel that says this to its console, and nothing elsewhere."""
+        def boot(slot):
+            if not slot:
+                return None
+            if isinstance(console, Server):
+                console.wait("a client", lambda: console.clients == 1)
+            console.say(start(self.package.banner) + lines(said))
+            return outcome
+        self.use(console)
+        self.board.on_boot = boot
+        done = self.deploy(1)
+        self.assertIn(f"FAIL  {self.result['text']}", done.out)
+        self.assertIn('" on the console', self.result["text"])
+        self.assertEqual(self.result["log"], "console.log")
+        self.assertIn(said[0], (self.run_dir / "console.log").read_text())
+        wait_for("the known-good kernel", lambda: self.board.boot_log[-1] == "foreign")
+
+    def test_what_only_a_console_by_tcp_or_of_a_program_tells(self):
+        for make in Server, lambda: Program(self.board.dir):
+            console = make()
+            with self.subTest(console=console.spec, says="a panic"):
+                self.told_by(console, [DEATH], "death")
+                self.assertEqual(self.one("panic")["sources"], ["console"])
+                self.assertEqual(self.result["reason"], "fell-back")
+                self.assertIn("only the console knows", self.result["text"])
+            console = make()
+            with self.subTest(console=console.spec, says="an oops, and runs on"):
+                self.told_by(console, OOPS, None)
+                self.assertEqual(self.one("oops")["sources"], ["console"])
+                self.assertEqual(self.result["reason"], "unhealthy")
+                self.assertIn("broken_probe", self.one("oops")["function"])
 
     def test_datagrams_of_netconsole(self):
         port = free_udp_port()

@@ -103,3 +103,22 @@ def free_udp_port():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind(("", 0))
         return s.getsockname()[1]
+
+
+class Program:
+    """A program whose terminal is the console, such as a hypervisor's."""
+
+    def __init__(self, where):
+        self.fifo = where / "console-fifo"
+        self.fifo.unlink(missing_ok=True)
+        os.mkfifo(self.fifo)
+        # As reader and writer: the program's end of it does not end with a line.
+        self.fd = os.open(self.fifo, os.O_RDWR)
+        self.spec = f"exec:cat {self.fifo}"
+
+    def say(self, data):
+        while data:
+            data = data[os.write(self.fd, data):]
+
+    def close(self):
+        os.close(self.fd)
