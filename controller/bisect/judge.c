@@ -26,6 +26,7 @@ enum judged judge_reason(enum judge_part part, int reason)
 	case KF_REASON_FELL_BACK:
 	case KF_REASON_UNHEALTHY:
 	case KF_REASON_MODULE:
+	case KF_REASON_TESTS:
 		return JUDGED_BAD;
 	default:
 		return JUDGED_FAULT;

@@ -9,6 +9,7 @@
 #include "controller/fleet/sift.h"
 #include "controller/kernel/tree.h"
 #include "controller/log/patterns.h"
+#include "controller/suite/testplan.h"
 #include "proto/base/clock.h"
 #include "proto/reason.h"
 
@@ -86,6 +87,22 @@ static int build(const struct attempt *a, struct kernel **ret, struct kf_error *
 	return rc;
 }
 
+static bool build_suites(const struct attempt *a)
+{
+	struct kf_error err = {0};
+	int rc = a->opts->tests ? testplan_build(a->opts->tests, a->env->cfg, a->env->ui,
+						 a->board, &err)
+				: 0;
+
+	if (rc == 0)
+		return true;
+	fail(a, JUDGE_BUILD, &err);
+	/* Of this commit's sources: it cannot be told. */
+	if (rc == -ENOEXEC)
+		a->ret->judged = JUDGED_SKIP;
+	return false;
+}
+
 /* The board came back with its own kernel, and nothing says that this one's fault it was:
  * it hung, or somebody pulled the plug.  What happens twice is no accident. */
 static void doubt(const struct attempt *a)
@@ -113,10 +130,38 @@ static bool has_fault(const struct run *run)
 	return false;
 }
 
+/* Did the board reset in a suite? */
+static bool died_in_tests(const struct run *run)
+{
+	const json_t *suite, *one;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(run_result(run), "suites"), i, suite)
+	{
+		json_array_foreach(json_object_get(suite, "attempts"), k, one)
+		{
+			const char *how = json_string_value(json_object_get(one, "how"));
+
+			if (how && strcmp(how, "died") == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool is_doubtful(int reason, const struct run *run)
+{
+	if (reason != KF_REASON_FELL_BACK &&
+	    !(reason == KF_REASON_TESTS && died_in_tests(run)))
+		return false;
+	return !has_fault(run);
+}
+
 static void deploy(const struct attempt *a, const struct kernel *k,
 		   const struct patterns *patterns, struct run *run)
 {
-	const struct deploy_opts opts = {.once = true, .force = true};
+	const struct deploy_opts opts = {
+		.once = true, .force = true, .tests = a->opts->tests};
 	int status = deploy_run(a->env->cfg, a->env->ui, a->board, k, &opts, patterns,
 				NULL, run);
 	const char *text = run_text(run, "text");
@@ -127,7 +172,7 @@ static void deploy(const struct attempt *a, const struct kernel *k,
 	else
 		say(a->ret, judge_reason(JUDGE_BOARD, reason), reason,
 		    text ? text : reason_text(reason));
-	if (reason == KF_REASON_FELL_BACK && !has_fault(run))
+	if (is_doubtful(reason, run))
 		doubt(a);
 }
 
@@ -205,7 +250,7 @@ static void attempt(const struct attempt *a)
 	}
 	if (build(a, &k, &err) < 0)
 		fail(a, JUDGE_BUILD, &err);
-	else
+	else if (build_suites(a))
 		on_board(a, k);
 	kernel_free(k);
 }

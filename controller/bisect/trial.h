@@ -15,7 +15,8 @@
 struct trial_opts {
 	const char *const *boards;
 	size_t n_boards;
-	unsigned retries;	 /* after the first attempt */
+	unsigned retries;	      /* after the first attempt */
+	const struct testplan *tests; /* suites, before it is confirmed; NULL: none */
 	const char *script;	 /* words, config_words(): a program here; NULL: none */
 	const char *exec;	 /* likewise, on the board */
 	int64_t test_timeout_ms; /* of either */

@@ -5,25 +5,13 @@
 
 #include "controller/bisect/drive.h"
 #include "controller/bisect/show.h"
-#include "controller/cmd/cmd.h"
-#include "controller/fleet/pick.h"
+#include "controller/cmd/bisect_plan.h"
 #include "controller/git/git.h"
-#include "controller/strf.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
-#define RETRIES	    3
 #define RETRIES_MAX 100
-#define TEST_S	    600
 #define TEST_S_MAX  1000000
-
-struct args {
-	struct pick boards;
-	const char *script, *exec; /* "": none from now on; NULL: not told */
-	unsigned timeout_s, retries;
-	bool timeout_told, retries_told, check_ends;
-	const char *summary;
-};
 
 /* A tree's configuration may have no board; the tree is what counts here. */
 static int open_bisect(struct cmd_env *env, bool lock, struct bisect **ret)
@@ -117,7 +105,7 @@ static int say_under_way(struct cmd_env *env, struct bisect *b, struct kf_error 
 	return 0;
 }
 
-static int status(struct cmd_env *env, const struct args *a)
+static int status(struct cmd_env *env, const struct bisect_args *a)
 {
 	_cleanup_(bisect_freep) struct bisect *b = NULL;
 	_ending_ struct ending e = {0};
@@ -136,7 +124,7 @@ static int status(struct cmd_env *env, const struct args *a)
 	return rc < 0 ? fail(env, &err) : STATUS_PASS;
 }
 
-static int show(struct cmd_env *env, const struct args *a)
+static int show(struct cmd_env *env, const struct bisect_args *a)
 {
 	_cleanup_(bisect_freep) struct bisect *b = NULL;
 	_ending_ struct ending e = {0};
@@ -158,7 +146,7 @@ static int show(struct cmd_env *env, const struct args *a)
 	return rc < 0 ? fail(env, &err) : STATUS_PASS;
 }
 
-static int reset(struct cmd_env *env, const struct args *a)
+static int reset(struct cmd_env *env, const struct bisect_args *a)
 {
 	_cleanup_(bisect_freep) struct bisect *b = NULL;
 	struct kf_error err = {0};
@@ -177,120 +165,10 @@ static int reset(struct cmd_env *env, const struct args *a)
 /* --- run, step ------------------------------------------------------------------------
  */
 
-/* What was told stays for the next call: without its test a bisect would go on with
- * another question. */
-static int remember(struct bisect *b, const char *key, const char *told, char **ret,
-		    struct kf_error *err)
-{
-	const char *value = told ? told : bisect_text(b, key);
-	int rc = 0;
-
-	*ret = *value ? strdup(value) : NULL;
-	if (*value && !*ret)
-		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
-	if (told && b->state)
-		rc = bisect_set(b, key, json_string(told), err);
-	return rc;
-}
-
-static int remember_number(struct bisect *b, const char *key, bool told, unsigned *value,
-			   unsigned standard, struct kf_error *err)
-{
-	/* One more than it is: 0 is "not told". */
-	unsigned kept = bisect_number(b, key);
-
-	if (!told)
-		*value = kept ? kept - 1 : standard;
-	else if (b->state)
-		return bisect_set(b, key, json_integer((json_int_t)*value + 1), err);
-	return 0;
-}
-
-struct plan {
-	char *boards, *script, *exec;
-	struct drive_opts opts;
-};
-
-static void plan_fini(struct plan *p)
-{
-	free(p->boards);
-	free(p->script);
-	free(p->exec);
-}
-
-static char *join(const struct pick *p)
-{
-	char *all = NULL;
-
-	for (size_t i = 0; i < p->n; i++) {
-		_free_ char *before = all;
-
-		all = before ? strf("%s,%s", before, p->names[i]) : strdup(p->names[i]);
-		if (!all)
-			return NULL;
-	}
-	return all;
-}
-
-/* Boards that were named, or those of the last call, or the default. */
-static int plan_boards(struct cmd_env *env, struct bisect *b, struct args *a,
-		       struct plan *p, struct kf_error *err)
-{
-	bool told = a->boards.n_lists || a->boards.n_labels || env->board;
-	_free_ char *names = NULL;
-	int rc;
-
-	if (!told && *bisect_text(b, "boards")) {
-		p->boards = strdup(bisect_text(b, "boards"));
-		if (!p->boards || pick_add(&a->boards, p->boards) < 0)
-			return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
-	}
-	rc = cmd_boards(env, "bisect", &a->boards);
-	if (rc)
-		return rc;
-	names = join(&a->boards);
-	if (!names)
-		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
-	p->opts.trial.boards = a->boards.names;
-	p->opts.trial.n_boards = a->boards.n;
-	return b->state ? bisect_set(b, "boards", json_string(names), err) : 0;
-}
-
-/* A status of usage that was told, or a negative errno with err. */
-static int make_plan(struct cmd_env *env, struct bisect *b, struct args *a,
-		     struct plan *p, struct kf_error *err)
-{
-	int rc = plan_boards(env, b, a, p, err);
-
-	if (rc == 0)
-		rc = remember(b, "script", a->script, &p->script, err);
-	if (rc == 0)
-		rc = remember(b, "exec", a->exec, &p->exec, err);
-	if (rc == 0)
-		rc = remember_number(b, "timeout_s", a->timeout_told, &a->timeout_s,
-				     TEST_S, err);
-	if (rc == 0)
-		rc = remember_number(b, "retries", a->retries_told, &a->retries, RETRIES,
-				     err);
-	if (rc)
-		return rc;
-	p->opts.trial.script = p->script;
-	p->opts.trial.exec = p->exec;
-	p->opts.trial.test_timeout_ms = (int64_t)a->timeout_s * 1000;
-	p->opts.trial.retries = a->retries;
-	p->opts.check_ends = a->check_ends;
-	p->opts.summary = a->summary;
-	if (p->script || p->exec)
-		ui_note(env->ui, "tested by %s%s%s", p->exec ? p->exec : "",
-			p->exec && p->script ? " on the board, then by " : "",
-			p->script ? p->script : " on the board");
-	return a->summary ? show_summary_check(a->summary, err) : 0;
-}
-
-static int run(struct cmd_env *env, struct args *a)
+static int run(struct cmd_env *env, struct bisect_args *a)
 {
 	_cleanup_(bisect_freep) struct bisect *b = NULL;
-	_cleanup_(plan_fini) struct plan p = {0};
+	_bisect_plan_ struct bisect_plan p = {0};
 	struct kf_error err = {0};
 	int rc = open_bisect(env, true, &b);
 
@@ -298,16 +176,16 @@ static int run(struct cmd_env *env, struct args *a)
 		return rc;
 	rc = bisect_check_ours(b, &err);
 	if (rc == 0)
-		rc = make_plan(env, b, a, &p, &err);
+		rc = bisect_plan_make(env, b, a, &p, &err);
 	if (rc < 0)
 		return fail(env, &err);
 	return rc ? rc : drive_run(env, b, &p.opts);
 }
 
-static int step(struct cmd_env *env, struct args *a)
+static int step(struct cmd_env *env, struct bisect_args *a)
 {
 	_cleanup_(bisect_freep) struct bisect *b = NULL;
-	_cleanup_(plan_fini) struct plan p = {0};
+	_bisect_plan_ struct bisect_plan p = {0};
 	struct kf_error err = {0};
 	int rc = open_bisect(env, true, &b);
 
@@ -315,7 +193,7 @@ static int step(struct cmd_env *env, struct args *a)
 		return rc;
 	rc = bisect_adopt(b, &err);
 	if (rc == 0)
-		rc = make_plan(env, b, a, &p, &err);
+		rc = bisect_plan_make(env, b, a, &p, &err);
 	if (rc < 0)
 		return fail(env, &err);
 	return rc ? rc : drive_step(env, b, &p.opts);
@@ -340,9 +218,26 @@ static int number(struct cmd_env *env, const char *name, unsigned least, unsigne
 	return 0;
 }
 
-enum { OPT_SCRIPT = 256, OPT_EXEC, OPT_TIMEOUT, OPT_RETRIES, OPT_ENDS, OPT_SUMMARY };
+enum {
+	OPT_SCRIPT = 256,
+	OPT_EXEC,
+	OPT_TEST,
+	OPT_EXPECT,
+	OPT_TIMEOUT,
+	OPT_RETRIES,
+	OPT_ENDS,
+	OPT_SUMMARY
+};
 
-static int take(struct cmd_env *env, int c, char *argv[], struct args *a)
+static int add_test(struct cmd_env *env, const char *name, struct bisect_args *a)
+{
+	if (a->n_tests == BISECT_PLAN_TESTS)
+		return cmd_usage(env, "bisect", "more than %d suites", BISECT_PLAN_TESTS);
+	a->tests[a->n_tests++] = name;
+	return 0;
+}
+
+static int take(struct cmd_env *env, int c, char *argv[], struct bisect_args *a)
 {
 	switch (c) {
 	case 'b':
@@ -352,6 +247,11 @@ static int take(struct cmd_env *env, int c, char *argv[], struct args *a)
 		return 0;
 	case OPT_EXEC:
 		a->exec = optarg;
+		return 0;
+	case OPT_TEST:
+		return add_test(env, optarg, a);
+	case OPT_EXPECT:
+		a->expect = optarg;
 		return 0;
 	case OPT_TIMEOUT:
 		return number(env, "timeout", 1, TEST_S_MAX, &a->timeout_s,
@@ -371,10 +271,12 @@ static int take(struct cmd_env *env, int c, char *argv[], struct args *a)
 }
 
 /* Which verbs an option is of. */
-static int check(struct cmd_env *env, const char *verb, const struct args *a, bool boards)
+static int check(struct cmd_env *env, const char *verb, const struct bisect_args *a,
+		 bool boards)
 {
 	bool tests = strcmp(verb, "run") == 0 || strcmp(verb, "step") == 0;
-	bool test = a->script || a->exec || a->timeout_told || a->retries_told || boards;
+	bool test = a->script || a->exec || a->n_tests || a->expect || a->timeout_told ||
+		    a->retries_told || boards;
 
 	if (!tests && test)
 		return cmd_usage(env, "bisect",
@@ -388,12 +290,14 @@ static int check(struct cmd_env *env, const char *verb, const struct args *a, bo
 	return 0;
 }
 
-static int parse(struct cmd_env *env, int argc, char *argv[], struct args *a)
+static int parse(struct cmd_env *env, int argc, char *argv[], struct bisect_args *a)
 {
 	static const struct option options[] = {
 		{"board", required_argument, NULL, 'b'},
 		{"script", required_argument, NULL, OPT_SCRIPT},
 		{"exec", required_argument, NULL, OPT_EXEC},
+		{"test", required_argument, NULL, OPT_TEST},
+		{"expect", required_argument, NULL, OPT_EXPECT},
 		{"timeout", required_argument, NULL, OPT_TIMEOUT},
 		{"retries", required_argument, NULL, OPT_RETRIES},
 		{"check-ends", no_argument, NULL, OPT_ENDS},
@@ -413,15 +317,15 @@ int cmd_bisect(struct cmd_env *env, int argc, char *argv[])
 {
 	static const struct {
 		const char *name;
-		int (*run)(struct cmd_env *env, struct args *a);
-		int (*look)(struct cmd_env *env, const struct args *a);
+		int (*run)(struct cmd_env *env, struct bisect_args *a);
+		int (*look)(struct cmd_env *env, const struct bisect_args *a);
 	} verbs[] = {{"run", run, NULL},
 		     {"step", step, NULL},
 		     {"log", NULL, show},
 		     {"status", NULL, status},
 		     {"reset", NULL, reset}};
 	const char *verb = argc > 1 ? argv[1] : "";
-	struct args a = {0};
+	struct bisect_args a = {0};
 	int rc;
 
 	if (strcmp(verb, "start") == 0)

@@ -156,7 +156,7 @@ static int run_make(const struct place *at, char *const words[], int64_t limit,
 						: KF_REASON_EXEC,
 			      "build the suite %s: %m", o->name);
 	if (status != 0)
-		return kf_err(err, -EIO, KF_REASON_EXEC,
+		return kf_err(err, -ENOEXEC, KF_REASON_EXEC,
 			      "the suite %s did not build: make ended with status %d: "
 			      "%.200s (all of its output is in %s)",
 			      o->name, status, last_line(&o->tail), log);

@@ -51,7 +51,7 @@ int testplan_check(const struct testplan *p, struct kf_error *err) _must_check_;
 int64_t testplan_item_ms(const struct testplan *p, const struct testitem *it);
 int64_t testplan_ms(const struct testplan *p);
 /* Build what is built here, with the tree's make; once for boards of the same
- * architecture. */
+ * architecture.  -ENOEXEC: it does not build. */
 int testplan_build(const struct testplan *p, const struct config *cfg, struct ui *ui,
 		   const char *board, struct kf_error *err) _must_check_;
 /* The directory to push for that board; NULL: there is none.  The caller's. */

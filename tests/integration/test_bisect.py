@@ -60,6 +60,19 @@ class Case(unittest.TestCase):
         events = [json.loads(line) for line in done.out.splitlines()]
         return [e for e in events if e["event"] == "bisect-result"][-1]
 
+    def fail_once(self, behind=0):
+        """The link fails once, at the first connection behind so many runs; the file that is
+        there then."""
+        flag = self.board.dir / "failed-once"
+        link = self.board.dir / "link"
+        real = self.board.link.removeprefix("exec:")
+        runs = f"$(ls -d {self.board.dir}/runs/*/scratch/result.json 2>&- | wc -l)"
+        link.write_text(f"#!/bin/sh\nif [ ! -e {flag} ] && [ {runs} -ge {behind} ]; then\n"
+                        f"\ttouch {flag}\n\texit 1\nfi\nexec {real}\n")
+        link.chmod(0o755)
+        self.board.write_config(BOARD, link=f"exec:{link}")
+        return flag
+
     def dead(self, dead=True):
         """The board cannot be reached."""
         self.board.write_config(BOARD, link="exec:/bin/false" if dead else None)
@@ -107,17 +120,26 @@ class Bisect(Case):
     def test_a_fault_is_tried_again_and_says_nothing_of_the_commit(self):
         tree = self.make(EIGHT)
         self.start()
-        flag = self.board.dir / "failed-once"
-        link = self.board.dir / "link"
-        real = self.board.link.removeprefix("exec:")
-        link.write_text(f"#!/bin/sh\nif [ ! -e {flag} ]; then touch {flag}; exit 1; fi\n"
-                        f"exec {real}\n")
-        link.chmod(0o755)
-        self.board.write_config(BOARD, link=f"exec:{link}")
+        flag = self.fail_once()
         self.assertEqual(self.result()["first_bad"]["commit"], tree.commits[5])
         self.assertTrue(flag.exists())
         self.assertEqual([s["attempts"] for s in self.steps()][0], 2)
         self.assertNotIn("fault", [s["verdict"] for s in self.steps()])
+
+    def test_a_bad_one_one_that_does_not_build_and_a_fault(self):
+        """All that a night with it brings."""
+        tree = self.make(["good", "good", "good", "broken", "good", "panic", "panic", "panic"])
+        self.start()
+        flag = self.fail_once(behind=2)
+        self.assertEqual(self.result()["first_bad"]["commit"], tree.commits[5])
+        self.assertTrue(flag.exists())
+        steps = {tree.commits.index(s["commit"]): (s["verdict"], s["attempts"])
+                 for s in self.steps()}
+        self.assertEqual({n: v for n, (v, _) in steps.items()},
+                         {n: "skip" if n == 3 else "bad" if n >= 5 else "good" for n in steps})
+        self.assertIn(3, steps)
+        self.assertEqual(sorted(attempts for _, attempts in steps.values()),
+                         [1] * (len(steps) - 1) + [2])
 
     def test_a_fault_that_lasts_stops_it_and_run_goes_on_there(self):
         tree = self.make(EIGHT)
@@ -362,6 +384,94 @@ class Tests(Case):
         bad = [s for s in self.steps() if s["verdict"] == "bad"][0]
         self.assertIn("restarted", bad["text"])
         self.assertEqual(bad["attempts"], 2)
+
+
+class Suites(Case):
+    """Suites that each kernel has to pass."""
+
+    def suite(self, text, fmt="ktap", more=""):
+        script = self.board.dir / "suite.sh"
+        script.write_text("#!/bin/sh\n" + text)
+        script.chmod(0o755)
+        where = self.board.home / ".config/kferry/suites"
+        where.mkdir(exist_ok=True)
+        (where / "mine.ini").write_text(
+            f"[suite]\ndescription = mine\n[run]\ncommand = {script}\n"
+            f"[results]\nformat = {fmt}\n{more}")
+
+    def numbered(self):
+        """A file on the board with the number of the commit that runs."""
+        file = self.board.dir / "number"
+
+        def boots(slot):
+            kind = Case.boots(self, slot)
+            file.write_text(f"{self.booted[-1] if slot else 0}\n")
+            return kind
+        self.board.on_boot = boots
+        return f"n=$(cat {file})\n"
+
+    def test_a_suite_says_which_is_bad(self):
+        tree = self.make(["good", "good", "good", "broken", "good", "good", "good", "good"])
+        self.start()
+        self.suite(self.numbered() + "printf 'KTAP version 1\\n1..2\\nnot ok 1 known\\n'\n"
+                   "if [ $n -lt 5 ]; then echo ok 2 a; else echo not ok 2 a; fi\n")
+        known = self.board.dir / "known"
+        known.write_text("known  never worked\n")
+        flag = self.fail_once(behind=2)
+        # Another call asks the same question.
+        self.kferry("bisect", "run", "--test", "mine", "--expect", known, "--retries", 0, check=2)
+        self.assertTrue(flag.exists())
+        done = self.kferry("bisect", "run", "--retries", 1, check=0)
+        self.assertIn(f"tested by the suite mine, but for what fails by {known}", done.err)
+        self.assertIn(f"first bad commit: {tree.commits[5][:12]}", done.out)
+        steps = {tree.commits.index(s["commit"]): s for s in self.steps()
+                 if s["verdict"] != "fault"}
+        self.assertEqual({n: s["verdict"] for n, s in steps.items()},
+                         {n: "skip" if n == 3 else "bad" if n >= 5 else "good" for n in steps})
+        bad = steps[5]
+        self.assertEqual(bad["reason"], "tests")
+        self.assertIn("mine: 1 failed", bad["text"])
+        with open(bad["run"] + "/result.json", encoding="utf-8") as file:
+            result = json.load(file)
+        self.assertEqual([t["status"] for t in result["suites"][0]["tests"]], ["XFAIL", "FAIL"])
+        self.assertFalse((self.board.firmware / "default").exists())
+
+    def test_a_suite_that_ends_the_kernel_is_bad_when_it_does_so_twice_or_says_why(self):
+        reset = (f"echo now > {self.board.root}/firmware/reset.new\n"
+                 f"mv {self.board.root}/firmware/reset.new {self.board.root}/firmware/reset\n"
+                 "sleep 20\n")
+        panic = ("printf 'Panic#1 Part1\\n<0>[    9.0] Kernel panic - not syncing: it\\n' > "
+                 f"{self.board.root}/sys/fs/pstore/dmesg-efi-170000000001001\n")
+        tree = self.make(["good"] * 3)
+        for death, attempts in ((reset, 2), (panic + reset, 1)):
+            with self.subTest(attempts=attempts):
+                self.start()
+                self.suite(self.numbered() + f"[ $n -lt 1 ] || {{\n{death}}}\nexit 0\n", "exit")
+                self.assertEqual(self.result("--test", "mine")["first_bad"]["commit"],
+                                 tree.commits[1])
+                bad = [s for s in self.steps() if s["verdict"] == "bad"]
+                self.assertEqual([s["attempts"] for s in bad], [attempts] * len(bad))
+                self.kferry("bisect", "reset", check=0)
+
+    def test_a_suite_that_does_not_build_skips_the_commit(self):
+        tree = self.make(["good"] * 4)
+        self.start()
+        self.suite("exit 0\n", "exit", "[build]\nmake = -f suite.mk INTO={out}\n"
+                   f"[push]\nfrom = {{out}}\nto = {self.board.dir}/on/board\n")
+        (tree.dir / "suite.mk").write_text("all:\n\t@! grep -q ^2 kernel\n\t@touch $(INTO)/x\n")
+        done = self.kferry("bisect", "run", "--test", "mine", check=1)
+        self.assertIn("the suite mine did not build", done.err)
+        self.assertEqual({tree.commits.index(s["commit"]): s["verdict"] for s in self.steps()},
+                         {2: "skip", 1: "good"})
+
+    def test_usage(self):
+        self.make(EIGHT)
+        self.start()
+        self.kferry("bisect", "run", "--test", "nothing", check=64)
+        self.kferry("bisect", "log", "--test", "cmd:true", check=64)
+        self.kferry("bisect", "step", "--test", "nothing", check=255)
+        self.kferry("bisect", "run", "--expect", "/not/there", check=2)
+        self.assertEqual(self.steps(), [])
 
 
 class Step(Case):

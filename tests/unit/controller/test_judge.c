@@ -18,7 +18,7 @@
 static void only_what_the_kernel_did_is_bad(void **state)
 {
 	static const int bad[] = {KF_REASON_FELL_BACK, KF_REASON_UNHEALTHY,
-				  KF_REASON_MODULE};
+				  KF_REASON_MODULE, KF_REASON_TESTS};
 
 	(void)state;
 	for (int reason = 0; reason < REASONS; reason++) {
