@@ -21,31 +21,45 @@ static int no_memory(struct kf_error *err)
 	return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 }
 
+static int find_place(struct testsuite *s, struct kf_error *err)
+{
+	struct testrun *t = s->t;
+	int r = testplan_source(t->plan, t->d->cfg, t->d->board, s->it, &s->from, err);
+
+	/* What is not pushed is there already, if it is anywhere. */
+	if (r < 0 || (!s->from && !s->it->file.value[SUITEFILE_PUSH_TO]))
+		return r;
+	s->place = testplan_place(s->it);
+	if (!s->place)
+		return no_memory(err);
+	s->values.dir = s->place;
+	return 0;
+}
+
+/* Is it one of the files that are pushed? */
+static bool is_pushed(const struct testsuite *s, const char *program)
+{
+	size_t n = s->place ? strlen(s->place) : 0;
+
+	return s->from && strncmp(program, s->place, n) == 0 && program[n] == '/';
+}
+
 /* Missing programs are told by their names, all of them. */
-int testaround_programs(struct testsuite *s, struct kf_error *err)
+static int look_for(struct testsuite *s, const char *const programs[], size_t n,
+		    struct kf_error *err)
 {
 	static const char script[] =
 		"for p do command -v \"$p\" >/dev/null 2>&1 || echo \"$p\"; "
 		"done";
-	_free_ char **words = NULL;
-	_free_ const char **argv = NULL;
+	_free_ const char **argv = calloc(n + 5, sizeof(*argv));
 	_buf_ struct buf out = BUF_INIT;
-	size_t n = 0;
 	int status = 0, r;
 	char *missing;
 
-	r = suitefile_words(&s->it->file, SUITEFILE_PROGRAMS, &s->values, &words);
-	while (r == 0 && words[n])
-		n++;
-	if (r < 0)
-		return no_memory(err);
-	if (n == 0)
-		return 0;
-	argv = calloc(n + 5, sizeof(*argv));
 	if (!argv)
 		return no_memory(err);
 	memcpy(argv, (const char *[]){"sh", "-c", script, "sh"}, 4 * sizeof(*argv));
-	memcpy(argv + 4, words, n * sizeof(*argv));
+	memcpy(argv + 4, programs, n * sizeof(*argv));
 	r = boardcmd_run(s->t->d->client, argv, SMALL_MS, &out, &status, err);
 	missing = r == 0 ? (char *)buf_str(&out) : NULL;
 	if (r < 0 || !missing || !*missing)
@@ -58,30 +72,35 @@ int testaround_programs(struct testsuite *s, struct kf_error *err)
 		      missing);
 }
 
-int testaround_push(struct testsuite *s, struct kf_error *err)
+/* Those that are pushed, or those that are not. */
+static int check_programs(struct testsuite *s, bool pushed, struct kf_error *err)
+{
+	_free_ char **words = NULL;
+	size_t n = 0;
+
+	if (suitefile_words(&s->it->file, SUITEFILE_PROGRAMS, &s->values, &words) < 0)
+		return no_memory(err);
+	for (size_t i = 0; words && words[i]; i++) {
+		if (is_pushed(s, words[i]) == pushed)
+			words[n++] = words[i];
+	}
+	return n ? look_for(s, (const char *const *)words, n, err) : 0;
+}
+
+static int push(struct testsuite *s, struct kf_error *err)
 {
 	struct testrun *t = s->t;
-	_free_ char *from = NULL;
-	struct suitepush p = {.board = t->d->board, .timeout_ms = FILES_MS};
+	struct suitepush p = {.board = t->d->board,
+			      .from = s->from,
+			      .to = s->place,
+			      .timeout_ms = FILES_MS};
 	int64_t began = clock_now_ms();
 	json_t *fields;
 	char size[16];
-	int r = testplan_source(t->plan, t->d->cfg, t->d->board, s->it, &from, err);
+	int r;
 
-	if (r < 0)
-		return r;
-	s->place = testplan_place(s->it);
-	if (!s->place)
-		return no_memory(err);
-	s->values.dir = s->place;
-	if (!from) {
-		/* It is there already, if it is anywhere. */
-		if (!s->it->file.value[SUITEFILE_PUSH_TO])
-			free(TAKE_PTR(s->place));
+	if (!s->from)
 		return 0;
-	}
-	p.from = from;
-	p.to = s->place;
 	r = suitepush(&p, t->d->client, t->ui, err);
 	if (r < 0)
 		return r;
@@ -93,6 +112,17 @@ int testaround_push(struct testsuite *s, struct kf_error *err)
 			  : "%s: %zu files, %s sent",
 		s->it->name, p.files, text_bytes(p.bytes, size));
 	return 0;
+}
+
+int testaround_prepare(struct testsuite *s, struct kf_error *err)
+{
+	int r = find_place(s, err);
+
+	if (r == 0)
+		r = check_programs(s, false, err);
+	if (r == 0)
+		r = push(s, err);
+	return r == 0 ? check_programs(s, true, err) : r;
 }
 
 static int receive(struct testsuite *s, int fd, int *ret_status, struct kf_error *err)

@@ -38,6 +38,7 @@ struct testsuite {
 	const struct testitem *it;
 	size_t number; /* from 1 */
 	char *dir;     /* in the run: "suites/1-kselftest" */
+	char *from;    /* the directory that is pushed; NULL: none */
 	char *place;   /* on the board; NULL: nothing of it is there */
 	struct suitefile_values values;
 	char limit[24];
@@ -52,10 +53,9 @@ struct testsuite {
 /* Run one and record it.  A negative errno ends all of it (err has why): no memory. */
 int testsuite_run(struct testrun *t, const struct testitem *it, size_t number,
 		  struct kf_error *err) _must_check_;
-/* Does the board lack a program that the suite needs? */
-int testaround_programs(struct testsuite *s, struct kf_error *err) _must_check_;
-/* Put its files there; says the step. */
-int testaround_push(struct testsuite *s, struct kf_error *err) _must_check_;
+/* All before its first test: does the board lack a program that the suite needs, put its
+ * files there (says the step), are the programs that are needed of them there? */
+int testaround_prepare(struct testsuite *s, struct kf_error *err) _must_check_;
 /* Fetch results.fetch, clean up.  What goes wrong is told and changes no result, but for
  * a board that is lost by it: then testrun_is_over(). */
 void testaround_finish(struct testsuite *s);

@@ -19,6 +19,7 @@ static int no_memory(struct kf_error *err)
 static void testsuite_fini(struct testsuite *s)
 {
 	free(s->dir);
+	free(s->from);
 	free(s->place);
 	if (s->has_sum)
 		suite_fini(&s->sum);
@@ -396,7 +397,7 @@ int testsuite_run(struct testrun *t, const struct testitem *it, size_t number,
 
 	if (r < 0)
 		return r;
-	if (testaround_programs(&s, &failed) < 0 || testaround_push(&s, &failed) < 0) {
+	if (testaround_prepare(&s, &failed) < 0) {
 		r = not_started(&s, &failed, err);
 	} else {
 		r = attempts(&s, err);

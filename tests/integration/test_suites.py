@@ -390,6 +390,19 @@ class Files(Case):
         self.assertFalse((self.to / "cleaned").exists() and
                          "cleaned" in self.output())
 
+    def test_programs_of_the_directory_are_looked_for_once_they_are_there(self):
+        push = f"from = {self.from_}\nto = {self.to}\n"
+        self.call(self.suite("s", "{dir}/run", "exit", push=push,
+                             board="programs = sh {dir}/run\n"))
+        done = self.call(self.suite("s", "true", "exit", push=push,
+                                    board="programs = {dir}/run {dir}/none\n"), status=2)
+        self.assertIn(f"the board lacks programs: {self.to}/none", done.text)
+
+    def test_a_suite_that_is_not_pushed_has_no_directory(self):
+        done = self.call(self.suite("s", "echo dir={dir}.", "exit"))
+        self.assertIn("PASS", done.out)
+        self.assertEqual(self.output(), "dir=.\n")
+
     def test_what_was_interrupted_is_sent_again(self):
         self.call(self.name)
         (self.to / ".kferry-suite").write_text("not whole\n")
