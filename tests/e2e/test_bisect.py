@@ -3,11 +3,14 @@
 """
 A bisect on a real firmware and boot loader.  The commits of a small tree build in no time:
 their kernels are the lab's packages, trial.kferry for the good ones and twin.kferry, which
-lacks the module veth, for the bad ones.
+lacks the module veth, for the bad ones.  One commit does not build, and during one trial the
+power is lost.
 """
 
+import json
 import pathlib
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import tap  # noqa: E402
@@ -49,22 +52,43 @@ class Bisect(SdBoot):
         done = self.kferry("bisect", "run", *args, check=0, cwd=self.tree.dir, timeout=3000)
         self.assertIn(f"first bad commit: {commits[5][:12]}", done.out)
         log = self.kferry("bisect", "log", check=0, cwd=self.tree.dir).out
+        events = [json.loads(line) for line in self.kferry(
+            "--json", "bisect", "log", check=0, cwd=self.tree.dir).out.splitlines()]
         self.kferry("bisect", "reset", check=0, cwd=self.tree.dir)
         self.assertEqual(self.tree.head(), commits[-1])
-        return log
+        steps = {commits.index(e["commit"]): (e["verdict"], e["attempts"])
+                 for e in events if e["event"] == "bisect-step"}
+        self.assertEqual({n: verdict for n, (verdict, _) in steps.items()},
+                         {n: "skip" if n == 3 else "bad" if n >= 5 else "good" for n in steps})
+        self.assertIn(3, steps)
+        return log, [attempts for _, attempts in steps.values()]
+
+    def lose_power_in_a_trial(self):
+        """Of the next one, while its kernel starts."""
+        said = len(self.qemu.console())
+
+        def cut():
+            self.qemu.wait_console("kferry.slot=k-", said, 900)
+            self.qemu.cut_power()
+            self.power_on()
+        thread = threading.Thread(target=cut)
+        thread.start()
+        self.addCleanup(thread.join)
 
     def own_kernel_is_the_default(self):
         self.kferry("reboot", check=0)
         self.assert_own_kernel()
 
-    def test_1_finds_the_kernel_that_lacks_a_module(self):
-        log = self.bisect("--exec", "modprobe veth")
-        self.assertIn("modprobe: exit status 1", log)
+    def test_1_finds_the_kernel_that_fails_a_suite_although_the_power_is_lost(self):
+        self.lose_power_in_a_trial()
+        log, attempts = self.bisect("--test", "cmd:modprobe veth")
+        self.assertIn("cmd:modprobe: 1 failed", log)
+        self.assertEqual(sorted(attempts), [1] * (len(attempts) - 1) + [2])
         self.own_kernel_is_the_default()
 
     @tap.level("long")
     def test_2_finds_the_kernel_that_panics_while_it_is_tested(self):
-        log = self.bisect("--exec", "sh -c 'modprobe veth || echo c > /proc/sysrq-trigger'")
+        log, _ = self.bisect("--exec", "sh -c 'modprobe veth || echo c > /proc/sysrq-trigger'")
         self.assertRegex(log, "while it was tested|restarted while the kernel was tested")
         self.own_kernel_is_the_default()
 
