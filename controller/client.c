@@ -44,6 +44,7 @@ struct client {
 	struct kept *kept, **kept_end;
 	size_t kept_bytes;
 	struct kept *given; /* handed out last */
+	bool fd_next;	    /* the caller's descriptor has its turn */
 	int watch_ms;	    /* 0: silence is no sign of anything */
 	int64_t heard;
 	bool pinged;
@@ -134,13 +135,18 @@ static int silent(struct client *c, deadline_ms deadline)
 	return peer_send(c->peer, &env);
 }
 
+/* For more of what the caller's descriptor gives. */
+static bool has_room(struct client *c)
+{
+	return buf_len(peer_out(c->peer)) < LIMIT_DATA;
+}
+
 /* Move bytes both ways once; sleep until more can be moved.  fd: wake for it, too; 2 when
  * it may be read.  An error of sending is shown only once nothing more comes: the agent's
  * last words may say why. */
 static int turn(struct client *c, int fd, deadline_ms deadline)
 {
 	int sent = send_some(c), rc = receive_some(c);
-	bool room = buf_len(peer_out(c->peer)) < LIMIT_DATA;
 	struct pollfd fds[3];
 
 	if (rc != 0)
@@ -151,7 +157,7 @@ static int turn(struct client *c, int fd, deadline_ms deadline)
 	if (buf_len(peer_out(c->peer)))
 		fds[0].events |= POLLOUT;
 	fds[1] = (struct pollfd){.fd = cancel_fd(), .events = POLLIN};
-	fds[2] = (struct pollfd){.fd = room ? fd : -1, .events = POLLIN};
+	fds[2] = (struct pollfd){.fd = has_room(c) ? fd : -1, .events = POLLIN};
 	rc = poll(fds, 3, deadline_left(wake_at(c, deadline)));
 	if (rc < 0 && errno != EINTR)
 		return -errno;
@@ -273,11 +279,27 @@ static int next_event(struct client *c, int fd, deadline_ms deadline,
 	}
 }
 
+/* A descriptor that may be read comes after each answer: where these never end, it would
+ * come never. */
+static bool is_fds_turn(struct client *c, int fd)
+{
+	struct pollfd f = {.fd = fd, .events = POLLIN};
+	bool next = c->fd_next;
+
+	c->fd_next = false;
+	return next && fd >= 0 && has_room(c) && poll(&f, 1, 0) > 0;
+}
+
 int client_next_or_fd(struct client *c, int fd, deadline_ms deadline,
 		      struct peer_event *ev, struct kf_error *err)
 {
 	free(c->given);
 	c->given = NULL;
+	if (is_fds_turn(c, fd)) {
+		*ev = (struct peer_event){.type = PEER_NOTHING};
+		return 0;
+	}
+	c->fd_next = true;
 	if (c->kept) {
 		int rc = take_kept(c, ev);
 

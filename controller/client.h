@@ -46,7 +46,7 @@ int client_call(struct client *c, const Kferry__Envelope *env,
 		Kferry__Envelope__BodyCase want, deadline_ms deadline,
 		const Kferry__Envelope **ret, struct kf_error *err) _must_check_;
 /* As client_next(), and wakes with PEER_NOTHING when fd (-1: none) may be read and not
- * much waits to be sent: for what goes both ways at once. */
+ * much waits to be sent, and that after each answer: for what goes both ways at once. */
 int client_next_or_fd(struct client *c, int fd, deadline_ms deadline,
 		      struct peer_event *ev, struct kf_error *err) _must_check_;
 /* What wakes another's client_next_or_fd() when something came for this one, which may

@@ -69,8 +69,6 @@ static int send_typed(struct shell *s, struct kf_error *err)
 					  0, err);
 }
 
-/* What is there without waiting: also while output floods, or no interrupt would get
- * through. */
 static int pass_input(struct shell *s, struct kf_error *err)
 {
 	struct pollfd f[2] = {{.fd = s->window, .events = POLLIN},
@@ -115,7 +113,7 @@ static int converse(struct shell *s, int *ret_status, struct kf_error *err)
 			*ret_status = (int)ev.env->exit->status;
 			return 0;
 		}
-		if (rc == 0)
+		if (rc == 0 && ev.type == PEER_NOTHING)
 			rc = pass_input(s, err);
 		if (rc < 0)
 			return rc;

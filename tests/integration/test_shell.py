@@ -222,6 +222,23 @@ class Script(unittest.TestCase):
         for name in ("no-such", ".", "/dev/null"):
             self.board.kferry("exec", "--script", name, check=64)
 
+    def test_input_gets_through_a_flood_that_is_read_slowly(self):
+        process = subprocess.Popen(
+            [KFERRY, "exec", "--", "sh", "-c", "yes & read -r word; kill $!; echo got $word >&2"],
+            env=self.board.environment(), cwd=self.board.dir, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        # All that is between the two is full.
+        time.sleep(1)
+        process.stdin.write(b"it\n")
+        process.stdin.flush()
+        end = time.monotonic() + 20 * SCALE
+        while os.read(process.stdout.fileno(), 16384):
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.002)
+        self.assertEqual(process.stderr.read(), b"got it\n")
+
     def test_an_interpreter_that_the_board_lacks(self):
         done = self.run_script("#!/no/such\n", check=127)
         self.assertIn("/no/such", done.err)

@@ -437,6 +437,35 @@ static void another_descriptor_wakes(void **state)
 	close_client(a, c);
 }
 
+/* The agent sends its hundred answers in one piece. */
+static void answers_do_not_starve_another_descriptor(void **state)
+{
+	Kferry__ExecRequest q = KFERRY__EXEC_REQUEST__INIT;
+	Kferry__Envelope request = CLIENT_ENVELOPE(EXEC_REQUEST, exec_request, &q);
+	struct agent *a = *state;
+	struct client *c = open_client(a);
+	char *word = (char *)"true";
+	struct kf_error err = {0};
+	struct peer_event ev;
+	int fds[2];
+
+	q.n_argv = 1;
+	q.argv = &word;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	assert_int_equal(client_request(c, &request, deadline_in(10000), &err), 0);
+	assert_int_equal(client_next(c, deadline_in(10000), &ev, &err), 0);
+	assert_int_equal(ev.type, PEER_ENVELOPE);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(
+			client_next_or_fd(c, fds[0], deadline_in(10000), &ev, &err), 0);
+		assert_int_equal(ev.type, i % 2 ? PEER_ENVELOPE : PEER_NOTHING);
+	}
+	close(fds[0]);
+	close(fds[1]);
+	close_client(a, c);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -454,6 +483,7 @@ int main(void)
 		TEST(an_agent_that_is_there_may_be_silent),
 		TEST(an_agent_that_is_gone_is_noticed),
 		TEST(another_descriptor_wakes),
+		TEST(answers_do_not_starve_another_descriptor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
