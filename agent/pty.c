@@ -98,6 +98,8 @@ static void child(const struct pty_options *o, int slave)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* What is ignored stays so, and a shell cannot undo it for what it runs. */
+	signal(SIGPIPE, SIG_DFL);
 	if (setsid() < 0 || ioctl(slave, TIOCSCTTY, 0) < 0)
 		_exit(126);
 	for (int i = 0; i < 3; i++)
@@ -216,7 +218,8 @@ static int look(struct pty *p, int *ret_status)
 
 static int relay(struct pty *p, int *ret_status)
 {
-	bool gone = false; /* nobody has the terminal open: poll() would return at once */
+	/* Nobody has the terminal open, and all is read: poll() would return at once. */
+	bool gone = false;
 
 	for (;;) {
 		bool room = buf_len(&p->typed) <= LIMIT_PTY;
@@ -238,7 +241,7 @@ static int relay(struct pty *p, int *ret_status)
 			rc = write_typed(p);
 		if (rc == 0 && f[1].revents)
 			rc = pass_output(p);
-		gone = gone || f[1].revents & POLLHUP;
+		gone = gone || (f[1].revents & (POLLIN | POLLHUP)) == POLLHUP;
 		if (rc < 0)
 			return rc;
 		if (look(p, ret_status))

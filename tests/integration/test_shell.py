@@ -138,6 +138,17 @@ class Shell(unittest.TestCase):
             t.read(0.5)
             t.seen = t.seen[-200:]
 
+    def test_no_signal_is_ignored_there(self):
+        t = self.terminal("shell", "--", "grep", "SigIgn", "/proc/self/status")
+        self.assertRegex(t.end()[1], r"SigIgn:\s*0{16}\s")
+
+    def test_what_a_program_wrote_before_it_left_the_terminal(self):
+        # kferryd is held meanwhile, so that all of it waits when nobody is there any more.
+        t = self.terminal("shell", "--", "/bin/sh", "-c",
+                          "kill -STOP $PPID; head -c 12000 /dev/zero | tr '\\0' x; echo the e''nd; "
+                          "exec </dev/null >/dev/null 2>&1; kill -CONT $PPID; exec sleep 1000")
+        t.until("the end")
+
     def test_the_status_of_a_signal(self):
         t = self.terminal("shell", "--", "/bin/sh", "-c", "kill -9 $$")
         self.assertEqual(t.end()[0], 137)
