@@ -36,7 +36,7 @@ static int read_kconfig(struct cmd_env *env, const char *word, struct buf *text,
 
 	if (!dir)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
-	return store_has(dir, word) ? store_get(dir, word, text, err)
+	return shelf_has(dir, word) ? store_get(dir, word, text, err)
 				    : kconf_read_file(word, text, &k, err);
 }
 
@@ -145,6 +145,9 @@ static int list(struct cmd_env *env, bool names)
 			ui_warn(env->ui, "%s/%s is passed over: %s",
 				config_env_dir(env->cfg), e->name, e->trouble);
 	}
+	if (l.cut)
+		ui_warn(env->ui, "%s has more than %d names: the rest is not shown",
+			config_env_dir(env->cfg), SHELF_MAX);
 	return STATUS_PASS;
 }
 

@@ -62,7 +62,7 @@ static int save(struct cmd_env *env, const struct kconfig_args *a)
 	int r;
 
 	/* What is wrong with the words is told before anything else is. */
-	if (store_check_name(name, &err) < 0 ||
+	if (shelf_check_name(name, &err) < 0 ||
 	    (a->description && store_check_description(a->description, &err) < 0))
 		return cmd_fail(env, NULL, &err);
 	r = kconfig_tree(env, &board, &t);
@@ -167,7 +167,7 @@ static int list(struct cmd_env *env, bool names)
 	}
 	if (l.cut)
 		ui_warn(env->ui, "%s has more than %d entries: the others are not shown",
-			dir, STORE_ENTRIES_MAX);
+			dir, SHELF_MAX);
 	return STATUS_PASS;
 }
 

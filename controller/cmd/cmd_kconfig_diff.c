@@ -36,7 +36,7 @@ static int open_side(struct cmd_env *env, const char *word, struct side *s,
 
 	if (!dir)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
-	if (store_has(dir, word)) {
+	if (shelf_has(dir, word)) {
 		s->path = store_path(dir, word);
 		r = store_get(dir, word, &s->text, err);
 		return r < 0 ? r

@@ -8,14 +8,10 @@
 #include "controller/kernel/tree.h"
 #include "controller/strf.h"
 #include "proto/base/fs.h"
-#include "proto/limits.h"
 #include "proto/reason.h"
-#include "proto/text.h"
 
 #define OUTPUT "obj"
 #define TREE   ".tree"
-#define NEW    ".new-"
-#define GONE   ".gone-"
 
 static int no_memory(struct kf_error *err)
 {
@@ -31,37 +27,19 @@ static int check_tree(const struct config *cfg, struct kf_error *err)
 		      "one of a tree");
 }
 
-static int check_name(const char *name, struct kf_error *err)
+static int check_there(const struct config *cfg, const char *name, struct kf_error *err)
 {
-	if (text_is_name(name))
-		return 0;
-	return kf_err(err, -EINVAL, KF_REASON_USAGE,
-		      "\"%s\" cannot be a name: letters, digits and . _ + - ~, not "
-		      "beginning with . or -, at most %d",
-		      name, LIMIT_NAME);
-}
-
-/* Of an environment that is there. */
-static int find(const struct config *cfg, const char *name, char **ret_dir,
-		struct kf_error *err)
-{
-	_free_ char *dir = strf("%s/%s", config_env_dir(cfg), name);
-	struct stat st;
 	int r = check_tree(cfg, err);
 
 	if (r == 0)
-		r = check_name(name, err);
-	if (r < 0)
+		r = shelf_check_name(name, err);
+	if (r < 0 || shelf_has(config_env_dir(cfg), name))
 		return r;
-	if (!dir)
-		return no_memory(err);
-	if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
-		return kf_err(err, -ENOENT, KF_REASON_NOT_FOUND,
-			      "there is no environment \"%s\" of %s; `kferry env list` "
-			      "shows those there are",
-			      name, config_tree(cfg));
-	*ret_dir = TAKE_PTR(dir);
-	return 0;
+	return kf_err(
+		err, -ENOENT, KF_REASON_NOT_FOUND,
+		"there is no environment \"%s\" of %s; `kferry env list` shows those "
+		"there are",
+		name, config_tree(cfg));
 }
 
 /* --- listing --------------------------------------------------------------------------
@@ -97,14 +75,11 @@ static void read_entry(const char *dir, struct env_entry *e)
 	_free_ char *file = strf("%s/%s/" CONFIG_ENV_FILE, dir, e->name);
 	_free_ char *own = strf("%s/%s/" OUTPUT, dir, e->name);
 	struct kf_error err = {0};
+	const char *odd = shelf_odd_name(e->name);
 	struct config *c = NULL;
 
-	if (!text_is_name(e->name))
-		e->trouble = strdup(
-			!strncmp(e->name, NEW, strlen(NEW)) ||
-					!strncmp(e->name, GONE, strlen(GONE))
-				? "left when making or removing one was interrupted"
-				: "no environment has such a name");
+	if (odd)
+		e->trouble = strdup(odd);
 	else if (!file || !own || !fs_exists(AT_FDCWD, file))
 		e->trouble = strdup("it has no " CONFIG_ENV_FILE);
 	else if (config_env_open(file, &c, &err) < 0)
@@ -120,49 +95,44 @@ static void read_entry(const char *dir, struct env_entry *e)
 	config_free(c);
 }
 
-static int by_name(const void *a, const void *b)
+static bool is_entry(const char *name)
 {
-	return strcmp(((const struct env_entry *)a)->name,
-		      ((const struct env_entry *)b)->name);
+	return strcmp(name, CONFIG_ENV_CURRENT) != 0 && strcmp(name, TREE) != 0;
 }
 
-static int add(struct env_list *l, const char *dir, const char *name)
+static int fill_list(struct env_list *l, const char *dir, const struct shelf_names *names)
 {
-	struct env_entry *more = reallocarray(l->entries, l->n + 1, sizeof(*more));
+	l->cut = names->cut;
+	l->entries = names->n ? calloc(names->n, sizeof(*l->entries)) : NULL;
+	if (names->n && !l->entries)
+		return -ENOMEM;
+	for (size_t i = 0; i < names->n; i++) {
+		struct env_entry *e = &l->entries[l->n];
 
-	if (!more)
-		return -ENOMEM;
-	l->entries = more;
-	more[l->n] = (struct env_entry){.name = strdup(name)};
-	if (!more[l->n].name)
-		return -ENOMEM;
-	read_entry(dir, &more[l->n++]);
-	return 0;
+		if (!is_entry(names->names[i]))
+			continue;
+		e->name = strdup(names->names[i]);
+		if (!e->name)
+			return -ENOMEM;
+		l->n++;
+		read_entry(dir, e);
+	}
+	return config_env_current(dir, &l->current) == -ENOMEM ? -ENOMEM : 0;
 }
 
 int env_list(const struct config *cfg, struct env_list *ret, struct kf_error *err)
 {
+	_cleanup_(shelf_names_fini) struct shelf_names names = {0};
 	struct env_list l = {0};
-	_closedir_ DIR *d = NULL;
-	struct dirent *de;
 	int r = check_tree(cfg, err);
 
 	if (r < 0)
 		return r;
-	d = opendir(config_env_dir(cfg));
-	if (!d && errno != ENOENT)
-		return kf_err(err, -errno, KF_REASON_IO, "read %s: %m",
-			      config_env_dir(cfg));
-	while (r == 0 && d && (de = readdir(d)) && l.n < ENV_MAX)
-		if (strcmp(de->d_name, ".") && strcmp(de->d_name, "..") &&
-		    strcmp(de->d_name, CONFIG_ENV_CURRENT) && strcmp(de->d_name, TREE))
-			r = add(&l, config_env_dir(cfg), de->d_name);
-	if (l.n)
-		qsort(l.entries, l.n, sizeof(*l.entries), by_name);
-	if (r == 0)
-		r = config_env_current(config_env_dir(cfg), &l.current);
+	r = shelf_list(config_env_dir(cfg), &names);
 	if (r < 0 && r != -ENOMEM)
-		r = 0;
+		return kf_err(err, r, KF_REASON_IO, "read %s: %m", config_env_dir(cfg));
+	if (r == 0)
+		r = fill_list(&l, config_env_dir(cfg), &names);
 	if (r < 0) {
 		env_list_fini(&l);
 		return no_memory(err);
@@ -270,22 +240,42 @@ static int write_tree(const struct config *cfg)
 	return r < 0 ? r : fs_replace(AT_FDCWD, path, text, strlen(text), 0644);
 }
 
+static int make(const struct config *cfg, const char *name, const struct env_spec *spec,
+		const char *output, struct kf_error *err)
+{
+	const char *dir = config_env_dir(cfg);
+	_free_ char *tmp = NULL;
+	int r = write_tree(cfg);
+
+	if (r == 0)
+		r = shelf_begin(dir, &tmp);
+	if (r < 0)
+		return kf_err(err, r, KF_REASON_IO, "write into %s: %m", dir);
+	r = fill(tmp, spec, output, !spec->output, err);
+	if (r == 0) {
+		r = shelf_place(dir, tmp, name, false);
+		if (r < 0)
+			kf_err(err, r, KF_REASON_IO, "make %s/%s: %m", dir, name);
+	}
+	shelf_drop(tmp);
+	return r;
+}
+
 int env_create(const struct config *cfg, const char *name, const struct env_spec *spec,
 	       struct kf_error *err)
 {
 	const char *dir = config_env_dir(cfg);
-	_free_ char *tmp = strf("%s/" NEW "XXXXXX", dir),
-		    *final = strf("%s/%s", dir, name);
+	_free_ char *final = strf("%s/%s", dir, name);
 	_free_ char *output = NULL;
 	int r = check_tree(cfg, err);
 
 	if (r == 0)
-		r = check_name(name, err);
+		r = shelf_check_name(name, err);
 	if (r == 0 && spec->arch)
 		r = tree_check_arch(config_tree(cfg), spec->arch, err);
 	if (r < 0)
 		return r;
-	if (!tmp || !final)
+	if (!final)
 		return no_memory(err);
 	if (fs_exists(AT_FDCWD, final))
 		return kf_err(err, -EEXIST, KF_REASON_EXISTS,
@@ -297,21 +287,7 @@ int env_create(const struct config *cfg, const char *name, const struct env_spec
 		output = strf("%s/" OUTPUT, final);
 	if (r == 0 && !output)
 		r = no_memory(err);
-	if (r < 0)
-		return r;
-	r = write_tree(cfg);
-	if (r == 0 && !mkdtemp(tmp))
-		r = -errno;
-	if (r < 0)
-		return kf_err(err, r, KF_REASON_IO, "write into %s: %m", dir);
-	r = fill(tmp, spec, output, !spec->output, err);
-	if (r == 0 && renameat2(AT_FDCWD, tmp, AT_FDCWD, final, RENAME_NOREPLACE) < 0)
-		r = kf_err(err, -errno, KF_REASON_IO, "make %s: %m", final);
-	if (r < 0)
-		(void)!fs_remove_tree(AT_FDCWD, tmp);
-	else if (fs_sync_dir(AT_FDCWD, dir) < 0)
-		r = kf_err(err, -EIO, KF_REASON_IO, "write %s: %m", dir);
-	return r;
+	return r < 0 ? r : make(cfg, name, spec, output, err);
 }
 
 /* --- in use ---------------------------------------------------------------------------
@@ -320,9 +296,9 @@ int env_create(const struct config *cfg, const char *name, const struct env_spec
 int env_use(const struct config *cfg, const char *name, struct kf_error *err)
 {
 	_free_ char *path = strf("%s/" CONFIG_ENV_CURRENT, config_env_dir(cfg));
-	_free_ char *line = strf("%s\n", name), *dir = NULL;
+	_free_ char *line = strf("%s\n", name);
 	_cleanup_(entry_fini) struct env_entry e = {0};
-	int r = find(cfg, name, &dir, err);
+	int r = check_there(cfg, name, err);
 
 	if (r < 0)
 		return r;
@@ -356,26 +332,17 @@ int env_exit(const struct config *cfg, struct kf_error *err)
 
 int env_remove(const struct config *cfg, const char *name, struct kf_error *err)
 {
-	_free_ char *dir = NULL, *current = NULL;
-	_free_ char *gone = strf("%s/" GONE "XXXXXX", config_env_dir(cfg));
-	int r = find(cfg, name, &dir, err);
+	const char *dir = config_env_dir(cfg);
+	_free_ char *current = NULL;
+	int r = check_there(cfg, name, err);
 
 	if (r < 0)
 		return r;
-	if (!gone)
-		return no_memory(err);
-	if (config_env_current(config_env_dir(cfg), &current) == 0 &&
-	    !strcmp(current, name))
+	if (config_env_current(dir, &current) == 0 && !strcmp(current, name))
 		return kf_err(err, -EBUSY, KF_REASON_INVALID,
 			      "the environment %s is in use: `kferry env exit`, or use "
 			      "another, first",
 			      name);
-	/* An empty directory is replaced by the rename. */
-	if (!mkdtemp(gone) || rename(dir, gone) < 0)
-		r = -errno;
-	if (r == 0)
-		r = fs_remove_tree(AT_FDCWD, gone);
-	else
-		rmdir(gone);
-	return r < 0 ? kf_err(err, r, KF_REASON_IO, "remove %s: %m", dir) : 0;
+	r = shelf_remove(dir, name);
+	return r < 0 ? kf_err(err, r, KF_REASON_IO, "remove %s/%s: %m", dir, name) : 0;
 }

@@ -2,7 +2,7 @@
 /*
  * Environments of a kernel tree: named sets of toolchain, board and object directory, one
  * of which may be in use.  They are files of the configuration's layer "env"
- * (config_env.c); the tree itself is never touched.
+ * (config_env.c), on a shelf; the tree itself is never touched.
  *
  * An environment is a directory, NAME, with env.ini and, unless it was given another
  * place, the object directory obj: what is below it is the environment's, and goes with
@@ -12,8 +12,7 @@
 #define KF_ENV_H
 
 #include "controller/config/config.h"
-
-#define ENV_MAX 1024 /* of one tree */
+#include "controller/shelf.h"
 
 struct env_spec {
 	const char *board, *arch, *cross_compile,
@@ -33,6 +32,7 @@ struct env_list {
 	struct env_entry *entries; /* sorted by name */
 	size_t n;
 	char *current; /* the one in use, NULL: none */
+	bool cut;      /* there was more than SHELF_MAX */
 };
 
 /* cfg was loaded plain, in a tree: else KF_REASON_CONFIG. */

@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Configurations are made in .new-XXXXXX and removed in .gone-XXXXXX: what a crash leaves
- * there has no name that anybody asks for.
- */
 #include "controller/kconfig/store.h"
 
 #include <fcntl.h>
@@ -18,24 +14,12 @@
 #include "proto/text.h"
 
 #define INFO_MAX    (16 * 1024)
-#define NEW	    ".new-"
-#define GONE	    ".gone-"
 #define TEXT_CONFIG "config"
 #define TEXT_INFO   "info.json"
 
 static int no_memory(struct kf_error *err)
 {
 	return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
-}
-
-int store_check_name(const char *name, struct kf_error *err)
-{
-	if (text_is_name(name))
-		return 0;
-	return kf_err(err, -EINVAL, KF_REASON_USAGE,
-		      "\"%s\" cannot be a name: letters, digits and . _ + - ~, not "
-		      "beginning with . or -, at most %d",
-		      name, LIMIT_NAME);
 }
 
 int store_check_description(const char *text, struct kf_error *err)
@@ -83,52 +67,32 @@ static int write_config(const char *dir, const struct buf *text)
 	return fs_replace(AT_FDCWD, path, buf_data(text), buf_len(text), 0644);
 }
 
-/* Give from the name to.  What has it already is left under the name of from. */
-static int put_in_place(const char *from, const char *to, bool replace)
-{
-	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno == EEXIST && replace)
-		return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) < 0
-			       ? -errno
-			       : 0;
-	return -errno;
-}
-
 int store_save(const char *dir, const char *name, const char *description,
 	       const char *origin, const struct kconf *k, const struct buf *text,
 	       bool replace, struct kf_error *err)
 {
-	_free_ char *tmp = strf("%s/" NEW "XXXXXX", dir);
-	_free_ char *final = strf("%s/%s", dir, name);
-	int r = store_check_name(name, err);
+	_free_ char *tmp = NULL;
+	int r = shelf_check_name(name, err);
 
 	if (r == 0 && description)
 		r = store_check_description(description, err);
 	if (r < 0)
 		return r;
-	if (!tmp || !final)
-		return no_memory(err);
-	r = fs_mkdirs(AT_FDCWD, dir);
-	if (r == 0 && !mkdtemp(tmp))
-		r = -errno;
+	r = shelf_begin(dir, &tmp);
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "make a directory in %s: %m", dir);
 	r = write_config(tmp, text);
 	if (r == 0)
 		r = write_info(tmp, description, origin, k, text);
 	if (r == 0)
-		r = put_in_place(tmp, final, replace);
-	/* The place of one that was replaced; nothing, if none was. */
-	(void)!fs_remove_tree(AT_FDCWD, tmp);
-	if (r == 0)
-		r = fs_sync_dir(AT_FDCWD, dir);
+		r = shelf_place(dir, tmp, name, replace);
+	shelf_drop(tmp);
 	if (r == -EEXIST)
 		return kf_err(err, r, KF_REASON_EXISTS,
 			      "there is a configuration \"%s\" already; --force replaces "
 			      "it",
 			      name);
-	return r < 0 ? kf_err(err, r, KF_REASON_IO, "write %s: %m", final) : 0;
+	return r < 0 ? kf_err(err, r, KF_REASON_IO, "write %s/%s: %m", dir, name) : 0;
 }
 
 /* --- reading --------------------------------------------------------------------------
@@ -216,11 +180,6 @@ static void entry_fini(struct store_entry *e)
 	*e = (struct store_entry){0};
 }
 
-bool store_has(const char *dir, const char *name)
-{
-	return text_is_name(name) && is_kind(dir, name, S_IFDIR);
-}
-
 char *store_path(const char *dir, const char *name)
 {
 	return strf("%s/%s/" TEXT_CONFIG, dir, name);
@@ -229,9 +188,9 @@ char *store_path(const char *dir, const char *name)
 /* Is there anything of that name? */
 static int check_there(const char *dir, const char *name, struct kf_error *err)
 {
-	int r = store_check_name(name, err);
+	int r = shelf_check_name(name, err);
 
-	if (r < 0 || store_has(dir, name))
+	if (r < 0 || shelf_has(dir, name))
 		return r;
 	return kf_err(err, -ENOENT, KF_REASON_NOT_FOUND,
 		      "there is no configuration \"%s\"; `kferry kconfig list` shows "
@@ -260,91 +219,51 @@ int store_get(const char *dir, const char *name, struct buf *text, struct kf_err
 
 int store_remove(const char *dir, const char *name, struct kf_error *err)
 {
-	_free_ char *path = strf("%s/%s", dir, name);
-	_free_ char *gone = strf("%s/" GONE "XXXXXX", dir);
 	int r = check_there(dir, name, err);
 
 	if (r < 0)
 		return r;
-	if (!path || !gone)
-		return no_memory(err);
-	/* An empty directory is replaced by the rename. */
-	if (!mkdtemp(gone) || rename(path, gone) < 0)
-		r = -errno;
-	if (r == 0)
-		r = fs_remove_tree(AT_FDCWD, gone);
-	else
-		rmdir(gone);
-	if (r == 0)
-		r = fs_sync_dir(AT_FDCWD, dir);
-	return r < 0 ? kf_err(err, r, KF_REASON_IO, "remove %s: %m", path) : 0;
+	r = shelf_remove(dir, name);
+	return r < 0 ? kf_err(err, r, KF_REASON_IO, "remove %s/%s: %m", dir, name) : 0;
 }
 
 /* --- listing --------------------------------------------------------------------------
  */
 
-static const char *odd_name(const char *name)
+static int look(const char *dir, const char *name, struct store_entry *e)
 {
-	if (!strncmp(name, NEW, strlen(NEW)) || !strncmp(name, GONE, strlen(GONE)))
-		return "left when saving or removing one was interrupted";
-	return text_is_name(name) ? NULL : "no configuration has such a name";
-}
-
-static int add(struct store_list *l, const char *dir, const char *name)
-{
-	struct store_entry *more, *e;
+	const char *trouble = shelf_odd_name(name);
 	_buf_ struct buf text = BUF_INIT;
-	const char *trouble = odd_name(name);
 
-	more = reallocarray(l->entries, l->n + 1, sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	l->entries = more;
-	e = &more[l->n];
-	*e = (struct store_entry){.name = strdup(name)};
+	e->name = strdup(name);
 	if (!e->name)
 		return -ENOMEM;
-	l->n++;
 	if (!trouble)
 		trouble = read_entry(dir, e, &text);
-	if (trouble && !(e->trouble = strdup(trouble)))
-		return -ENOMEM;
-	return 0;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(((const struct store_entry *)a)->name,
-		      ((const struct store_entry *)b)->name);
+	if (trouble)
+		e->trouble = strdup(trouble);
+	return trouble && !e->trouble ? -ENOMEM : 0;
 }
 
 int store_list(const char *dir, struct store_list *ret, struct kf_error *err)
 {
-	_closedir_ DIR *d = opendir(dir);
+	_cleanup_(shelf_names_fini) struct shelf_names names = {0};
 	struct store_list l = {0};
-	struct dirent *de;
-	int r = 0;
+	int r = shelf_list(dir, &names);
 
-	if (!d && errno == ENOENT) {
-		*ret = l;
-		return 0;
+	if (r < 0 && r != -ENOMEM)
+		return kf_err(err, r, KF_REASON_IO, "read %s: %m", dir);
+	l.cut = names.cut;
+	if (r == 0 && names.n) {
+		l.entries = calloc(names.n, sizeof(*l.entries));
+		r = l.entries ? 0 : -ENOMEM;
 	}
-	if (!d)
-		return kf_err(err, -errno, KF_REASON_IO, "read %s: %m", dir);
-	while (r == 0 && (de = readdir(d))) {
-		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
-			continue;
-		l.cut = l.n == STORE_ENTRIES_MAX;
-		if (l.cut)
-			break;
-		r = add(&l, dir, de->d_name);
-	}
+	for (; r == 0 && l.n < names.n; l.n++)
+		r = look(dir, names.names[l.n], &l.entries[l.n]);
 	if (r < 0) {
 		store_list_fini(&l);
 		return no_memory(err);
 	}
-	if (l.n)
-		qsort(l.entries, l.n, sizeof(*l.entries), by_name);
 	*ret = l;
 	return 0;
 }

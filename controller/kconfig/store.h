@@ -5,8 +5,7 @@
  *	NAME/config	the bytes of a .config
  *	NAME/info.json	description, when, from where, and the digest of config
  *
- * made beside its place and renamed there, so that a configuration is whole or not there.
- * What is in the store and is none of its own is left alone, and told.
+ * on a shelf.  What is in the store and is none of its own is left alone, and told.
  */
 #ifndef KF_KCONFIG_STORE_H
 #define KF_KCONFIG_STORE_H
@@ -15,12 +14,12 @@
 #include <stdint.h>
 
 #include "controller/kconfig/kconf.h"
+#include "controller/shelf.h"
 #include "proto/base/buf.h"
 #include "proto/base/err.h"
 
 #define STORE_DIR	      "kconfigs" /* in the data directory */
 #define STORE_DESCRIPTION_MAX 256	 /* bytes */
-#define STORE_ENTRIES_MAX     4096	 /* names looked at */
 
 struct store_entry {
 	char *name;
@@ -33,11 +32,9 @@ struct store_entry {
 struct store_list {
 	struct store_entry *entries; /* sorted by name */
 	size_t n;
-	bool cut; /* there was more than STORE_ENTRIES_MAX */
+	bool cut; /* there was more than SHELF_MAX */
 };
 
-/* Can it be a name?  Those of text_is_name(). */
-int store_check_name(const char *name, struct kf_error *err) _must_check_;
 /* One line of plain text, bounded. */
 int store_check_description(const char *text, struct kf_error *err) _must_check_;
 
@@ -51,7 +48,6 @@ int store_get(const char *dir, const char *name, struct buf *text,
 	      struct kf_error *err) _must_check_;
 /* The file with its bytes: the caller's; NULL: no memory. */
 char *store_path(const char *dir, const char *name);
-bool store_has(const char *dir, const char *name);
 int store_remove(const char *dir, const char *name, struct kf_error *err) _must_check_;
 
 /* A store that is not there is empty. */

@@ -162,7 +162,7 @@ static void test_names(void **state)
 		assert_true(store_get(p->dir, bad[i], &b, &err) < 0);
 		assert_true(store_remove(p->dir, bad[i], &err) < 0);
 		assert_int_equal(err.reason, KF_REASON_USAGE);
-		assert_false(store_has(p->dir, bad[i]));
+		assert_false(shelf_has(p->dir, bad[i]));
 	}
 	has(p, "x", one);
 }
