@@ -603,9 +603,12 @@ const struct cmd cmds[] = {
 		.help = "Send files and directories to a board",
 		.details = "Into PATH where that is a directory, else as PATH. What is "
 			   "there is replaced file by\nfile, when all has arrived; modes "
-			   "and times are kept. The board needs tar and mktemp.\n"
+			   "and times are kept. Files that the board has with the\nsame "
+			   "size, time and mode are not sent. The board needs tar and "
+			   "mktemp.\n"
 			   "\n"
-			   "  -b, --board BOARD  the board, where PATH names none\n",
+			   "  -b, --board BOARD  the board, where PATH names none\n"
+			   "  -c, --checksum     compare contents, not times\n",
 		.words = WORDS_FILE,
 		.examples = "kferry put demo.ko pc:/tmp\n"
 			    "kferry put tools/testing/selftests/kselftest_install "
@@ -618,11 +621,13 @@ const struct cmd cmds[] = {
 		.help = "Fetch files and directories from a board",
 		.details =
 			"Into DIRECTORY where that is there, else as FILE. A file gets "
-			"its name when it is whole;\nmodes and times are kept. The "
-			"board needs tar, and what it sends is believed nothing:\na "
-			"path or a link that leads out is refused.\n"
+			"its name when it is whole;\nmodes and times are kept. Files "
+			"that are here with the same size, time and mode are\nnot "
+			"fetched. The board needs tar, and what it sends is believed "
+			"nothing: a path or a\nlink that leads out is refused.\n"
 			"\n"
-			"  -b, --board BOARD  the board, where PATH names none\n",
+			"  -b, --board BOARD  the board, where PATH names none\n"
+			"  -c, --checksum     compare contents, not times\n",
 		.words = WORDS_FILE,
 		.examples = "kferry get pc:/var/log/syslog .\n"
 			    "kferry get -b pc /var/log /etc/fstab logs\n",

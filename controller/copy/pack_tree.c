@@ -4,7 +4,6 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "proto/base/fs.h"
@@ -48,6 +47,14 @@ static int copy_data(struct pack_tree *p, struct archive *in, struct archive *ou
 	return n < 0 ? fail(in, archive_entry_sourcepath(e), err) : 0;
 }
 
+/* name begins with the last part of p's path. */
+static bool is_left_out(struct pack_tree *p, const char *name)
+{
+	const char *below = strchr(name, '/');
+
+	return p->skip && p->skip(p->arg, below ? below + 1 : ".");
+}
+
 static int put_entry(struct pack_tree *p, struct archive *in, struct archive *out,
 		     struct archive_entry *e, char *block, struct kf_error *err)
 {
@@ -62,6 +69,8 @@ static int put_entry(struct pack_tree *p, struct archive *in, struct archive *ou
 	if (type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK)
 		return kf_err(err, -EINVAL, KF_REASON_IO,
 			      "%s is a device or another special file", path);
+	if (type == AE_IFREG && is_left_out(p, name))
+		return 0;
 	archive_entry_copy_sourcepath(e, path);
 	archive_entry_copy_pathname(e, name);
 	archive_entry_sparse_clear(e);

@@ -4,6 +4,7 @@
 #define KF_PACK_TREE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "proto/base/err.h"
@@ -11,7 +12,10 @@
 struct pack_tree {
 	int out;	  /* written to */
 	const char *path; /* a real path */
-	_Atomic uint64_t files, bytes;
+	/* May be NULL: files to leave out, by their paths below it; it itself is ".". */
+	bool (*skip)(void *arg, const char *path);
+	void *arg;
+	_Atomic uint64_t files, bytes; /* those that are in it */
 };
 
 /* Its entries begin with the path's last part.  Devices and sockets are refused;

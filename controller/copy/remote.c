@@ -51,9 +51,16 @@ static int pass_output(struct talk *t, const struct peer_event *ev, struct kf_er
 		if (buf_len(&t->said) + n > SAID_MAX)
 			buf_consume(&t->said, buf_len(&t->said) + n - SAID_MAX);
 		rc = buf_append(&t->said, ev->data + ev->len - n, n);
+	} else if (t->r->keep) {
+		rc = buf_append(t->r->keep, ev->data, ev->len);
 	} else if (t->r->out >= 0) {
 		rc = fs_write_all(t->r->out, ev->data, ev->len);
 	}
+	if (rc == -EMSGSIZE)
+		return kf_err(
+			err, rc, KF_REASON_INVALID,
+			"%s on the board says more than the %zu bytes that are read",
+			t->r->argv[0], t->r->keep->max);
 	return rc < 0 ? kf_err(err, rc, KF_REASON_IO, "write: %m") : 0;
 }
 
@@ -96,12 +103,21 @@ static int converse(struct talk *t, struct kf_error *err)
 	}
 }
 
-int remote_run(const struct config *cfg, const char *board, const struct remote *r,
-	       struct kf_error *err)
+static int start(struct remote_board *b, Kferry__ExecRequest *q, struct kf_error *err)
+{
+	Kferry__Envelope request = CLIENT_ENVELOPE(EXEC_REQUEST, exec_request, q);
+	deadline_ms deadline = deadline_in(config_ms(b->cfg, b->name, "timeout.connect"));
+	int rc = 0;
+
+	if (!b->client)
+		rc = client_open_asking(b->cfg, b->name, deadline, &request, &b->client,
+					err);
+	return rc < 0 ? rc : client_request(b->client, &request, deadline, err);
+}
+
+int remote_run(struct remote_board *b, const struct remote *r, struct kf_error *err)
 {
 	Kferry__ExecRequest q = KFERRY__EXEC_REQUEST__INIT;
-	Kferry__Envelope request = CLIENT_ENVELOPE(EXEC_REQUEST, exec_request, &q);
-	deadline_ms deadline = deadline_in(config_ms(cfg, board, "timeout.connect"));
 	_free_ uint8_t *block = malloc(BLOCK);
 	struct talk t = {.r = r, .in = r->in, .block = block};
 	int rc;
@@ -111,17 +127,21 @@ int remote_run(const struct config *cfg, const char *board, const struct remote 
 	while (r->argv[q.n_argv])
 		q.n_argv++;
 	q.argv = (char **)r->argv;
-	rc = client_open_asking(cfg, board, deadline, &request, &t.client, err);
-	if (rc == 0)
-		rc = client_request(t.client, &request, deadline, err);
+	rc = start(b, &q, err);
 	if (rc == 0) {
+		t.client = b->client;
 		client_watch(t.client, WATCH_MS);
 		if (t.in < 0)
 			rc = client_queue_data(t.client, NULL, 0, FRAME_END, err);
 	}
 	if (rc == 0)
 		rc = converse(&t, err);
-	client_close(t.client);
 	buf_fini(&t.said);
 	return rc;
+}
+
+void remote_board_fini(struct remote_board *b)
+{
+	client_close(b->client);
+	b->client = NULL;
 }
