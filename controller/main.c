@@ -120,7 +120,6 @@ static int run(struct cmd_env *env, struct globals *g, int argc, char *argv[])
 	char version_word[] = "version", help_word[] = "help";
 	char *version[] = {version_word, NULL};
 	char *help[] = {help_word, argc ? argv[0] : NULL, NULL};
-	const char *near = NULL;
 	const struct cmd *cmd;
 	int rc;
 
@@ -133,14 +132,13 @@ static int run(struct cmd_env *env, struct globals *g, int argc, char *argv[])
 		return cmd_help(env, argc ? 2 : 1, help);
 	if (!argc)
 		return cmd_usage(env, NULL, "a command is missing");
-	cmd = cmd_find(argv[0], &near);
+	cmd = cmd_find(argv[0]);
 	if (!cmd && kwmap_hint(argv[0]))
 		return cmd_usage(env, NULL,
 				 "there is no command %s; what kw calls so is %s",
 				 argv[0], kwmap_hint(argv[0]));
 	if (!cmd)
-		return cmd_usage(env, NULL, "there is no command %s; the nearest is %s",
-				 argv[0], near);
+		return cmd_unknown(env, argv[0]);
 	if (!cmd->no_config) {
 		rc = load_config(env, g);
 		if (rc)

@@ -103,8 +103,10 @@ int cmd_fail(const struct cmd_env *env, const char *board, const struct kf_error
 /* The status for a reason: BUSY 75, USAGE 64,
  * BUILD/FELL_BACK/WRONG_KERNEL/UNHEALTHY/MODULE/TESTS 1, else 2. */
 int cmd_status(int reason);
-/* The command of that name or alias, NULL; ret_near (may be NULL): the nearest name. */
-const struct cmd *cmd_find(const char *name, const char **ret_near);
+/* The command of that name or alias, or NULL. */
+const struct cmd *cmd_find(const char *name);
+/* Say that there is none, and the one that was meant, if one is near; STATUS_USAGE. */
+int cmd_unknown(const struct cmd_env *env, const char *name);
 /* The deadline of a connection to this board, from timeout.connect. */
 deadline_ms cmd_connect_deadline(const struct cmd_env *env, const char *board);
 /* Connect to its agent in that time; with -v it is told how.  first: as that of

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What all commands do alike. */
 #include <getopt.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -11,21 +10,37 @@
 #include "controller/near.h"
 #include "proto/reason.h"
 
-const struct cmd *cmd_find(const char *name, const char **ret_near)
+const struct cmd *cmd_find(const char *name)
 {
-	unsigned least = UINT_MAX;
+	for (const struct cmd *c = cmds; c->name; c++)
+		if (!strcmp(c->name, name) || (c->alias && !strcmp(c->alias, name)))
+			return c;
+	return NULL;
+}
+
+/* What has more wrong letters than right ones is no slip. */
+static const char *meant(const char *name)
+{
+	unsigned least = (unsigned)(strnlen(name, 64) / 2) + 1;
+	const char *near = NULL;
 
 	for (const struct cmd *c = cmds; c->name; c++) {
 		unsigned d = near_distance(name, c->name);
 
-		if (d == 0 || (c->alias && !strcmp(c->alias, name)))
-			return c;
-		if (d < least && ret_near)
-			*ret_near = c->name;
-		if (d < least)
+		if (d < least) {
+			near = c->name;
 			least = d;
+		}
 	}
-	return NULL;
+	return near;
+}
+
+int cmd_unknown(const struct cmd_env *env, const char *name)
+{
+	const char *near = meant(name);
+
+	return cmd_usage(env, NULL, "there is no command %s%s%s", name,
+			 near ? "; the nearest is " : "", near ? near : "");
 }
 
 int cmd_usage(const struct cmd_env *env, const char *name, const char *fmt, ...)

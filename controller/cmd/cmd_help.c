@@ -73,7 +73,6 @@ static int help_one(struct buf *b, const struct cmd *c)
 int cmd_help(struct cmd_env *env, int argc, char *argv[])
 {
 	_buf_ struct buf b = BUF_INIT;
-	const char *near = NULL;
 	const struct cmd *c;
 	int rc;
 
@@ -84,11 +83,9 @@ int cmd_help(struct cmd_env *env, int argc, char *argv[])
 	} else if (!strcmp(argv[1], "kw")) {
 		rc = help_kw(&b);
 	} else {
-		c = cmd_find(argv[1], &near);
+		c = cmd_find(argv[1]);
 		if (!c)
-			return cmd_usage(env, NULL,
-					 "there is no command %s; the nearest is %s",
-					 argv[1], near);
+			return cmd_unknown(env, argv[1]);
 		rc = help_one(&b, c);
 	}
 	if (rc < 0 || !buf_str(&b))

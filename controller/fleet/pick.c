@@ -141,13 +141,18 @@ static int take_all(struct pick *p, const struct config *cfg, struct kf_error *e
 	return r;
 }
 
+static int no_boards(struct kf_error *err)
+{
+	return kf_err(err, -ENOENT, KF_REASON_USAGE,
+		      "no board is known yet; add one with `kferry board add`");
+}
+
 static int unknown(const struct config *cfg, const char *name, struct kf_error *err)
 {
 	const char *near = pick_nearest(cfg, name);
 
 	if (!near)
-		return kf_err(err, -ENOENT, KF_REASON_USAGE,
-			      "no board is known yet; add one with `kferry board add`");
+		return no_boards(err);
 	return kf_err(err, -ENOENT, KF_REASON_USAGE,
 		      "there is no board \"%s\"; the nearest is %s", name, near);
 }
@@ -234,6 +239,8 @@ int pick_boards(struct pick *p, const struct config *cfg, struct kf_error *err)
 		r = take_all(p, cfg, err);
 	if (r == 0 && p->n == 0 && p->n_labels > 0)
 		return none_fits(p, cfg, err);
+	if (r == 0 && p->n == 0 && !config_board(cfg, 0))
+		return no_boards(err);
 	if (r == 0 && p->n == 0)
 		return kf_err(err, -EINVAL, KF_REASON_USAGE,
 			      "which board? name one, or choose one with `kferry board "

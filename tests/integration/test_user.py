@@ -38,6 +38,23 @@ class Statuses(Case):
             done = self.board.kferry(*words.split(), check=USAGE)
             self.assertIn('there is no board "nope"', done.err, words)
 
+    def test_a_slip_of_the_fingers(self):
+        """The command that was meant is named, if one is near."""
+        for words in (("deplyo",), ("help", "deplyo")):
+            done = self.board.kferry(*words, check=USAGE)
+            self.assertIn("there is no command deplyo; the nearest is deploy", done.err)
+        for words in (("xyzzy",), ("help", "xyzzy")):
+            done = self.board.kferry(*words, check=USAGE)
+            self.assertIn("there is no command xyzzy; see `kferry help`", done.err)
+
+    def test_without_any_board(self):
+        """Each command says how one comes to have a board."""
+        self.board.config_file.write_text("")
+        for words in ("deploy", "deploy nope", "bd", "reboot", "dmesg", "kernels", "exec -- true",
+                      "board info", "shell", "put /etc/hostname /tmp", "console", "power on"):
+            done = self.board.kferry(*words.split(), check=USAGE)
+            self.assertIn("no board is known yet; add one with `kferry board add`", done.err, words)
+
     def test_no_kernel_to_deploy_is_not_the_kernels_fault(self):
         """Status 1 would tell a bisection that the kernel is bad."""
         for words in ("bd", "build", "deploy", "pack -o x"):
