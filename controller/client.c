@@ -539,7 +539,7 @@ static int greet(struct client *c, deadline_ms deadline, struct kf_error *err)
 	rc = next_event(c, -1, deadline, &ev, err);
 	if (rc == -ETIMEDOUT)
 		return kf_err(err, rc, KF_REASON_NO_AGENT,
-			      "%s: the agent did not answer in timeout.connect",
+			      "%s: the agent did not answer in time (timeout.connect)",
 			      link_describe(c->link));
 	if (rc < 0)
 		return rc;
