@@ -186,7 +186,7 @@ int main(int argc, char *argv[])
 		ui_warn(env.ui, "standard output: %s", strerror(-ui_out_error(env.ui)));
 		rc = STATUS_ERROR;
 	}
-	cmd = argc ? cmd_find(argv[0], NULL) : NULL;
+	cmd = argc ? cmd_find(argv[0]) : NULL;
 	if (cmd && cmd->status)
 		rc = cmd->status(argc, argv, rc);
 	config_free(env.cfg);

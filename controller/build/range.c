@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "controller/bisect/git.h"
+#include "controller/git/git.h"
 #include "controller/cancel.h"
 #include "controller/kconfig/dotconfig.h"
 #include "controller/kernel/kernel.h"

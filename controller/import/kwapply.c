@@ -89,7 +89,7 @@ static int check_item(const struct apply *a, const struct kwplan_item *i,
 			      "there is an environment %s already: --force sets its keys "
 			      "anew",
 			      i->env);
-	if (i->kind == KWPLAN_KCONFIG && store_has(a->store, i->key) && !is_kept(a, i))
+	if (i->kind == KWPLAN_KCONFIG && shelf_has(a->store, i->key) && !is_kept(a, i))
 		return kf_err(err, -EEXIST, KF_REASON_EXISTS,
 			      "there is another configuration called %s already: --force "
 			      "replaces it",

@@ -418,7 +418,7 @@ static int take_kconfig(struct kwplan *p, const char *path, const char *name)
 		item_fini(&one);
 		return -ENOMEM;
 	}
-	if (store_check_name(name, &err) < 0 ||
+	if (shelf_check_name(name, &err) < 0 ||
 	    kconf_read_file(path, &text, &k, &err) < 0) {
 		one.kind = KWPLAN_NOTHING;
 		one.why = strdup(err.msg);
