@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "controller/build/history.h"
+#include "controller/build/buildtimes.h"
 #include "controller/cancel.h"
 #include "controller/strf.h"
 #include "proto/base/clock.h"
@@ -15,7 +15,7 @@
 
 #define REPEAT_MAX    20  /* messages of each kind shown at the end */
 #define CPUS_MAX      400 /* percent */
-#define HISTORY_FILE  "builds.json"
+#define TIMES_FILE    "builds.json"
 #define WARNINGS_FILE "warnings.json"
 
 struct makerun {
@@ -31,9 +31,9 @@ struct makerun {
 	int64_t start;
 	int failed; /* negative errno of a log file or of memory */
 	/* of a build */
-	struct history history;
-	struct history_build now;
-	int32_t *times; /* of its files, HISTORY_STEPS of them */
+	struct buildtimes earlier;
+	struct buildtimes_one now;
+	int32_t *times; /* of its files, BUILDTIMES_STEPS of them */
 	bool whole;	/* nothing was made before it */
 };
 
@@ -58,7 +58,7 @@ static int on_line(void *arg, enum buildlog_kind kind, const char *line, size_t 
 	struct makerun *m = arg;
 	int64_t now = clock_now_ms() - m->start;
 
-	if (kind == BUILDLOG_STEP && m->times && m->now.steps < HISTORY_STEPS)
+	if (kind == BUILDLOG_STEP && m->times && m->now.steps < BUILDTIMES_STEPS)
 		m->times[m->now.steps++] = now < INT32_MAX ? (int32_t)now : INT32_MAX;
 	return warnset_line(m->ret->warnings_of, kind, line, n);
 }
@@ -69,8 +69,8 @@ static void show_progress(struct makerun *m)
 	int64_t ms = -1;
 
 	if (m->opts->is_build)
-		ms = history_left(&m->history, m->now.what, m->now.fresh, m->log.steps,
-				  clock_now_ms() - m->start);
+		ms = buildtimes_left(&m->earlier, m->now.what, m->now.fresh, m->log.steps,
+				     clock_now_ms() - m->start);
 	if (ms >= 0)
 		text_duration(ms, left);
 	snprintf(text, sizeof(text), "%s%s%u  %s", left, *left ? " left, " : "",
@@ -180,26 +180,26 @@ static void write_file(struct makerun *m, const char *name, const struct buf *b,
 			m->t->cache, name, strerror(-r));
 }
 
-static void read_history(struct makerun *m)
+static void read_times(struct makerun *m)
 {
 	_buf_ struct buf b = BUF_INIT;
 
-	if (read_file(m, HISTORY_FILE, HISTORY_TEXT, &b) == 0 &&
-	    history_parse((const char *)buf_data(&b), buf_len(&b), &m->history) < 0)
-		ui_debug(m->ui, "%s/" HISTORY_FILE " cannot be read, and is begun anew",
+	if (read_file(m, TIMES_FILE, BUILDTIMES_TEXT, &b) == 0 &&
+	    buildtimes_parse((const char *)buf_data(&b), buf_len(&b), &m->earlier) < 0)
+		ui_debug(m->ui, "%s/" TIMES_FILE " cannot be read, and is begun anew",
 			 m->t->cache);
 }
 
-static void keep_history(struct makerun *m)
+static void keep_times(struct makerun *m)
 {
 	_buf_ struct buf b = BUF_INIT;
 
-	if (m->now.steps == 0 || m->now.steps >= HISTORY_STEPS)
+	if (m->now.steps == 0 || m->now.steps >= BUILDTIMES_STEPS)
 		return;
 	m->now.took_ms = m->ret->took_ms;
-	history_points(&m->now, m->times);
-	history_add(&m->history, &m->now);
-	write_file(m, HISTORY_FILE, &b, history_print(&m->history, &b));
+	buildtimes_points(&m->now, m->times);
+	buildtimes_add(&m->earlier, &m->now);
+	write_file(m, TIMES_FILE, &b, buildtimes_print(&m->earlier, &b));
 }
 
 static bool has(const struct tree *t, const char *rel)
@@ -344,11 +344,11 @@ static int prepare(struct makerun *m, const char *const words[], char ***ret_arg
 		return no_memory(err);
 	if (!m->opts->is_build)
 		return 0;
-	m->times = calloc(HISTORY_STEPS, sizeof(*m->times));
+	m->times = calloc(BUILDTIMES_STEPS, sizeof(*m->times));
 	if (!m->times)
 		return no_memory(err);
 	name_build(m, *ret_argv);
-	read_history(m);
+	read_times(m);
 	return 0;
 }
 
@@ -374,7 +374,7 @@ static int go(struct makerun *m, const char *const words[], struct kf_error *err
 	if (r == 0)
 		r = judge(m, status, err);
 	if (r == 0 && m->opts->is_build)
-		keep_history(m);
+		keep_times(m);
 	return r;
 }
 

@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "controller/git/git.h"
 #include "controller/cancel.h"
+#include "controller/git/git.h"
 #include "controller/kconfig/dotconfig.h"
 #include "controller/kernel/kernel.h"
 #include "controller/kernel/tree.h"

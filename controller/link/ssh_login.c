@@ -277,7 +277,8 @@ int ssh_login_end(struct ssh_login *l, struct link_host_key *ret_key, ssh_sessio
 	part(l, done);
 	if (!done)
 		rc = kf_err(err, -ETIMEDOUT, KF_REASON_UNREACHABLE,
-			    "connect to %s: no answer in time (timeout.connect)", l->to.host);
+			    "connect to %s: no answer in time (timeout.connect)",
+			    l->to.host);
 	else
 		rc = l->rc < 0 ? kf_err(err, l->rc, l->err.reason, "%s", l->err.msg) : 0;
 	if (rc == 0 && ret_key)

@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "controller/build/history.h"
+#include "controller/build/buildtimes.h"
 #include "controller/build/warnset.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -55,16 +55,16 @@ static void check_text(const struct warnset *w)
 	warnset_free(again);
 }
 
-static void check_history(const char *text, size_t n)
+static void check_times(const char *text, size_t n)
 {
-	struct history *h = calloc(1, sizeof(*h));
+	struct buildtimes *h = calloc(1, sizeof(*h));
 
 	assert(h);
-	if (history_parse(text, n, h) == 0) {
-		assert(h->n <= HISTORY_BUILDS);
+	if (buildtimes_parse(text, n, h) == 0) {
+		assert(h->n <= BUILDTIMES_BUILDS);
 		for (size_t i = 0; i < h->n; i++)
-			assert(history_left(h, h->v[i].what, h->v[i].fresh,
-					    h->v[i].steps - 1, 5000) >= 0);
+			assert(buildtimes_left(h, h->v[i].what, h->v[i].fresh,
+					       h->v[i].steps - 1, 5000) >= 0);
 	}
 	free(h);
 }
@@ -89,6 +89,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_text(a);
 		warnset_free(a);
 	}
-	check_history(text, size);
+	check_times(text, size);
 	return 0;
 }

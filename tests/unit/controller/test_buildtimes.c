@@ -9,23 +9,23 @@
 
 #include <string.h>
 
-#include "controller/build/history.h"
+#include "controller/build/buildtimes.h"
 
 #define WHAT  "00112233445566778899aabbccddeeff"
 #define OTHER "ff112233445566778899aabbccddeeff"
 
 /* A hundred files, one each `pace` ms, and a link of `link` ms. */
-static struct history_build build(const char *what, bool fresh, int32_t pace,
-				  int32_t link)
+static struct buildtimes_one build(const char *what, bool fresh, int32_t pace,
+				   int32_t link)
 {
-	struct history_build b = {.fresh = fresh, .steps = 100};
+	struct buildtimes_one b = {.fresh = fresh, .steps = 100};
 	int32_t times[100];
 
 	memcpy(b.what, what, sizeof(b.what));
 	for (int32_t i = 0; i < 100; i++)
 		times[i] = i * pace;
 	b.took_ms = 100 * pace + link;
-	history_points(&b, times);
+	buildtimes_points(&b, times);
 	return b;
 }
 
@@ -37,69 +37,70 @@ static void near(int64_t a, int64_t b, int64_t by)
 
 static void what_is_left_of_one_like_it(void **state)
 {
-	struct history h = {.n = 0};
-	struct history_build b = build(WHAT, true, 1000, 20000);
+	struct buildtimes h = {.n = 0};
+	struct buildtimes_one b = build(WHAT, true, 1000, 20000);
 
 	(void)state;
-	assert_int_equal(history_left(&h, WHAT, true, 0, 0), -1);
-	history_add(&h, &b);
-	near(history_left(&h, WHAT, true, 0, 0), 120000, 0);
-	near(history_left(&h, WHAT, true, 50, 50000), 70000, 1500);
+	assert_int_equal(buildtimes_left(&h, WHAT, true, 0, 0), -1);
+	buildtimes_add(&h, &b);
+	near(buildtimes_left(&h, WHAT, true, 0, 0), 120000, 0);
+	near(buildtimes_left(&h, WHAT, true, 50, 50000), 70000, 1500);
 	/* What comes behind the last file counts. */
-	near(history_left(&h, WHAT, true, 99, 99000), 21000, 1500);
+	near(buildtimes_left(&h, WHAT, true, 99, 99000), 21000, 1500);
 	/* This machine is slower today, but not beyond all measure. */
-	near(history_left(&h, WHAT, true, 50, 75000), 105000, 3000);
-	near(history_left(&h, WHAT, true, 50, 5000000), 140000, 3000);
-	near(history_left(&h, WHAT, true, 50, 2500), 35000, 1500);
+	near(buildtimes_left(&h, WHAT, true, 50, 75000), 105000, 3000);
+	near(buildtimes_left(&h, WHAT, true, 50, 5000000), 140000, 3000);
+	near(buildtimes_left(&h, WHAT, true, 50, 2500), 35000, 1500);
 	/* More files than it had, other words, nothing built before. */
-	assert_int_equal(history_left(&h, WHAT, true, 100, 0), -1);
-	assert_int_equal(history_left(&h, OTHER, true, 0, 0), -1);
-	assert_int_equal(history_left(&h, WHAT, false, 0, 0), -1);
+	assert_int_equal(buildtimes_left(&h, WHAT, true, 100, 0), -1);
+	assert_int_equal(buildtimes_left(&h, OTHER, true, 0, 0), -1);
+	assert_int_equal(buildtimes_left(&h, WHAT, false, 0, 0), -1);
 }
 
 static void one_that_was_odd_does_not_count(void **state)
 {
 	static const int32_t pace[] = {1000, 900, 90000, 1100, 1};
-	struct history h = {.n = 0};
+	struct buildtimes h = {.n = 0};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(pace); i++) {
-		struct history_build b = build(WHAT, true, pace[i], 0);
+		struct buildtimes_one b = build(WHAT, true, pace[i], 0);
 
-		history_add(&h, &b);
+		buildtimes_add(&h, &b);
 	}
-	near(history_left(&h, WHAT, true, 0, 0), 100000, 0);
+	near(buildtimes_left(&h, WHAT, true, 0, 0), 100000, 0);
 }
 
 static void the_oldest_goes(void **state)
 {
-	struct history h = {.n = 0};
+	struct buildtimes h = {.n = 0};
 
 	(void)state;
-	for (int32_t i = 1; i <= HISTORY_BUILDS + 2; i++) {
-		struct history_build b = build(WHAT, true, i, 0);
+	for (int32_t i = 1; i <= BUILDTIMES_BUILDS + 2; i++) {
+		struct buildtimes_one b = build(WHAT, true, i, 0);
 
-		history_add(&h, &b);
+		buildtimes_add(&h, &b);
 	}
-	assert_int_equal(h.n, HISTORY_BUILDS);
+	assert_int_equal(h.n, BUILDTIMES_BUILDS);
 	assert_int_equal(h.v[0].took_ms, 300);
 }
 
 static void text_and_back(void **state)
 {
-	struct history h = {.n = 0}, again;
-	struct history_build b = build(WHAT, true, 1000, 20000);
-	struct history_build c = build(OTHER, false, 1, 2);
+	struct buildtimes h = {.n = 0}, again;
+	struct buildtimes_one b = build(WHAT, true, 1000, 20000);
+	struct buildtimes_one c = build(OTHER, false, 1, 2);
 	_buf_ struct buf text = BUF_INIT;
 
 	(void)state;
-	history_add(&h, &b);
-	history_add(&h, &c);
-	assert_int_equal(history_print(&h, &text), 0);
+	buildtimes_add(&h, &b);
+	buildtimes_add(&h, &c);
+	assert_int_equal(buildtimes_print(&h, &text), 0);
 	assert_int_equal(
-		history_parse((const char *)buf_data(&text), buf_len(&text), &again), 0);
+		buildtimes_parse((const char *)buf_data(&text), buf_len(&text), &again),
+		0);
 	assert_int_equal(again.n, 2);
-	near(history_left(&again, WHAT, true, 50, 50000), 70000, 1500);
+	near(buildtimes_left(&again, WHAT, true, 50, 50000), 70000, 1500);
 	assert_false(again.v[1].fresh);
 }
 
@@ -120,11 +121,11 @@ static void what_is_no_text_of_ours(void **state)
 		B "\"steps\": 99999999, \"ms\": 5, "
 		  "\"at\": [0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]}]}",
 	};
-	struct history h;
+	struct buildtimes h;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		assert_int_equal(history_parse(bad[i], strlen(bad[i]), &h), -EBADMSG);
+		assert_int_equal(buildtimes_parse(bad[i], strlen(bad[i]), &h), -EBADMSG);
 		assert_int_equal(h.n, 0);
 	}
 }
