@@ -74,7 +74,7 @@ LDFLAGS += -fsanitize=fuzzer,address,undefined
 endif
 
 COMMON_LIBS := libuv libprotobuf-c libarchive libzstd libsodium
-CONTROLLER_LIBS := libssh inih jansson libpcre2-8 libxml-2.0
+CONTROLLER_LIBS := libssh inih jansson libpcre2-8 libxml-2.0 sqlite3
 PKG_CFLAGS := $(shell pkg-config --cflags $(COMMON_LIBS) $(CONTROLLER_LIBS) 2>/dev/null)
 COMMON_LDLIBS = $(shell pkg-config --libs $(COMMON_LIBS)) -lpthread
 # The agent reads initramfs archives member by member, below libarchive's filters.

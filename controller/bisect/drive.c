@@ -6,6 +6,7 @@
 #include "controller/bisect/bisect_internal.h"
 #include "controller/bisect/show.h"
 #include "controller/git/git.h"
+#include "controller/history/note.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
@@ -31,6 +32,31 @@ static json_t *step_of(const char *commit, const char *subject, const struct tri
 		(int)end);
 }
 
+/* For kferry report. */
+static void note_step(struct cmd_env *env, const struct bisect *b, const char *commit,
+		      const struct trial *t)
+{
+	static const char *const verdicts[] = {
+		[JUDGED_GOOD] = "PASS",	   [JUDGED_BAD] = "FAIL",
+		[JUDGED_SKIP] = "NONE",	   [JUDGED_FAULT] = "ERROR",
+		[JUDGED_STOPPED] = "NONE",
+	};
+	char release[16];
+	const struct history_event e = {.kind = HISTORY_BISECT,
+					.started = note_began(t->took_ms),
+					.took_ms = t->took_ms,
+					.boot_ms = -1,
+					.verdict = verdicts[t->judged],
+					.reason = judge_name(t->judged),
+					.board = t->board,
+					.tree = b->src,
+					.release = release,
+					.run = t->run};
+
+	snprintf(release, sizeof(release), "%.12s", commit);
+	note_event(env->cfg, env->ui, &e);
+}
+
 /* Test what is checked out and write it down.  JUDGED_STOPPED is not written: nothing was
  * found out. */
 static int test(struct cmd_env *env, struct bisect *b, const char *commit,
@@ -43,6 +69,7 @@ static int test(struct cmd_env *env, struct bisect *b, const char *commit,
 
 	trial_run(env, b, commit, &opts->trial, &t);
 	*ret = t.judged;
+	note_step(env, b, commit, &t);
 	if (t.judged == JUDGED_STOPPED)
 		return 0;
 	step = step_of(commit, subject, &t, end);

@@ -7,6 +7,7 @@
 #include "controller/bisect/confbase.h"
 #include "controller/bisect/suite.h"
 #include "controller/fleet/sift.h"
+#include "controller/history/note.h"
 #include "controller/kernel/tree.h"
 #include "controller/log/patterns.h"
 #include "controller/suite/testplan.h"
@@ -222,6 +223,7 @@ static void on_board(const struct attempt *a, const struct kernel *k)
 			test(a, k, patterns, run);
 		run_finish(run);
 		sift_count_run(a->env, a->board, run);
+		note_run(a->env->cfg, a->env->ui, run_result(run), run_dir(run));
 	}
 	run_free(run);
 	patterns_free(patterns);

@@ -80,6 +80,7 @@ int cmd_kernels(struct cmd_env *env, int argc, char *argv[]);
 int cmd_module(struct cmd_env *env, int argc, char *argv[]);
 int cmd_test(struct cmd_env *env, int argc, char *argv[]);
 int cmd_results(struct cmd_env *env, int argc, char *argv[]);
+int cmd_report(struct cmd_env *env, int argc, char *argv[]);
 int cmd_exec(struct cmd_env *env, int argc, char *argv[]);
 int cmd_maintainers(struct cmd_env *env, int argc, char *argv[]);
 int cmd_checkpatch(struct cmd_env *env, int argc, char *argv[]);

@@ -90,6 +90,8 @@ static const struct {
 	{"--run", "", NULL},
 	{"--script", "%f", NULL},
 	{"--timeout", "", NULL},
+	{"--since", "36h 10d 2w", NULL},
+	{"--html", "%f", NULL},
 };
 
 static bool has_word(const struct buf *b, const char *word, size_t n)

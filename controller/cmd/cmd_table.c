@@ -578,6 +578,31 @@ const struct cmd cmds[] = {
 			    "kferry exec -- dmesg | kferry results -\n",
 	},
 	{
+		.name = "report",
+		.run = cmd_report,
+		.args = "[BOARD...] [--day|--week|--month|--since WHEN] [--html FILE]",
+		.help = "Builds, deploys, boots and verdicts, by the history",
+		.details =
+			"How many there were, how many passed, and how long they took; "
+			"a chart of them, and what\ndid not pass last. "
+			"Without a time: the last seven days.\n"
+			"\n"
+			"  -b, --board LIST  only these boards: names, joined by commas\n"
+			"  --day          today, by the hour\n"
+			"  --week         today and the six days before\n"
+			"  --month        today and the 29 days before\n"
+			"  --since WHEN   2026-11-21, '2026-11-21 14:30', or 36h, 10d, "
+			"2w "
+			"ago\n"
+			"  --html FILE    the same as a page of HTML, too, which needs "
+			"no "
+			"other file\n",
+		.words = WORDS_BOARD,
+		.examples = "kferry report\n"
+			    "kferry report --month --html report.html\n"
+			    "kferry report rpi4 --since 2026-11-01\n",
+	},
+	{
 		.name = "exec",
 		.run = cmd_exec,
 		.args = "[-b BOARD] [-l KEY=VALUE] [--timeout TIME] [--script FILE] -- "

@@ -11,6 +11,7 @@
 #include "controller/deploy/run.h"
 #include "controller/fleet/each.h"
 #include "controller/fleet/sift.h"
+#include "controller/history/note.h"
 #include "controller/log/patterns.h"
 #include "controller/report/report_files.h"
 #include "controller/suite/suitefind.h"
@@ -101,6 +102,7 @@ static int test_one(struct cmd_env *env, const char *board, void *arg)
 	status = testcall(env->cfg, env->ui, board, &a->plan, patterns, run);
 	run_finish(run);
 	sift_count_run(env, board, run);
+	note_run(env->cfg, env->ui, run_result(run), run_dir(run));
 	if (report_files_keep(&a->files, run_dir(run), board, &err) < 0) {
 		ui_warn(env->ui, "%s: %s", board, err.msg);
 		status = deploy_worse(status, STATUS_ERROR);

@@ -189,6 +189,8 @@ const struct config_key config_keys[] = {
 	UINT("cache.versions", "2048",
 	     "MiB of files kept that were sent: changed ones are sent as patches against "
 	     "them; 0: none"),
+	BOOL("history.record", "yes",
+	     "builds, deploys, suites and bisects are written down for kferry report"),
 	STRING("profile.description", NULL, "what a profile is for; in profiles"),
 	{0},
 };

@@ -19,6 +19,7 @@
 #include "controller/fleet/deploys_internal.h"
 #include "controller/fleet/fleet.h"
 #include "controller/fleet/sift.h"
+#include "controller/history/note.h"
 #include "controller/kernel/require.h"
 #include "controller/kernel/tree.h"
 #include "controller/strf.h"
@@ -126,6 +127,7 @@ static void end_run(struct one *o, struct run *run)
 	struct kf_error err = {0};
 
 	run_finish(run);
+	note_run(env->cfg, env->ui, run_result(run), run_dir(run));
 	o->out.result = json_incref(run_result(run));
 	o->out.suites = run_take_suites(run, &o->out.n_suites);
 	if (report_files_keep(&o->call->a->files, run_dir(run), o->out.board, &err) < 0) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controller/build/makerun.h"
+#include "controller/history/note.h"
 #include "controller/kernel/kernel.h"
 #include "controller/kernel/require.h"
 #include "controller/kernel/tree.h"
@@ -101,6 +102,28 @@ static int report(struct ui *ui, const struct tree *t, const struct makerun_resu
 	return 0;
 }
 
+/* For kferry report. */
+static void note_build(const struct config *cfg, struct ui *ui, const struct tree *t,
+		       const char *board, int r, const struct build_result *result,
+		       const struct kf_error *err)
+{
+	const char *verdict = r == 0			       ? "PASS"
+			      : r == -ECANCELED		       ? "NONE"
+			      : err->reason == KF_REASON_BUILD ? "FAIL"
+							       : "ERROR";
+	const struct history_event e = {.kind = HISTORY_BUILD,
+					.started = note_began(result->took_ms),
+					.took_ms = result->took_ms,
+					.boot_ms = -1,
+					.verdict = verdict,
+					.reason = r < 0 ? reason_name(err->reason) : NULL,
+					.board = board,
+					.tree = t->src,
+					.release = result->release};
+
+	note_event(cfg, ui, &e);
+}
+
 int kernel_build(const struct config *cfg, struct ui *ui, const char *board,
 		 const char *const extra_targets[], struct build_result *ret,
 		 struct kf_error *err)
@@ -112,9 +135,14 @@ int kernel_build(const struct config *cfg, struct ui *ui, const char *board,
 	struct build_result result = {0};
 	struct tree *t = NULL;
 	int64_t start = clock_now_ms();
+	struct kf_error inner = {0};
+	bool began = false;
 	char warnings[16];
-	int r = add_warnings_word(cfg, board, warnings, err);
+	int r;
 
+	if (!err)
+		err = &inner;
+	r = add_warnings_word(cfg, board, warnings, err);
 	if (r == 0)
 		r = tree_open(cfg, board, &t, err);
 	if (r == 0)
@@ -124,11 +152,14 @@ int kernel_build(const struct config *cfg, struct ui *ui, const char *board,
 	words = r == 0 ? make_words(warnings, targets, extra_targets) : NULL;
 	if (r == 0 && !words)
 		r = kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	began = r == 0;
 	if (r == 0)
 		r = makerun(cfg, ui, board, t, words, &opts, &m, err);
 	result.took_ms = clock_now_ms() - start;
 	if (r == 0)
 		r = report(ui, t, &m, &result, err);
+	if (began)
+		note_build(cfg, ui, t, board, r, &result, err);
 	if (r == 0)
 		*ret = result;
 	makerun_result_fini(&m);

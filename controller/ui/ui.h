@@ -61,6 +61,8 @@ void ui_err_bytes(struct ui *ui, const char *data, size_t n);
 enum ui_paint { UI_PLAIN, UI_BOLD, UI_YELLOW, UI_RED };
 void ui_out_paint(struct ui *ui, enum ui_paint paint, const char *fmt, ...)
 	_printf_(3, 4);
+/* Columns of the terminal that stdout is; 80 if it is none. */
+unsigned ui_out_columns(const struct ui *ui);
 /* 0, or the negative errno with which writing to stdout failed: then stop producing. */
 int ui_out_error(struct ui *ui);
 /* A result as JSON: printed with --json, else ignored.  Takes the reference. */

@@ -107,13 +107,23 @@ static unsigned rows(void)
 	return ws.ws_row - 1u;
 }
 
-unsigned ui_columns(void)
+static unsigned columns_of(int fd)
 {
 	struct winsize ws;
 
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &ws) < 0 || ws.ws_col < 20)
+	if (ioctl(fd, TIOCGWINSZ, &ws) < 0 || ws.ws_col < 20)
 		return 80;
 	return ws.ws_col;
+}
+
+unsigned ui_columns(void)
+{
+	return columns_of(STDERR_FILENO);
+}
+
+unsigned ui_out_columns(const struct ui *ui)
+{
+	return ui->out_tty ? columns_of(STDOUT_FILENO) : 80;
 }
 
 /* Print at most max columns of text that is escaped already. */

@@ -18,7 +18,7 @@ set -eu
 build='build-essential pkgconf protobuf-c-compiler protobuf-compiler libprotobuf-c-dev
 	libuv1-dev libarchive-dev libzstd-dev libsodium-dev libssh-dev libinih-dev
 	libjansson-dev libpcre2-dev libxml2-dev libacl1-dev liblz4-dev liblzma-dev zlib1g-dev
-	scdoc'
+	libsqlite3-dev scdoc'
 cross='gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf mmdebstrap debian-archive-keyring'
 kernel='flex bison bc libelf-dev libssl-dev cpio kmod rsync python3 xz-utils zstd'
 board='qemu-system-x86 qemu-utils ovmf mmdebstrap debian-archive-keyring gdisk dosfstools
