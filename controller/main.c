@@ -9,6 +9,7 @@
 
 #include "controller/cmd/cmd.h"
 #include "controller/import/kwmap.h"
+#include "controller/notify.h"
 #include "controller/strf.h"
 
 #define ARENAS 2 /* of malloc() */
@@ -18,11 +19,11 @@ struct globals {
 	char *boards;	     /* of every -b, joined by commas */
 	const char *set[64]; /* -o KEY=VALUE */
 	unsigned set_count;
-	bool help, version;
+	bool help, version, notify;
 	const char *wrong; /* an option that is none */
 };
 
-enum { OPT_JSON = 256, OPT_VERSION };
+enum { OPT_JSON = 256, OPT_VERSION, OPT_NOTIFY };
 
 static void add_board(struct globals *g, const char *board)
 {
@@ -39,6 +40,7 @@ static void parse_globals(int argc, char *argv[], struct globals *g)
 		{"quiet", no_argument, NULL, 'q'},
 		{"verbose", no_argument, NULL, 'v'},
 		{"json", no_argument, NULL, OPT_JSON},
+		{"notify", no_argument, NULL, OPT_NOTIFY},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, OPT_VERSION},
 		{NULL, 0, NULL, 0},
@@ -57,6 +59,8 @@ static void parse_globals(int argc, char *argv[], struct globals *g)
 			g->ui.verbose++;
 		else if (c == OPT_JSON)
 			g->ui.json = true;
+		else if (c == OPT_NOTIFY)
+			g->notify = true;
 		else if (c == 'h')
 			g->help = true;
 		else if (c == OPT_VERSION)
@@ -88,6 +92,8 @@ static int take_late_options(int argc, char *argv[], struct globals *g)
 			g->ui.quiet = true;
 		else if (!strcmp(argv[i], "-v") || !strcmp(argv[i], "--verbose"))
 			g->ui.verbose++;
+		else if (!strcmp(argv[i], "--notify"))
+			g->notify = true;
 		else if (!strcmp(argv[i], "--help"))
 			g->help = true;
 		else
@@ -121,6 +127,7 @@ static int run(struct cmd_env *env, struct globals *g, int argc, char *argv[])
 	char *version[] = {version_word, NULL};
 	char *help[] = {help_word, argc ? argv[0] : NULL, NULL};
 	const struct cmd *cmd;
+	int64_t began = clock_now_ms();
 	int rc;
 
 	if (g->wrong)
@@ -145,7 +152,14 @@ static int run(struct cmd_env *env, struct globals *g, int argc, char *argv[])
 			return rc;
 	}
 	optind = 0;
-	return cmd->run(env, argc, argv);
+	rc = cmd->run(env, argc, argv);
+	if (env->cfg && (cmd->notifies || g->notify))
+		notify(env->cfg, env->ui,
+		       &(struct notice){.argv = argv,
+					.status = rc,
+					.took_ms = clock_now_ms() - began,
+					.asked = g->notify});
+	return rc;
 }
 
 /* The three must exist: a socket with their number would get what is meant for them. */

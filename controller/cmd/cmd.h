@@ -55,6 +55,7 @@ struct cmd {
 	/* What its caller understands in place of that status, also of one that came
 	 * before run(); NULL: it is as it is. */
 	int (*status)(int argc, char *const argv[], int status);
+	bool notifies; /* its end is worth a notification (notify.command) */
 };
 
 extern const struct cmd cmds[]; /* cmd_table.c; ends with a NULL name */

@@ -12,7 +12,8 @@
 #include "proto/reason.h"
 
 #define GLOBAL_OPTIONS                                                                   \
-	"-b --board -o --option -q --quiet -v --verbose --json --version --help"
+	"-b --board -o --option -q --quiet -v --verbose --json --notify --version "      \
+	"--help"
 #define BOARDS	 "kferry board list --names 2>/dev/null"
 #define LABELS	 "kferry board list --labels 2>/dev/null"
 #define ENVS	 "kferry env list --names 2>/dev/null"

@@ -13,6 +13,7 @@ static const char global_options[] =
 	"  -q, --quiet           results and errors only\n"
 	"  -v, --verbose         say more\n"
 	"      --json            one JSON object per line (kferry-json(7))\n"
+	"      --notify          a notification at the end, if it took its time\n"
 	"      --version, --help\n"
 	"\nExit status: 0 pass, 1 fail (the kernel's fault), 2 error, 64 usage,\n"
 	"75 the board is held by somebody else.\n"

@@ -66,6 +66,7 @@ const struct cmd cmds[] = {
 		.name = "build",
 		.alias = "b",
 		.run = cmd_build,
+		.notifies = true,
 		.args = "[TARGET...] | --menu | --info | --doc [DIR...] | --clean | "
 			"--full-cleanup | --from-sha SHA",
 		.help = "Build the kernel of this tree as the profile says",
@@ -177,6 +178,7 @@ const struct cmd cmds[] = {
 	{
 		.name = "pack",
 		.run = cmd_pack,
+		.notifies = true,
 		.args = "-o FILE [--from FILE] [--full] [--strict]",
 		.help = "Pack the built kernel into a file",
 		.details = "  -o, --output FILE  the package to write\n"
@@ -193,6 +195,7 @@ const struct cmd cmds[] = {
 		.name = "deploy",
 		.alias = "d",
 		.run = cmd_deploy,
+		.notifies = true,
 		.args = "[BOARD...] [-l KEY=VALUE] [--from FILE] [--no-reboot] [--once] "
 			"[--force] [--strict] [--kexec] [--cmdline WORDS] [--modules "
 			"[--reload NAME]...] [--test SUITE [--retries N] [--expect "
@@ -247,6 +250,7 @@ const struct cmd cmds[] = {
 	{
 		.name = "bd",
 		.run = cmd_bd,
+		.notifies = true,
 		.args = "[BOARD...] [-l KEY=VALUE] [--no-reboot] [--once] [--force] "
 			"[--strict] [--kexec] [--cmdline WORDS] [--modules [--reload "
 			"NAME]...] [--test SUITE [--retries N] [--expect FILE]]... "
@@ -300,6 +304,7 @@ const struct cmd cmds[] = {
 		.name = "bisect",
 		.run = cmd_bisect,
 		.status = cmd_bisect_status,
+		.notifies = true,
 		.args = "start BAD GOOD... [-- PATH...]|run [BOARD...]|step "
 			"[BOARD...]|log|status|reset",
 		.help = "Find the commit that broke a kernel, by booting",
@@ -341,6 +346,7 @@ const struct cmd cmds[] = {
 	{
 		.name = "reboot",
 		.run = cmd_reboot,
+		.notifies = true,
 		.args = "[BOARD...] [-l KEY=VALUE] [-f] [--no-wait]",
 		.help = "Reboot boards and wait until they are back",
 		.details =
@@ -513,6 +519,7 @@ const struct cmd cmds[] = {
 	{
 		.name = "test",
 		.run = cmd_test,
+		.notifies = true,
 		.args = "[BOARD] SUITE[:COLLECTION]... [OPTION...] [-- ARGUMENT...]",
 		.help = "Run test suites on a board, and judge them and its kernel",
 		.details =

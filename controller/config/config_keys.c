@@ -189,6 +189,10 @@ const struct config_key config_keys[] = {
 	UINT("cache.versions", "2048",
 	     "MiB of files kept that were sent: changed ones are sent as patches against "
 	     "them; 0: none"),
+	ARGV("notify.command", NULL,
+	     "program that tells of the end of a long command; two words are added: what "
+	     "came of it, and how long it took"),
+	SECONDS("notify.after", "30s", "commands that took less are not told of"),
 	BOOL("history.record", "yes",
 	     "builds, deploys, suites and bisects are written down for kferry report"),
 	STRING("profile.description", NULL, "what a profile is for; in profiles"),
