@@ -5,7 +5,7 @@
 
 #include "controller/cmd/cmd.h"
 #include "controller/patch/names.h"
-#include "controller/patch/script.h"
+#include "controller/patch/style.h"
 #include "proto/reason.h"
 
 #define BATCH_FILES 64
@@ -16,41 +16,9 @@ struct checkpatch {
 	struct script script;
 	bool strict;
 	bool several; /* each is told by its name */
-	unsigned long errors, warnings, checks, lines;
+	struct style sum;
 	int status;
 };
-
-/* Its last words on each file: "total: 1 errors, 0 warnings, 7 lines checked", with
- * "2 checks, " before the lines.  false: there are none, so nothing was judged. */
-static bool count(struct checkpatch *c, const char *text)
-{
-	static const char mark[] = "total: ";
-	bool found = false;
-
-	for (const char *at = text; (at = strstr(at, mark));) {
-		const char *begin = at;
-		unsigned long n[4] = {0};
-		int used = 0;
-
-		at += strlen(mark);
-		if (begin != text && begin[-1] != '\n' && begin[-1] != ' ')
-			continue;
-		if (sscanf(at, "%lu errors, %lu warnings, %n", &n[0], &n[1], &used) < 2 ||
-		    !used)
-			continue;
-		if (sscanf(at + used, "%lu checks, %lu lines", &n[2], &n[3]) < 2) {
-			n[2] = 0;
-			if (sscanf(at + used, "%lu lines", &n[3]) < 1)
-				continue;
-		}
-		c->errors += n[0];
-		c->warnings += n[1];
-		c->checks += n[2];
-		c->lines += n[3];
-		found = true;
-	}
-	return found;
-}
 
 static void show(struct checkpatch *c, const char *name, const char *text, bool clean)
 {
@@ -72,34 +40,15 @@ static void worse(struct checkpatch *c, int status)
 static int check(struct checkpatch *c, const char *name, const char *const files[],
 		 const struct buf *patch, struct kf_error *err)
 {
-	const char *options[6] = {"--color=never"};
-	static const char *const input[] = {"-", NULL};
-	_buf_ struct buf out = {.max = SCRIPT_TEXT_MAX}, said = {.max = SCRIPT_TEXT_MAX};
-	const char *text, *wrong;
-	size_t n = 1;
-	int status = 0, rc;
+	_buf_ struct buf out = {.max = SCRIPT_TEXT_MAX};
+	bool clean = false;
+	int rc = style_check(&c->script, c->env->ui, c->strict, files, patch, &out,
+			     &c->sum, &clean, err);
 
-	if (c->strict)
-		options[n++] = "--strict";
-	if (files)
-		options[n++] = "--file";
-	rc = script_run(&c->script, options, files ? files : input, patch, &out, &said,
-			&status, err);
 	if (rc < 0)
 		return rc;
-	text = buf_str(&out);
-	wrong = buf_str(&said);
-	if (!text || !wrong)
-		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
-	if (status > 1 || !count(c, text))
-		return kf_err(err, -EIO, KF_REASON_EXEC,
-			      "%s judged nothing, exit status %d%s%.*s", c->script.name,
-			      status, *wrong ? ": " : "", (int)strcspn(wrong, "\n"),
-			      wrong);
-	if (*wrong)
-		ui_debug(c->env->ui, "%s", wrong);
-	show(c, name, text, status == 0);
-	if (status)
+	show(c, name, buf_str(&out), clean);
+	if (!clean)
 		worse(c, STATUS_FAIL);
 	return 0;
 }
@@ -244,15 +193,15 @@ static void tell_total(const struct checkpatch *c)
 	char checks[40] = "";
 
 	if (c->strict)
-		snprintf(checks, sizeof(checks), ", %lu checks", c->checks);
+		snprintf(checks, sizeof(checks), ", %lu checks", c->sum.checks);
 	if (c->several)
 		ui_out(c->env->ui, "all: %lu errors, %lu warnings%s in %lu lines\n",
-		       c->errors, c->warnings, checks, c->lines);
+		       c->sum.errors, c->sum.warnings, checks, c->sum.lines);
 	ui_json(c->env->ui,
 		json_pack("{s:s, s:I, s:I, s:I, s:I}", "event", "checkpatch-total",
-			  "errors", (json_int_t)c->errors, "warnings",
-			  (json_int_t)c->warnings, "checks", (json_int_t)c->checks,
-			  "lines", (json_int_t)c->lines));
+			  "errors", (json_int_t)c->sum.errors, "warnings",
+			  (json_int_t)c->sum.warnings, "checks",
+			  (json_int_t)c->sum.checks, "lines", (json_int_t)c->sum.lines));
 }
 
 int cmd_checkpatch(struct cmd_env *env, int argc, char *argv[])

@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "controller/cmd/cmd.h"
+#include "controller/patch/ask.h"
 #include "controller/patch/names.h"
-#include "controller/patch/people.h"
-#include "controller/patch/script.h"
 #include "proto/reason.h"
 
 struct maintainers {
@@ -18,28 +17,7 @@ struct maintainers {
 static int ask(struct maintainers *m, const char *const files[], const struct buf *patch,
 	       struct kf_error *err)
 {
-	static const char *const of_files[] = {"-f", NULL}, *const of_patch[] = {NULL};
-	_buf_ struct buf out = {.max = SCRIPT_TEXT_MAX}, said = {.max = SCRIPT_TEXT_MAX};
-	const char *text;
-	int status = 0;
-	int rc = script_run(&m->script, files ? of_files : of_patch, files, patch, &out,
-			    &said, &status, err);
-
-	if (rc < 0)
-		return rc;
-	text = buf_str(&said);
-	if (!text)
-		text = "";
-	if (status)
-		return kf_err(err, -EIO, KF_REASON_EXEC, "%s: exit status %d: %.*s",
-			      m->script.name, status, (int)strcspn(text, "\n"), text);
-	if (*text)
-		ui_debug(m->env->ui, "%s", text);
-	rc = people_add(&m->people, (const char *)buf_data(&out), buf_len(&out));
-	if (rc < 0)
-		return kf_err(err, rc, KF_REASON_EXEC, "read what %s printed: %m",
-			      m->script.name);
-	return 0;
+	return ask_people(&m->script, m->env->ui, files, patch, &m->people, err);
 }
 
 static int ask_patch(struct maintainers *m, const struct buf *patch, struct kf_error *err)
