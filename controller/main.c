@@ -74,6 +74,8 @@ static void parse_globals(int argc, char *argv[], struct globals *g)
  * too.  What follows "--", and the words of exec, are somebody else's. */
 static int take_late_options(int argc, char *argv[], struct globals *g)
 {
+	/* Of send it is the version of a series. */
+	bool verbose = strcmp(argv[0], "send") != 0;
 	int kept = 1;
 
 	if (!strcmp(argv[0], "exec")) {
@@ -90,7 +92,8 @@ static int take_late_options(int argc, char *argv[], struct globals *g)
 			g->ui.json = true;
 		else if (!strcmp(argv[i], "-q") || !strcmp(argv[i], "--quiet"))
 			g->ui.quiet = true;
-		else if (!strcmp(argv[i], "-v") || !strcmp(argv[i], "--verbose"))
+		else if ((verbose && !strcmp(argv[i], "-v")) ||
+			 !strcmp(argv[i], "--verbose"))
 			g->ui.verbose++;
 		else if (!strcmp(argv[i], "--notify"))
 			g->notify = true;

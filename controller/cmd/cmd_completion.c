@@ -93,6 +93,11 @@ static const struct {
 	{"--timeout", "", NULL},
 	{"--since", "36h 10d 2w", NULL},
 	{"--html", "%f", NULL},
+	{"--prefix", "", NULL},
+	{"--cover", "%f", NULL},
+	{"--to", "", NULL},
+	{"--cc", "", NULL},
+	{"--in-reply-to", "", NULL},
 };
 
 static bool has_word(const struct buf *b, const char *word, size_t n)

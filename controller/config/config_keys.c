@@ -189,6 +189,8 @@ const struct config_key config_keys[] = {
 	UINT("cache.versions", "2048",
 	     "MiB of files kept that were sent: changed ones are sent as patches against "
 	     "them; 0: none"),
+	ARGV("send.blocked", NULL,
+	     "addresses that kferry send mails nothing to: a@b.org, or all of @b.org"),
 	ARGV("notify.command", NULL,
 	     "program that tells of the end of a long command; two words are added: what "
 	     "came of it, and how long it took"),
