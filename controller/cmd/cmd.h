@@ -91,6 +91,8 @@ int cmd_get(struct cmd_env *env, int argc, char *argv[]);
 int cmd_shell(struct cmd_env *env, int argc, char *argv[]);
 int cmd_session(struct cmd_env *env, int argc, char *argv[]);
 int cmd_vm(struct cmd_env *env, int argc, char *argv[]);
+int cmd_backup(struct cmd_env *env, int argc, char *argv[]);
+int cmd_restore(struct cmd_env *env, int argc, char *argv[]);
 int cmd_completion(struct cmd_env *env, int argc, char *argv[]);
 int cmd_help(struct cmd_env *env, int argc, char *argv[]);
 int cmd_version(struct cmd_env *env, int argc, char *argv[]);

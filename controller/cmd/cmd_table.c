@@ -844,6 +844,36 @@ const struct cmd cmds[] = {
 			    "kferry import kw\n",
 	},
 	{
+		.name = "backup",
+		.run = cmd_backup,
+		.args = "FILE [--force]",
+		.help = "Keep configuration and state in one file",
+		.details =
+			"A tar, compressed with zstd: the user's config.ini and what is "
+			"beside it, kernel\nconfigurations, environments, quarantine, "
+			"bisects, the history. Left out are runs, virtual\nboards, "
+			"object "
+			"directories, the cache, and private keys; those are told.\n"
+			"\n"
+			"  -f, --force  replace a file that is there\n",
+		.words = WORDS_FILE,
+		.examples = "kferry backup ~/kferry.tar.zst\n",
+	},
+	{
+		.name = "restore",
+		.run = cmd_restore,
+		.args = "FILE [--force]",
+		.help = "Bring back what a backup has",
+		.details =
+			"All of it, or nothing: where a file that is there differs from "
+			"the backup's, it is refused.\nWhat the backup does not have "
+			"stays as it is.\n"
+			"\n"
+			"  -f, --force  replace such files, and the history\n",
+		.words = WORDS_FILE,
+		.examples = "kferry restore ~/kferry.tar.zst\n",
+	},
+	{
 		.name = "completion",
 		.run = cmd_completion,
 		.args = "bash|zsh|fish",

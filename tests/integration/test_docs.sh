@@ -55,6 +55,7 @@ sources_of() {
 	bd) echo controller/cmd/{deploy_args.c,build_args.h,file_args.h} ;;
 	deploy) echo controller/cmd/deploy_args.c controller/cmd/file_args.h ;;
 	test) echo controller/cmd/cmd_test.c controller/cmd/file_args.h ;;
+	backup | restore) echo controller/cmd/cmd_backup.c ;;
 	*) echo controller/cmd/cmd_"$1".c ;;
 	esac
 }
