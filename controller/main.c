@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "controller/clean/cachelock.h"
 #include "controller/cmd/cmd.h"
 #include "controller/import/kwmap.h"
 #include "controller/notify.h"
@@ -154,6 +155,9 @@ static int run(struct cmd_env *env, struct globals *g, int argc, char *argv[])
 		if (rc)
 			return rc;
 	}
+	/* Until this process ends. */
+	if (env->cfg && cmd->caches)
+		(void)cachelock_share(env->cfg);
 	optind = 0;
 	rc = cmd->run(env, argc, argv);
 	if (env->cfg && (cmd->notifies || g->notify))

@@ -55,6 +55,7 @@ struct cmd {
 	/* What its caller understands in place of that status, also of one that came
 	 * before run(); NULL: it is as it is. */
 	int (*status)(int argc, char *const argv[], int status);
+	bool caches;   /* it uses the cache, and is not to be disturbed by clean */
 	bool notifies; /* its end is worth a notification (notify.command) */
 };
 
@@ -93,6 +94,7 @@ int cmd_session(struct cmd_env *env, int argc, char *argv[]);
 int cmd_vm(struct cmd_env *env, int argc, char *argv[]);
 int cmd_backup(struct cmd_env *env, int argc, char *argv[]);
 int cmd_restore(struct cmd_env *env, int argc, char *argv[]);
+int cmd_clean(struct cmd_env *env, int argc, char *argv[]);
 int cmd_completion(struct cmd_env *env, int argc, char *argv[]);
 int cmd_help(struct cmd_env *env, int argc, char *argv[]);
 int cmd_version(struct cmd_env *env, int argc, char *argv[]);

@@ -93,6 +93,7 @@ static const struct {
 	{"--timeout", "", NULL},
 	{"--since", "36h 10d 2w", NULL},
 	{"--html", "%f", NULL},
+	{"--older-than", "36h 10d 2w", NULL},
 	{"--prefix", "", NULL},
 	{"--cover", "%f", NULL},
 	{"--to", "", NULL},

@@ -7,6 +7,7 @@ const struct cmd cmds[] = {
 	{
 		.name = "init",
 		.run = cmd_init,
+		.caches = true,
 		.args = "[--template PROFILE] [--template-from DIR|URL] [--arch ARCH] "
 			"[--list] [--force]",
 		.help = "Prepare a kernel tree: write its .kferry/config.ini",
@@ -66,6 +67,7 @@ const struct cmd cmds[] = {
 		.name = "build",
 		.alias = "b",
 		.run = cmd_build,
+		.caches = true,
 		.notifies = true,
 		.args = "[TARGET...] | --menu | --info | --doc [DIR...] | --clean | "
 			"--full-cleanup | --from-sha SHA",
@@ -136,6 +138,7 @@ const struct cmd cmds[] = {
 		.name = "kconfig",
 		.alias = "k",
 		.run = cmd_kconfig,
+		.caches = true,
 		.args = "save NAME|list|get NAME|rm NAME...|fetch|require|diff [A] [B]",
 		.help = "Kernel configurations: saved ones, a board's, what it needs",
 		.details =
@@ -178,6 +181,7 @@ const struct cmd cmds[] = {
 	{
 		.name = "pack",
 		.run = cmd_pack,
+		.caches = true,
 		.notifies = true,
 		.args = "-o FILE [--from FILE] [--full] [--strict]",
 		.help = "Pack the built kernel into a file",
@@ -195,6 +199,7 @@ const struct cmd cmds[] = {
 		.name = "deploy",
 		.alias = "d",
 		.run = cmd_deploy,
+		.caches = true,
 		.notifies = true,
 		.args = "[BOARD...] [-l KEY=VALUE] [--from FILE] [--no-reboot] [--once] "
 			"[--force] [--strict] [--kexec] [--cmdline WORDS] [--modules "
@@ -250,6 +255,7 @@ const struct cmd cmds[] = {
 	{
 		.name = "bd",
 		.run = cmd_bd,
+		.caches = true,
 		.notifies = true,
 		.args = "[BOARD...] [-l KEY=VALUE] [--no-reboot] [--once] [--force] "
 			"[--strict] [--kexec] [--cmdline WORDS] [--modules [--reload "
@@ -304,6 +310,7 @@ const struct cmd cmds[] = {
 		.name = "bisect",
 		.run = cmd_bisect,
 		.status = cmd_bisect_status,
+		.caches = true,
 		.notifies = true,
 		.args = "start BAD GOOD... [-- PATH...]|run [BOARD...]|step "
 			"[BOARD...]|log|status|reset",
@@ -519,6 +526,7 @@ const struct cmd cmds[] = {
 	{
 		.name = "test",
 		.run = cmd_test,
+		.caches = true,
 		.notifies = true,
 		.args = "[BOARD] SUITE[:COLLECTION]... [OPTION...] [-- ARGUMENT...]",
 		.help = "Run test suites on a board, and judge them and its kernel",
@@ -702,6 +710,7 @@ const struct cmd cmds[] = {
 	{
 		.name = "send",
 		.run = cmd_send,
+		.caches = true,
 		.args = "[COMMIT|RANGE|PATCH...] [-v N] [--rfc] [--cover "
 			"FILE|--cover-letter] "
 			"[--to ADDRESS]... [--cc ADDRESS]... [--simulate] [--yes]",
@@ -784,6 +793,7 @@ const struct cmd cmds[] = {
 	{
 		.name = "vm",
 		.run = cmd_vm,
+		.caches = true,
 		.args = "create|up|down|reset|console|list|rm [NAME]",
 		.help = "Virtual boards",
 		.details =
@@ -872,6 +882,39 @@ const struct cmd cmds[] = {
 			"  -f, --force  replace such files, and the history\n",
 		.words = WORDS_FILE,
 		.examples = "kferry restore ~/kferry.tar.zst\n",
+	},
+	{
+		.name = "clean",
+		.run = cmd_clean,
+		.args = "[KIND...] [--all] [--older-than TIME] [--dry-run]",
+		.help = "Show what the cache has, and remove it",
+		.details =
+			"Without a kind and --all it only shows. What is removed is made "
+			"again when it is needed.\nNot while another kferry uses the "
+			"cache.\n"
+			"\n"
+			"  versions    files and packages that were sent: changed ones "
+			"go "
+			"as patches against them\n"
+			"  trees       build logs and packed modules of trees\n"
+			"  suites      test suites that were built\n"
+			"  templates   clones of init --template-from\n"
+			"  leftovers   what killed calls left\n"
+			"  images      images of virtual boards; kept while there is "
+			"such a "
+			"board\n"
+			"  runs        results and logs of runs: no cache, so only with "
+			"--older-than\n"
+			"\n"
+			"  --all              all kinds but runs\n"
+			"  --older-than TIME  only what was not used for so long: 36h, "
+			"10d, "
+			"2w\n"
+			"  -n, --dry-run      only show what would go\n",
+		.verbs = "versions trees suites templates leftovers images runs",
+		.examples = "kferry clean\n"
+			    "kferry clean versions trees --older-than 2w\n"
+			    "kferry clean runs --older-than 30d --dry-run\n",
 	},
 	{
 		.name = "completion",

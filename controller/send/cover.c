@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "controller/bisect/git.h"
 #include "controller/config/config.h"
+#include "controller/git/git.h"
 #include "controller/strf.h"
 #include "proto/base/fs.h"
 #include "proto/base/proc.h"

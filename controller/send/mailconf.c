@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "controller/bisect/git.h"
+#include "controller/git/git.h"
 #include "controller/near.h"
 #include "controller/send/mailtext.h"
 #include "controller/strf.h"

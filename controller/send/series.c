@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "controller/bisect/git.h"
+#include "controller/git/git.h"
 #include "controller/send/mailtext.h"
 #include "controller/strf.h"
 #include "proto/base/fs.h"
