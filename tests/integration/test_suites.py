@@ -356,6 +356,33 @@ class Attempts(Case):
         reports.check_junit(self.out / "j.xml")
 
 
+class Kselftest(Case):
+    """kferry's own suite file, with runners as trees have them."""
+
+    def runs(self, options):
+        built = self.board.dir / "built"
+        built.mkdir(exist_ok=True)
+        path = built / "run_kselftest.sh"
+        path.write_text("#!/bin/sh\necho \"words: $*\"\n"
+                        "while [ $# -gt 0 ]; do\n"
+                        f"\tcase $1 in\n\t{options}) shift 2 ;;\n"
+                        "\t*) echo \"Usage: $0\"; exit 1 ;;\n\tesac\ndone\n"
+                        "printf 'TAP version 13\\n1..1\\nok 1 selftests: size: get_size\\n'\n")
+        path.chmod(0o755)
+        to = self.board.dir / "on-board/suite"
+        (self.suites / "kselftest.ini").write_text(f"[push]\nto = {to}\n")
+        self.call("kselftest:size", "--prebuilt", built, "--", "-t", "a b", status=0)
+        self.assertEqual(self.statuses(), {"selftests.size.get_size": "PASS"})
+        return (self.board.last_run_dir() / "suites/1-kselftest/output").read_text().split("\n")[0]
+
+    def test_a_runner_that_takes_a_limit(self):
+        self.assertEqual(self.runs("-c | -t | -o | --override-timeout"),
+                         "words: -c size --override-timeout 300 -t a b")
+
+    def test_a_runner_that_takes_none(self):
+        self.assertEqual(self.runs("-c | -t"), "words: -c size -t a b")
+
+
 class Files(Case):
     def setUp(self):
         super().setUp()
