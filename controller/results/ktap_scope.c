@@ -29,8 +29,10 @@ int ktap_open(struct ktap *k, unsigned indent, bool hash, struct ktap_scope **re
 }
 
 /* What a scope is called in problems. */
-static const char *called(const struct ktap_scope *s)
+static const char *called(const struct ktap *k, const struct ktap_scope *s)
 {
+	if (!*s->name && s->hash && *k->header)
+		return k->header;
 	return *s->name ? s->name : "the test suite";
 }
 
@@ -74,15 +76,15 @@ int ktap_count(struct ktap *k, struct ktap_scope *s, const struct ktap_line *l)
 		r = suite_problem(k->suite, k->lines.number, true,
 				  "%s: a result with a number that is not in the plan "
 				  "(1..%" PRIu64 ")",
-				  called(s), s->plan);
+				  called(k, s), s->plan);
 	else if (was_seen(s, number))
 		r = suite_problem(k->suite, k->lines.number, true,
 				  "%s: a second result with the number %" PRIu64,
-				  called(s), number);
+				  called(k, s), number);
 	else if (number < s->last)
 		r = suite_problem(k->suite, k->lines.number, false,
-				  "%s: result %" PRIu64 " came after %" PRIu64, called(s),
-				  number, s->last);
+				  "%s: result %" PRIu64 " came after %" PRIu64,
+				  called(k, s), number, s->last);
 	return r < 0 ? r : note_number(s, number);
 }
 
@@ -150,7 +152,7 @@ static int add_all_missing(struct ktap *k, struct ktap_scope *s)
 	return suite_problem(k->suite, 0, true,
 			     "%s: the plan was 1..%" PRIu64 ", and %" PRIu64
 			     " of its tests have no result",
-			     called(s), s->plan, missing);
+			     called(k, s), s->plan, missing);
 }
 
 int ktap_close(struct ktap *k)
@@ -162,7 +164,7 @@ int ktap_close(struct ktap *k)
 		r = suite_problem(k->suite, 0, true,
 				  "%s: the plan was 1..%" PRIu64
 				  ", and there are %zu results",
-				  called(s), s->plan, s->n);
+				  called(k, s), s->plan, s->n);
 	if (r == 0 && s->has_plan)
 		r = add_all_missing(k, s);
 	free(s->numbers);
