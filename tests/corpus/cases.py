@@ -17,17 +17,20 @@ class Case:
     initramfs: bool = True
     loglevel: int = 6  # until the fault: the banner is there, the rest of a boot is not
     clean: bool = False  # goes into clean/
-
+    results: bool = False  # of tests: what the script sends to /dev/ttyS1 goes into results/
+    kselftest: bool = False  # the guest has the kernel's own tests in /kselftest
     restarts: bool = False  # the machine goes on
 
     @property
     def alone(self):
-        return bool(self.clean or self.restarts or not self.initramfs
+        return bool(self.clean or self.results or self.restarts or not self.initramfs
                     or "rdinit=" in self.cmdline)
 
     @property
     def place(self):
         arch = "arm64" if self.kernel == "arm64" else "x86_64"
+        if self.results:
+            return f"results/{self.name}"
         return f"clean/{self.name}" if self.clean else f"logs/{arch}/{self.name}"
 
 
@@ -68,6 +71,31 @@ DEBUG = ["kasan-stack", "odebug", "list-del-twice",
          "oob-read", "oob-write", "uaf-read", "uaf-write", "double-free", "invalid-free",
          "oob-global", "oob-vmalloc", "oob-memset", "bounds", "shift", "bool", "divide-c",
          "warn", "refcount-underflow"]
+
+# What kferry's suite kunit reads; then a module's log, and what debugfs has of it.
+KUNIT = """
+{ echo "@@ debugfs"; cat /sys/kernel/debug/kunit/*/results; } >/dev/ttyS1
+dmesg -c >/dev/null
+insmod /lib/corpus/test_hash.ko
+insmod /lib/corpus/kf_kunit.ko
+{ echo "@@ modules.dmesg"; dmesg; } >/dev/ttyS1
+{ echo "@@ modules-debugfs"; cat /sys/kernel/debug/kunit/kf_*/results; } >/dev/ttyS1
+echo "@@ end" >/dev/ttyS1
+"""
+CHECKERS = """
+dmesg -c >/dev/null
+insmod /lib/corpus/{0}_test.ko
+{{ echo "@@ dmesg"; dmesg; echo "@@ debugfs"; cat /sys/kernel/debug/kunit/{0}/results
+echo "@@ end"; }} >/dev/ttyS1
+"""
+KSELFTEST = """
+ip link set lo up
+cd /kselftest
+./run_kselftest.sh {} 2>&1 | cat >/tmp/out
+{{ echo "@@ output"; cat /tmp/out; echo "@@ dmesg"; dmesg; echo "@@ end"; }} >/dev/ttyS1
+"""
+# Of timers those that need no minutes of a processor.
+TIMERS = ["posix_timers", "nanosleep", "nsleep-lat", "set-timer-lat", "mqueue-lat", "rtcpie"]
 
 MOUNT = "mkdir -p /mnt\nmount -t tmpfs kf /mnt\necho x >/mnt/file\n"
 DIE = "sysctl -qw kernel.{}=1\n"
@@ -156,6 +184,20 @@ CASES = [
     fault("rcu-stall-off", "arm64", cmdline=TIME, first=STALL_SOON),
     Case("init-exits", "arm64", "exit 3", cmdline=TIME),
     Case("init-killed", "arm64", "exec /bin/crash", cmdline=TIME),
+
+    # Results of tests.
+    Case("kunit", "debug", KUNIT, results=True, loglevel=8, seconds=900,
+         cmdline="kunit.enable=1"),
+    Case("kunit-kasan", "debug", CHECKERS.format("kasan"), results=True, seconds=900,
+         cmdline="kunit.enable=1 kunit.filter_glob=none"),
+    Case("kunit-kfence", "debug", CHECKERS.format("kfence"), results=True, seconds=900,
+         cmdline="kunit.enable=1 kunit.filter_glob=none kfence.sample_interval=20"),
+    Case("kselftest", "plain", KSELFTEST.format(" ".join(
+        f"-c {name}" for name in ("core", "kcmp", "membarrier", "mincore", "pidfd", "proc",
+                                  "sigaltstack", "size", "splice", "tmpfs"))),
+         results=True, kselftest=True, seconds=900),
+    Case("kselftest-timers", "plain", KSELFTEST.format(" ".join(
+        f"-t timers:{name}" for name in TIMERS)), results=True, kselftest=True, seconds=900),
 
     # Nothing is wrong.
     *(Case(name, kernel, "sleep 2", loglevel=8, clean=True) for name, kernel in (

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Makes the corpus: builds the kernels and the module of faults, boots QEMU once for each case
-of cases.py, and keeps what the serial console said.  See README.md.
+Makes the corpus: builds the kernels and the modules of faults, boots QEMU once for each case
+of cases.py, and keeps what the serial console said, or what tests printed.  See README.md.
 
     make.py build [KERNEL...]   debug, debian, plain, arm64
-    make.py logs [CASE...]      all, or those whose place fits the shell pattern ("logs/arm64/*")
+    make.py logs [CASE...]      all, or those whose place fits the shell pattern
+                                ("logs/arm64/*", "results/*")
     make.py list
 
 KF_CORPUS_BUILD is where kernels are built, by default corpus/ in the cache; KF_TEST_SCALE
@@ -32,14 +33,14 @@ from cases import CASES  # noqa: E402
 from scratch import SCALE  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("KF_CORPUS_BUILD", lab.CACHE / "corpus"))
-TINY = "kernel/configs/tiny.config"
 SMALL = lab.LAB / "small-vm.config"
-# What each is made of, besides tiny.config; where its image is; how it is started.
+# What each is made of, besides tinyconfig; where its image is; how it is started.
 KERNELS = {
     "debug": {
         "arch": "x86_64", "image": "arch/x86/boot/bzImage",
         "config": [HERE / "debug.config"], "console": "ttyS0",
-        "modules": [],
+        "modules": ["lib/test_hash.ko", "mm/kasan/kasan_test.ko", "mm/kfence/kfence_test.ko"],
+        "own": ["faults", "kunit"],
     },
     "plain": {
         "arch": "x86_64", "image": "arch/x86/boot/bzImage",
@@ -59,6 +60,10 @@ MACHINES = {
     "x86_64": ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max"],
     "arm64": ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a72"],
 }
+# Directories beside this file whose modules go into the guest.
+OWN = ["faults"]
+KSELFTESTS = ["core", "kcmp", "membarrier", "mincore", "pidfd", "proc", "sigaltstack", "size",
+              "splice", "timers", "tmpfs"]
 INIT = (HERE / "guest-init").read_text(encoding="ascii")
 END = "corpus: end of the log"
 PANIC_END = "---[ end Kernel panic"
@@ -79,7 +84,7 @@ def source():
     return pathlib.Path(done.stdout.decode().strip())
 
 
-def make(kernel, *args):
+def make(kernel, *args, **more):
     arch = KERNELS[kernel]["arch"]
     settings = [f"ARCH={arch}"]
     if arch == "arm64":
@@ -87,28 +92,31 @@ def make(kernel, *args):
     environment = {k: v for k, v in os.environ.items() if k not in (
         "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARCH", "CROSS_COMPILE")}
     environment.update(KBUILD_BUILD_USER="corpus", KBUILD_BUILD_HOST="kferry")
-    run("make", "-s", "-C", source(), f"O={BUILD / kernel}", *settings, *args, env=environment)
+    run("make", "-s", "-C", source(), f"O={BUILD / kernel}", *settings, *args, env=environment,
+        **more)
 
 
 def configure(kernel):
-    fragments = [source() / TINY, *KERNELS[kernel]["config"]]
+    """As tests/lab/kernel.sh does it."""
+    fragments = KERNELS[kernel]["config"]
     text = "".join(path.read_text(encoding="ascii") for path in fragments)
-    wanted = BUILD / f"{kernel}.config"
-    if wanted.exists() and wanted.read_text(encoding="ascii") == text:
+    wanted, config = BUILD / f"{kernel}.config", BUILD / kernel / ".config"
+    if wanted.exists() and config.exists() and wanted.read_text(encoding="ascii") == text:
         return
-    wanted.write_text(text, encoding="ascii")
-    make(kernel, "allnoconfig", f"KCONFIG_ALLCONFIG={wanted}")
-    have = set((BUILD / kernel / ".config").read_text(encoding="ascii").splitlines())
-    lost = [line for path in KERNELS[kernel]["config"]
-            for line in path.read_text(encoding="ascii").splitlines()
+    make(kernel, "tinyconfig", stdout=subprocess.DEVNULL)
+    run(source() / "scripts/kconfig/merge_config.sh", "-m", "-O", config.parent, config,
+        *fragments, cwd=source(), stdout=subprocess.DEVNULL)
+    make(kernel, "olddefconfig")
+    have = set(config.read_text(encoding="ascii").splitlines())
+    lost = [line for line in text.splitlines()
             if line.startswith("CONFIG_") and line not in have]
     if lost:
-        wanted.unlink()
         sys.exit(f"make.py: the kernel {kernel} does not take {' '.join(lost)}")
+    wanted.write_text(text, encoding="ascii")
 
 
-def module_dir(kernel):
-    return BUILD / f"faults-{kernel}"
+def module_dir(kernel, own="faults"):
+    return BUILD / f"{own}-{kernel}"
 
 
 def debian_headers():
@@ -142,13 +150,20 @@ def build(kernel):
     (BUILD / kernel).mkdir(parents=True, exist_ok=True)
     configure(kernel)
     image = pathlib.Path(KERNELS[kernel]["image"]).name
-    make(kernel, f"-j{os.cpu_count()}", image, "modules")
-    build_module(kernel)
+    make(kernel, f"-j{len(os.sched_getaffinity(0))}", image, "modules")
+    for own in KERNELS[kernel].get("own", OWN):
+        shutil.copytree(HERE / own, module_dir(kernel, own), dirs_exist_ok=True)
+        make(kernel, f"M={module_dir(kernel, own)}", "modules")
+    if kernel == "plain":
+        build_kselftest(kernel)
 
 
-def build_module(kernel):
-    shutil.copytree(HERE / "faults", module_dir(kernel), dirs_exist_ok=True)
-    make(kernel, f"M={module_dir(kernel)}", "modules")
+def build_kselftest(kernel):
+    """Some of the kernel's own tests, installed by its make."""
+    out = BUILD / "kselftest"
+    shutil.rmtree(out, ignore_errors=True)
+    make(kernel, "kselftest-install", f"TARGETS={' '.join(KSELFTESTS)}",
+         f"INSTALL_PATH={out}", stdout=subprocess.DEVNULL)
 
 
 # --- the guest -------------------------------------------------------------------------
@@ -189,7 +204,8 @@ def initramfs(kernel):
         (root / "init").chmod(0o755)
         for module in KERNELS[kernel]["modules"]:
             shutil.copy(BUILD / kernel / module, root / "lib/corpus")
-        shutil.copy(module_dir(kernel) / "kf_faults.ko", root / "lib/corpus")
+        for own in KERNELS[kernel].get("own", OWN):
+            shutil.copy(module_dir(kernel, own) / f"kf_{own}.ko", root / "lib/corpus")
         crash_program(arch, root / "bin/crash")
         if kernel == "plain":
             broken_file_system(root / "lib/corpus/broken.ext4")
@@ -205,6 +221,29 @@ def pack(root, out):
     with open(out, "wb") as f:
         run("cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0", cwd=root,
             input=names.encode(), stdout=f)
+
+
+def add_libraries(root, *programs):
+    """What these want to run."""
+    said = subprocess.run(["ldd", *programs], stdout=subprocess.PIPE, check=False).stdout
+    for path in set(re.findall(r"(/\S+) \(0x", said.decode())):
+        to = root / path.lstrip("/")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, to)
+
+
+def kselftest_archive(out):
+    """What is put behind an initramfs for the tests of build_kselftest()."""
+    with tempfile.TemporaryDirectory() as tmp:
+        root = pathlib.Path(tmp) / "root"
+        shutil.copytree(BUILD / "kselftest", root / "kselftest", symlinks=True)
+        # The runner asks for an option that busybox's does not have.
+        (root / "usr/bin").mkdir(parents=True)
+        shutil.copy("/usr/bin/timeout", root / "usr/bin")
+        add_libraries(root, "/usr/bin/timeout", *(
+            path for path in root.glob("kselftest/*/*")
+            if path.is_file() and path.read_bytes()[:4] == b"\x7fELF"))
+        pack(root, out)
 
 
 # --- boots -----------------------------------------------------------------------------
@@ -322,12 +361,23 @@ def from_mark(dmesg, name):
     return dmesg[at:].replace(b"\r\n", b"\n")
 
 
+def keep_results(place, said):
+    """What a script sent to the second serial port: each part behind "@@ NAME"."""
+    for part in re.split(rb"^@@ ", said.replace(b"\r\n", b"\n"), flags=re.M)[1:]:
+        name, _, content = part.partition(b"\n")
+        if name != b"end":
+            place.with_name(f"{place.name}-{name.decode()}").write_bytes(tidy(content))
+
+
 def keep(case, said, kernel_log, began, complete):
     place = HERE / case.place
     place.parent.mkdir(parents=True, exist_ok=True)
-    if kernel_log and not case.clean:
+    if case.results:
+        keep_results(place, kernel_log)
+    elif kernel_log and not case.clean:
         place.with_name(place.name + ".dmesg").write_bytes(tidy(from_mark(kernel_log, case.name)))
-    place.with_name(place.name + ".log").write_bytes(tidy(said))
+    if not case.results or case.loglevel == 8:
+        place.with_name(place.name + ".log").write_bytes(tidy(said))
     faults = len(re.findall(rb"BUG|WARNING|Oops|panic|INFO:", said))
     print(f"{case.place}  {len(said)} bytes, {faults} words, {time.monotonic() - began:.0f} s"
           f"{'' if complete else ', NO END'}", flush=True)
@@ -337,11 +387,22 @@ ENDS = [END.encode(), PANIC_END.encode()]
 STARTED = b"corpus: up"
 
 
+def initrd(case, directory):
+    of_kernel = BUILD / f"{case.kernel}.cpio"
+    if not case.kselftest:
+        return of_kernel
+    kselftest_archive(directory / "kselftest.cpio")
+    with open(directory / "initrd", "wb") as f:
+        for path in of_kernel, directory / "kselftest.cpio":
+            f.write(path.read_bytes())
+    return directory / "initrd"
+
+
 def alone(case):
     """A case that is one boot from the beginning."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as tmp:
-        more = ["-initrd", BUILD / f"{case.kernel}.cpio"] if case.initramfs else []
+        more = ["-initrd", initrd(case, pathlib.Path(tmp))] if case.initramfs else []
         if case.restarts:
             more += ["-action", "reboot=reset"]
         words = f"loglevel={case.loglevel} corpus={case.name} {case.cmdline}"
@@ -387,6 +448,19 @@ def one_of(machine, case, boot):
     keep(case, boot + machine.said["con"], machine.said.get("log", b""), began, complete)
 
 
+def logs(names):
+    todo = list(dict.fromkeys(case for name in names or ["*"] for case in CASES
+                              if fnmatch.fnmatch(case.place, name)))
+    for kernel in {case.kernel for case in todo}:
+        initramfs(kernel)
+    for case in todo:
+        if case.alone:
+            alone(case)
+    for shared in dict.fromkeys((c.kernel, c.cmdline) for c in todo if not c.alone):
+        together(shared[0], [c for c in todo if not c.alone
+                             and (c.kernel, c.cmdline) == shared], shared[1])
+
+
 def main(verb="", *names):
     os.nice(max(0, 15 - os.nice(0)))  # it takes long, and nobody waits for it
     if verb == "build":
@@ -395,16 +469,7 @@ def main(verb="", *names):
     elif verb == "list":
         print("\n".join(f"{case.place}  {case.kernel}  {case.cmdline}" for case in CASES))
     elif verb == "logs":
-        todo = list(dict.fromkeys(case for name in names or ["*"] for case in CASES
-                                  if fnmatch.fnmatch(case.place, name)))
-        for kernel in {case.kernel for case in todo}:
-            initramfs(kernel)
-        for case in todo:
-            if case.alone:
-                alone(case)
-        for shared in dict.fromkeys((c.kernel, c.cmdline) for c in todo if not c.alone):
-            together(shared[0], [c for c in todo if not c.alone
-                                 and (c.kernel, c.cmdline) == shared], shared[1])
+        logs(names)
     else:
         sys.exit(__doc__)
 
