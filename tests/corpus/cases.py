@@ -129,13 +129,13 @@ CASES = [
     *(fault(name, first=FENCE) for name in ("fence-oob", "fence-uaf", "fence-corrupt",
                                             "fence-free")),
     fault("spin-twice", script="sleep 30", first=NO_STALL),
-    fault("workqueue", script="sleep 30", cmdline="workqueue.watchdog_thresh=5",
-          first=NO_STALL),
+    fault("workqueue", script="sleep 30",
+          first=NO_STALL + "echo 5 >/sys/module/workqueue/parameters/watchdog_thresh\n"),
     fault("oob-read", as_name="kasan-panics", first=DIE.format("panic_on_warn")),
     Case("debug-leak", "debug", "echo 1 >/sys/module/kmemleak/parameters/verbose\n"
          "fault leak\nsleep 6\necho scan >/sys/kernel/debug/kmemleak\n"
          "sleep 6\necho scan >/sys/kernel/debug/kmemleak\nsleep 2"),
-    Case("debug-lock-then-hang", "debug", "fault abba\nfault hung\nsleep 25"),
+    Case("debug-lock-then-hang", "debug", HUNG + "fault abba\nfault hung\nsleep 25"),
 
     # The lab's kernel, which has few checks and says no time.
     *(fault(name, "plain") for name in OOPSES + X86),
