@@ -17,13 +17,26 @@
 static atomic_bool cancelled;
 static atomic_int cancelled_by;
 static int wake_fd = -1;
+static int gentle_fd = -1;
+static atomic_bool gentle;
+
+static void wake(int fd)
+{
+	uint64_t one = 1;
+	ssize_t n = write(fd, &one, sizeof(one));
+
+	(void)n;
+}
 
 static void on_signal(int sig)
 {
 	int saved = errno;
-	uint64_t one = 1;
-	ssize_t n;
 
+	if (sig != SIGHUP && atomic_exchange(&gentle, false)) {
+		wake(gentle_fd);
+		errno = saved;
+		return;
+	}
 	if (atomic_exchange(&cancelled, true)) {
 		if (sig == SIGINT) {
 			signal(SIGINT, SIG_DFL);
@@ -33,9 +46,18 @@ static void on_signal(int sig)
 		return;
 	}
 	atomic_store(&cancelled_by, sig);
-	n = write(wake_fd, &one, sizeof(one));
-	(void)n;
+	wake(wake_fd);
 	errno = saved;
+}
+
+int cancel_gently(void)
+{
+	if (gentle_fd < 0)
+		gentle_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (gentle_fd < 0)
+		return -errno;
+	atomic_store(&gentle, true);
+	return gentle_fd;
 }
 
 int cancel_init(void)

@@ -68,6 +68,31 @@ static int ignored_hup(void)
 	return atomic_load(cancel_flag()) ? 2 : 0;
 }
 
+static int gently(void)
+{
+	struct pollfd fd = {.events = POLLIN};
+
+	if (cancel_init() < 0)
+		return 1;
+	fd.fd = cancel_gently();
+	if (fd.fd < 0 || poll(&fd, 1, 0) != 0)
+		return 2;
+	raise(SIGINT);
+	if (poll(&fd, 1, 0) != 1 || readable() || atomic_load(cancel_flag()) ||
+	    cancel_signal())
+		return 3;
+	raise(SIGINT);
+	if (!readable() || !atomic_load(cancel_flag()) || cancel_signal() != SIGINT)
+		return 4;
+	return 0;
+}
+
+static void gently_the_first_signal_cancels_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(gently), 0);
+}
+
 static void a_signal_cancels_for_ever(void **state)
 {
 	(void)state;
@@ -92,6 +117,7 @@ static void nohup_is_respected(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(gently_the_first_signal_cancels_nothing),
 		cmocka_unit_test(a_signal_cancels_for_ever),
 		cmocka_unit_test(second_interrupt_ends_the_program),
 		cmocka_unit_test(nohup_is_respected),
