@@ -339,14 +339,27 @@ static int make_pipes(struct exec *e, int ret[3])
 	return r;
 }
 
+/* A command on a scratch board is told where that is, as a hook is; else NULL. */
+static char *scratch_root(const struct agent *a)
+{
+	char *word = NULL;
+
+	return a->scratch && asprintf(&word, "KFERRY_ROOT=%s", a->root) >= 0 ? word
+									     : NULL;
+}
+
 static int spawn(struct exec *e, char **words, struct kf_error *err)
 {
-	const struct outside_program p = {.argv = (const char *const *)words};
+	struct agent *a = e->s->env->agent;
+	_free_ char *root = scratch_root(a);
+	const char *const scratch_env[] = {root, NULL};
+	const struct outside_program p = {.argv = (const char *const *)words,
+					  .env = root ? scratch_env : NULL};
 	int fds[3] = {-1, -1, -1};
-	int r = make_pipes(e, fds);
+	int r = a->scratch && !root ? -ENOMEM : make_pipes(e, fds);
 
 	if (r == 0)
-		r = outside_child_start(&e->child, e->s->env->agent, &p, fds);
+		r = outside_child_start(&e->child, a, &p, fds);
 	close_all(fds);
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_EXEC, "run %s on the board: %m%s",

@@ -13,6 +13,8 @@
 #include "agent/session/server.h"
 #include "agent/session/status.h"
 #include "agent/session/stdio.h"
+#include "agent/tracing/traceargs.h"
+#include "agent/tracing/traceout.h"
 #include "agent/trial/early.h"
 #include "proto/base/log.h"
 #include "proto/digest.h"
@@ -207,6 +209,33 @@ static int cmd_pty(const struct options *o, int argc, char **argv)
 	return r < 0 ? complain(&err) : r;
 }
 
+static int trace_run_args(const char *root, int argc, char **argv)
+{
+	struct trace_options t = {.root = root};
+	struct kf_error err = {0};
+	int status = traceargs_parse(argc, argv, &t, &err) < 0 ? traceout_failed(&err)
+							       : trace_run(&t);
+
+	traceargs_fini(&t);
+	return status;
+}
+
+static int cmd_trace(const struct options *o, int argc, char **argv)
+{
+	/* The agent's, which cannot name its root on a command line of somebody else. */
+	const char *root = getenv("KFERRY_ROOT");
+
+	if (*o->root || !root)
+		root = o->root;
+	if (argc >= 2 && strcmp(argv[1], "run") == 0)
+		return trace_run_args(root, argc - 1, argv + 1);
+	if (argc == 3 && strcmp(argv[1], "list") == 0)
+		return trace_list(root, argv[2]);
+	if (argc == 2 && strcmp(argv[1], "reset") == 0)
+		return trace_reset(root);
+	return usage_error("trace takes run, list or reset", "");
+}
+
 static int cmd_status(const struct options *o, int argc, char **argv)
 {
 	_free_ char *path = NULL;
@@ -242,6 +271,7 @@ static const struct command commands[] = {
 	 cmd_show_modules},
 	{"outside", "", "run a program for the agent; systemd starts this", cmd_outside},
 	{"pty", "ROWS ...", "a terminal for kferry shell; the agent runs this", cmd_pty},
+	{"trace", "run ...", "a trace for kferry trace; the agent runs this", cmd_trace},
 	{"status", "", "what runs, what is the default, how the trial stands",
 	 cmd_status},
 	{"version", "", "print the version", cmd_version},

@@ -29,6 +29,12 @@
 /* Terminals */
 #define LIMIT_PTY 4096 /* bytes of one record of what is typed */
 
+/* Traces */
+#define LIMIT_TRACE	   64		/* events, or functions, of one trace */
+#define LIMIT_TRACE_FILTER 2048		/* bytes of an event's filter */
+#define LIMIT_TRACE_RECORD (64u * 1024) /* bytes of one record of `kferryd trace` */
+#define LIMIT_TRACE_LINE   (16u * 1024) /* a longer line of a trace is shown in pieces */
+
 /* Packages */
 #define LIMIT_MANIFEST	   (16u * 1024 * 1024)
 #define LIMIT_FILES	   65536		/* entries of a manifest */
