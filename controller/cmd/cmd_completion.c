@@ -89,6 +89,8 @@ static const struct {
 	{"--memory", "", NULL},
 	{"-m", "", NULL},
 	{"--run", "", NULL},
+	{"--cmd", "", NULL},
+	{"-c", "", NULL},
 	{"--script", "%f", NULL},
 	{"--timeout", "", NULL},
 	{"--since", "36h 10d 2w", NULL},

@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* kferry dmesg: a board's kernel log as dmesg(1) shows it, live or of an earlier boot. */
 #include <getopt.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "controller/client.h"
 #include "controller/cmd/cmd.h"
+#include "controller/cmd/dmesg_cmd.h"
 #include "controller/fleet/each.h"
-#include "proto/kmsg.h"
-#include "proto/limits.h"
+#include "controller/log/history.h"
 #include "proto/reason.h"
 
 #define STALL_MS 60000 /* a log that is not followed must go on coming */
 #define WATCH_MS 15000 /* one that is followed may be silent, its board not */
 
 struct args {
-	const char *board;
+	const char *board, *command;
 	long boot;
-	bool follow, list;
+	bool follow, list, keep;
 	unsigned level; /* as in LogRequest */
 };
 
@@ -36,71 +35,30 @@ static int parse_level(const char *text, unsigned *ret)
 	return -EINVAL;
 }
 
-static enum ui_paint paint_of(unsigned level)
-{
-	return level <= 3 ? UI_RED : level == 4 ? UI_YELLOW : UI_PLAIN;
-}
-
-static void show(struct cmd_env *env, const char *data, size_t n)
-{
-	struct kmsg_record r;
-
-	/* What cannot be read is shown as it came rather than not at all. */
-	if (kmsg_parse(data, n, &r) < 0) {
-		ui_out(env->ui, "%.*s%s", (int)n, data,
-		       n && data[n - 1] == '\n' ? "" : "\n");
-		return;
-	}
-	ui_out_paint(env->ui, paint_of(r.level), "[%5" PRIu64 ".%06" PRIu64 "] %.*s\n",
-		     r.usec / 1000000, r.usec % 1000000, (int)r.text_len, r.text);
-	if (ui_is_json(env->ui))
-		ui_json(env->ui,
-			json_pack("{s:s, s:I, s:I, s:i, s:i, s:s%}", "event", "record",
-				  "usec", (json_int_t)r.usec, "seq", (json_int_t)r.seq,
-				  "level", (int)r.level, "facility", (int)r.facility,
-				  "text", r.text, (size_t)r.text_len));
-}
-
-/* Show the whole records that have come. */
-static void take(struct cmd_env *env, struct buf *b, bool end)
-{
-	size_t n;
-
-	while (buf_len(b) &&
-	       (n = kmsg_record_len((const char *)buf_data(b), buf_len(b), end))) {
-		show(env, (const char *)buf_data(b), n);
-		buf_consume(b, n);
-	}
-}
-
-static int receive(struct cmd_env *env, const struct args *a, struct client *c,
+static int receive(const struct args *a, struct client *c, struct dmesg_out *out,
 		   struct kf_error *err)
 {
-	_buf_ struct buf records = {.max = LIMIT_DATA + 2 * LIMIT_KMSG_RECORD};
 	struct peer_event ev;
 
 	for (;;) {
 		deadline_ms deadline = a->follow ? DEADLINE_NEVER : deadline_in(STALL_MS);
 		int rc = client_next(c, deadline, &ev, err);
 
+		/* Live, the last record is whole although none follows yet. */
+		if (rc == 0 && ev.type == PEER_DATA)
+			rc = dmesg_out_take(out, ev.data, ev.len,
+					    a->follow || ev.flags & FRAME_END, err);
 		if (rc < 0)
 			return rc;
-		if (ev.type == PEER_DATA) {
-			rc = buf_append(&records, ev.data, ev.len);
-			if (rc < 0)
-				return kf_err(err, rc, KF_REASON_PROTOCOL,
-					      "a record of the log is too long");
-			/* Live, the last record is whole although none follows yet. */
-			take(env, &records, a->follow || ev.flags & FRAME_END);
-		}
-		if (ui_out_error(env->ui) ||
+		if (ui_out_error(out->ui) ||
 		    (ev.type == PEER_ENVELOPE &&
 		     ev.env->body_case == KFERRY__ENVELOPE__BODY_DONE))
 			return 0;
 	}
 }
 
-static int run(struct cmd_env *env, const struct args *a, struct kf_error *err)
+static int read_log(struct cmd_env *env, const struct args *a, struct dmesg_out *out,
+		    struct kf_error *err)
 {
 	Kferry__LogRequest q = KFERRY__LOG_REQUEST__INIT;
 	Kferry__Envelope request = CLIENT_ENVELOPE(LOG_REQUEST, log_request, &q);
@@ -116,10 +74,48 @@ static int run(struct cmd_env *env, const struct args *a, struct kf_error *err)
 	rc = client_request(c, &request, cmd_connect_deadline(env, a->board), err);
 	client_watch(c, a->follow ? WATCH_MS : 0);
 	if (rc == 0)
-		rc = receive(env, a, c, err);
+		rc = receive(a, c, out, err);
 	client_close(c);
 	/* Ctrl-C is how one stops following. */
 	return rc == -ECANCELED && a->follow ? 0 : rc;
+}
+
+/* --history: also of what ends badly. */
+static int keep(struct cmd_env *env, const struct args *a, const struct history *h,
+		int status, struct kf_error *err)
+{
+	json_t *info = json_pack("{s:s, s:s*, s:i, s:i}", "board", a->board, "command",
+				 a->command, "boot", (int)a->boot, "status", status);
+
+	ui_note(env->ui, "%s: kept in %s", a->board, h->dir);
+	return history_tell(h, info, err);
+}
+
+static int run(struct cmd_env *env, const struct args *a, int *ret_status,
+	       struct kf_error *err)
+{
+	_history_ struct history history = HISTORY_INIT;
+	_dmesg_out_ struct dmesg_out out;
+	struct kf_error late = {0};
+	int rc = 0;
+
+	dmesg_out_init(&out, env->ui);
+	out.level = a->level;
+	if (a->keep) {
+		rc = history_open(env->cfg, a->board, "dmesg", &history, err);
+		out.fd = rc < 0 ? rc : history_create(&history, "dmesg", err);
+		if (out.fd < 0)
+			return out.fd;
+	}
+	if (a->command)
+		rc = dmesg_cmd(env, a->board, a->command, &out, ret_status, err);
+	else
+		rc = read_log(env, a, &out, err);
+	if (a->keep && keep(env, a, &history, *ret_status, &late) < 0 && rc == 0) {
+		*err = late;
+		rc = late.code;
+	}
+	return rc;
 }
 
 static const char *end_name(Kferry__BootEnd end)
@@ -180,6 +176,21 @@ static int list(struct cmd_env *env, const struct args *a, struct kf_error *err)
 	return rc;
 }
 
+static int check(const struct cmd_env *env, const struct args *a)
+{
+	if (a->follow && a->boot)
+		return cmd_usage(env, "dmesg", "an earlier boot cannot be followed");
+	if (a->command && (a->follow || a->boot))
+		return cmd_usage(env, "dmesg",
+				 "--cmd is from its start to its end: no %s with it",
+				 a->follow ? "--follow" : "--boot");
+	if (a->command && !*a->command)
+		return cmd_usage(env, "dmesg", "--cmd of nothing");
+	if (a->list && (a->follow || a->boot || a->level || a->command || a->keep))
+		return cmd_usage(env, "dmesg", "--list stands alone");
+	return 0;
+}
+
 static int parse(struct cmd_env *env, int argc, char *argv[], struct pick *boards,
 		 struct args *ret)
 {
@@ -190,12 +201,15 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct pick *board
 		{"boot", required_argument, NULL, 'n'},
 		{"level", required_argument, NULL, 'l'},
 		{"list", no_argument, NULL, 'L'},
+		{"cmd", required_argument, NULL, 'c'},
+		{"history", no_argument, NULL, 'H'},
 		{NULL, 0, NULL, 0},
 	};
 	char *end;
 	int c, rc = 0;
 
-	while (rc == 0 && (c = getopt_long(argc, argv, ":b:fl:", options, NULL)) != -1) {
+	while (rc == 0 &&
+	       (c = getopt_long(argc, argv, ":b:c:fl:", options, NULL)) != -1) {
 		if (c == 'b') {
 			rc = pick_add(boards, optarg);
 		} else if (c == 'B') {
@@ -204,6 +218,10 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct pick *board
 			ret->follow = true;
 		} else if (c == 'L') {
 			ret->list = true;
+		} else if (c == 'H') {
+			ret->keep = true;
+		} else if (c == 'c') {
+			ret->command = optarg;
 		} else if (c == 'n') {
 			errno = 0;
 			ret->boot = strtol(optarg, &end, 10);
@@ -225,22 +243,19 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct pick *board
 		rc = pick_add(boards, argv[i]);
 	if (rc < 0)
 		return STATUS_ERROR;
-	if (ret->follow && ret->boot)
-		return cmd_usage(env, "dmesg", "an earlier boot cannot be followed");
-	if (ret->list && (ret->follow || ret->boot || ret->level))
-		return cmd_usage(env, "dmesg", "--list stands alone");
-	return cmd_boards(env, "dmesg", boards);
+	rc = check(env, ret);
+	return rc ? rc : cmd_boards(env, "dmesg", boards);
 }
 
 static int dmesg_one(struct cmd_env *env, const char *board, void *arg)
 {
 	struct args a = *(const struct args *)arg;
 	struct kf_error err = {0};
-	int rc;
+	int status = STATUS_PASS, rc;
 
 	a.board = board;
-	rc = a.list ? list(env, &a, &err) : run(env, &a, &err);
-	return rc < 0 ? cmd_fail(env, board, &err) : STATUS_PASS;
+	rc = a.list ? list(env, &a, &err) : run(env, &a, &status, &err);
+	return rc < 0 ? cmd_fail(env, board, &err) : status;
 }
 
 int cmd_dmesg(struct cmd_env *env, int argc, char *argv[])
@@ -249,5 +264,5 @@ int cmd_dmesg(struct cmd_env *env, int argc, char *argv[])
 	struct args a = {0};
 	int rc = parse(env, argc, argv, &boards, &a);
 
-	return rc ? rc : each_board(env, &boards, a.follow, dmesg_one, &a);
+	return rc ? rc : each_board(env, &boards, a.follow || a.command, dmesg_one, &a);
 }

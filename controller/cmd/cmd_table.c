@@ -396,18 +396,23 @@ const struct cmd cmds[] = {
 	{
 		.name = "dmesg",
 		.run = cmd_dmesg,
-		.args = "[BOARD...] [--label KEY=VALUE] [-f] [--boot N] [--level L] "
-			"[--list]",
+		.args = "[BOARD...] [--label KEY=VALUE] [-f|--cmd CMD] [--boot N] "
+			"[--level L] [--history] [--list]",
 		.help = "Show a board's kernel log, live or of earlier boots",
-		.details = "  -f, --follow     go on until Ctrl-C\n"
-			   "  --boot N         0 this boot, -1 the one before, ...\n"
-			   "  -l, --level L    this and worse: emerg alert crit err warn "
-			   "notice info debug, or 0-7\n"
-			   "  --list           the boots that --boot may name\n"
-			   "  --label KEY=VALUE  boards with that word in "
-			   "board.labels\n",
+		.details =
+			"  -f, --follow     go on until Ctrl-C\n"
+			"  -c, --cmd CMD    while CMD runs on the board, by its sh; its "
+			"exit status is kferry's\n"
+			"  --history        keep it, too, in a directory that is told\n"
+			"  --boot N         0 this boot, -1 the one before, ...\n"
+			"  -l, --level L    this and worse: emerg alert crit err warn "
+			"notice info debug, or 0-7\n"
+			"  --list           the boots that --boot may name\n"
+			"  --label KEY=VALUE  boards with that word in "
+			"board.labels\n",
 		.words = WORDS_BOARD,
 		.examples = "kferry dmesg -f\n"
+			    "kferry dmesg --cmd 'modprobe -r vc4; modprobe vc4'\n"
 			    "kferry dmesg pc --boot -1 --level warn\n",
 	},
 	{
