@@ -80,6 +80,9 @@ int cmd_dmesg(struct cmd_env *env, int argc, char *argv[]);
 int cmd_console(struct cmd_env *env, int argc, char *argv[]);
 int cmd_kernels(struct cmd_env *env, int argc, char *argv[]);
 int cmd_module(struct cmd_env *env, int argc, char *argv[]);
+int cmd_trace(struct cmd_env *env, int argc, char *argv[]);
+/* Their help, where it is long. */
+extern const char cmd_trace_details[];
 int cmd_test(struct cmd_env *env, int argc, char *argv[]);
 int cmd_results(struct cmd_env *env, int argc, char *argv[]);
 int cmd_report(struct cmd_env *env, int argc, char *argv[]);

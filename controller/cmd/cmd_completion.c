@@ -90,6 +90,7 @@ static const struct {
 	{"-m", "", NULL},
 	{"--run", "", NULL},
 	{"--cmd", "", NULL},
+	{"--buffer", "", NULL},
 	{"-c", "", NULL},
 	{"--script", "%f", NULL},
 	{"--timeout", "", NULL},

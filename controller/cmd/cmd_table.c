@@ -529,6 +529,20 @@ const struct cmd cmds[] = {
 			    "kferry module load dummy numdummies=2 tun -b pc\n",
 	},
 	{
+		.name = "trace",
+		.run = cmd_trace,
+		.args = "event SYSTEM[:EVENT[[FILTER]],...][;...] | ftrace "
+			"TRACER[:FUNCTION,...] | reset [OPTION...]",
+		.help = "Trace a board's kernel: events, functions",
+		.details = cmd_trace_details,
+		.verbs = "event ftrace reset",
+		.examples =
+			"kferry trace event 'sched:sched_switch[prev_prio < 100];irq' "
+			"--cmd 'sleep 5'\n"
+			"kferry trace ftrace 'function_graph:ext4_*' -o trace.txt\n"
+			"kferry trace event --list 'gpio*'\n",
+	},
+	{
 		.name = "test",
 		.run = cmd_test,
 		.caches = true,
