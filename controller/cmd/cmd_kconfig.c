@@ -43,6 +43,36 @@ int kconfig_put(struct cmd_env *env, const struct tree *t, const struct kconf *k
 	return 0;
 }
 
+const char cmd_kconfig_details[] =
+	"  kconfig save NAME     keep the tree's .config under that "
+	"name\n"
+	"  kconfig list          those that are kept\n"
+	"  kconfig get NAME      it becomes the tree's .config\n"
+	"  kconfig rm NAME...    forget them\n"
+	"  kconfig fetch         that of the board's running kernel: "
+	"/proc/config.gz, else\n"
+	"                        /boot/config-RELEASE, else the tree's "
+	"defconfig\n"
+	"  kconfig require       set what kernel.require wants, and say "
+	"what did not take\n"
+	"  kconfig diff [A] [B]  compare two, names or files; without B: "
+	"the tree's .config\n"
+	"\n"
+	"  -b, --board BOARD       fetch, require: of this board\n"
+	"  -d, --description TEXT  save: what it is for\n"
+	"  -o, --output FILE       fetch: into a file, as the board has "
+	"it; - is standard output\n"
+	"  --optimize              fetch: only the modules that the "
+	"board "
+	"has loaded, and what\n"
+	"                          kernel.require wants\n"
+	"  -f, --force             save: replace one; get, fetch: "
+	"replace "
+	"a .config without asking\n"
+	"  --names                 list: nothing but names\n"
+	"\nA .config that is replaced is kept beside it, as "
+	".config.old-kferry-TIME.\n";
+
 static int no_memory(struct cmd_env *env)
 {
 	struct kf_error err = {0};

@@ -141,35 +141,7 @@ const struct cmd cmds[] = {
 		.caches = true,
 		.args = "save NAME|list|get NAME|rm NAME...|fetch|require|diff [A] [B]",
 		.help = "Kernel configurations: saved ones, a board's, what it needs",
-		.details =
-			"  kconfig save NAME     keep the tree's .config under that "
-			"name\n"
-			"  kconfig list          those that are kept\n"
-			"  kconfig get NAME      it becomes the tree's .config\n"
-			"  kconfig rm NAME...    forget them\n"
-			"  kconfig fetch         that of the board's running kernel: "
-			"/proc/config.gz, else\n"
-			"                        /boot/config-RELEASE, else the tree's "
-			"defconfig\n"
-			"  kconfig require       set what kernel.require wants, and say "
-			"what did not take\n"
-			"  kconfig diff [A] [B]  compare two, names or files; without B: "
-			"the tree's .config\n"
-			"\n"
-			"  -b, --board BOARD       fetch, require: of this board\n"
-			"  -d, --description TEXT  save: what it is for\n"
-			"  -o, --output FILE       fetch: into a file, as the board has "
-			"it; - is standard output\n"
-			"  --optimize              fetch: only the modules that the "
-			"board "
-			"has loaded, and what\n"
-			"                          kernel.require wants\n"
-			"  -f, --force             save: replace one; get, fetch: "
-			"replace "
-			"a .config without asking\n"
-			"  --names                 list: nothing but names\n"
-			"\nA .config that is replaced is kept beside it, as "
-			".config.old-kferry-TIME.\n",
+		.details = cmd_kconfig_details,
 		.verbs = "save list get rm fetch require diff",
 		.words = WORDS_KCONFIG,
 		.examples = "kferry kconfig save good -d 'boots the Pi, with KASAN'\n"
@@ -567,35 +539,7 @@ const struct cmd cmds[] = {
 		.notifies = true,
 		.args = "[BOARD] SUITE[:COLLECTION]... [OPTION...] [-- ARGUMENT...]",
 		.help = "Run test suites on a board, and judge them and its kernel",
-		.details =
-			"A suite is one of --list, or cmd:'PROGRAM ARGUMENTS'. What the "
-			"kernel logs meanwhile is\nlooked at too; a board that dies has "
-			"failed the test that ran. Exit status: 0 pass, 1 a test\nor the "
-			"kernel failed, 2 it could not be told. Words behind -- are "
-			"added "
-			"to each command.\n"
-			"\n"
-			"  --list           show the suites there are\n"
-			"  -b, --board LIST  boards: names, joined by commas; or all\n"
-			"  -l, --label KEY=VALUE  boards with that word in "
-			"board.labels\n"
-			"  --retries N      run what failed again, up to N times; what "
-			"passes then is flaky\n"
-			"  --expect FILE    failures that are expected: a pattern of "
-			"names and a reason a line\n"
-			"  --timeout TIME   of each suite, such as 90s or 2h\n"
-			"  --fail-on LEVEL  warn, error (default) or fatal: what in the "
-			"kernel's log fails\n"
-			"  --prebuilt DIR   push this directory, and build nothing\n"
-			"  --no-build       push what was built before\n"
-			"  --junit FILE     the results as JUnit XML\n"
-			"  --ktap FILE      as KTAP\n"
-			"  --kcidb FILE     as JSON of KCIDB\n"
-			"  --summary FILE   a summary in Markdown, appended\n"
-			"  --artifacts DIR  a copy of each run's directory, as "
-			"DIR/BOARD\n"
-			"  --annotations    what is wrong as GitHub's workflow "
-			"commands\n",
+		.details = cmd_test_details,
 		.words = WORDS_BOARD,
 		.examples = "kferry test rpi4 kselftest:timers kunit\n"
 			    "kferry test pc cmd:'sh -c \"dmesg | wc -l\"' --timeout 1m\n"

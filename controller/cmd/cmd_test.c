@@ -28,6 +28,36 @@ enum {
 	OPT_LIST
 };
 
+const char cmd_test_details[] =
+	"A suite is one of --list, or cmd:'PROGRAM ARGUMENTS'. What the "
+	"kernel logs meanwhile is\nlooked at too; a board that dies has "
+	"failed the test that ran. Exit status: 0 pass, 1 a test\nor the "
+	"kernel failed, 2 it could not be told. Words behind -- are "
+	"added "
+	"to each command.\n"
+	"\n"
+	"  --list           show the suites there are\n"
+	"  -b, --board LIST  boards: names, joined by commas; or all\n"
+	"  -l, --label KEY=VALUE  boards with that word in "
+	"board.labels\n"
+	"  --retries N      run what failed again, up to N times; what "
+	"passes then is flaky\n"
+	"  --expect FILE    failures that are expected: a pattern of "
+	"names and a reason a line\n"
+	"  --timeout TIME   of each suite, such as 90s or 2h\n"
+	"  --fail-on LEVEL  warn, error (default) or fatal: what in the "
+	"kernel's log fails\n"
+	"  --prebuilt DIR   push this directory, and build nothing\n"
+	"  --no-build       push what was built before\n"
+	"  --junit FILE     the results as JUnit XML\n"
+	"  --ktap FILE      as KTAP\n"
+	"  --kcidb FILE     as JSON of KCIDB\n"
+	"  --summary FILE   a summary in Markdown, appended\n"
+	"  --artifacts DIR  a copy of each run's directory, as "
+	"DIR/BOARD\n"
+	"  --annotations    what is wrong as GitHub's workflow "
+	"commands\n";
+
 /* What became of a board, for the reports. */
 struct tested {
 	const char *board;
