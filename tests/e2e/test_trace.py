@@ -30,7 +30,8 @@ class Trace(SdBoot):
         return self.on_board("ls", f"{TRACING}/instances").out.split()
 
     def settings(self):
-        return self.on_board("sh", "-c", f"cd {TRACING}; head -n 3 {' '.join(SETTINGS)}").out
+        return self.on_board("sh", "-c", f"[ -e {TRACING}/trace ] || mount -t tracefs tracefs "
+                             f"{TRACING}; cd {TRACING}; head -n 3 {' '.join(SETTINGS)}").out
 
     def begin(self, *args):
         """A trace that goes on, seen to be on."""
