@@ -7,7 +7,7 @@
 #include "controller/cmd/cmd.h"
 #include "controller/cmd/dmesg_cmd.h"
 #include "controller/fleet/each.h"
-#include "controller/log/history.h"
+#include "controller/log/kept.h"
 #include "proto/reason.h"
 
 #define STALL_MS 60000 /* a log that is not followed must go on coming */
@@ -81,20 +81,20 @@ static int read_log(struct cmd_env *env, const struct args *a, struct dmesg_out 
 }
 
 /* --history: also of what ends badly. */
-static int keep(struct cmd_env *env, const struct args *a, const struct history *h,
+static int keep(struct cmd_env *env, const struct args *a, const struct kept *h,
 		int status, struct kf_error *err)
 {
 	json_t *info = json_pack("{s:s, s:s*, s:i, s:i}", "board", a->board, "command",
 				 a->command, "boot", (int)a->boot, "status", status);
 
 	ui_note(env->ui, "%s: kept in %s", a->board, h->dir);
-	return history_tell(h, info, err);
+	return kept_tell(h, info, err);
 }
 
 static int run(struct cmd_env *env, const struct args *a, int *ret_status,
 	       struct kf_error *err)
 {
-	_history_ struct history history = HISTORY_INIT;
+	_kept_ struct kept history = KEPT_INIT;
 	_dmesg_out_ struct dmesg_out out;
 	struct kf_error late = {0};
 	int rc = 0;
@@ -102,8 +102,8 @@ static int run(struct cmd_env *env, const struct args *a, int *ret_status,
 	dmesg_out_init(&out, env->ui);
 	out.level = a->level;
 	if (a->keep) {
-		rc = history_open(env->cfg, a->board, "dmesg", &history, err);
-		out.fd = rc < 0 ? rc : history_create(&history, "dmesg", err);
+		rc = kept_open(env->cfg, a->board, "dmesg", &history, err);
+		out.fd = rc < 0 ? rc : kept_create(&history, "dmesg", err);
 		if (out.fd < 0)
 			return out.fd;
 	}

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "controller/cmd/cmd.h"
-#include "controller/log/history.h"
+#include "controller/log/kept.h"
 #include "controller/tracing/tracecall.h"
 #include "controller/tracing/tracelist.h"
 #include "controller/tracing/traceview.h"
@@ -46,14 +46,14 @@ struct trace {
 	char **words; /* what is not an option */
 	int n_words;
 	struct tracespec spec;
-	struct history history;
+	struct kept history;
 	struct traceview view;
 };
 
 static void trace_fini(struct trace *t)
 {
 	tracespec_fini(&t->spec);
-	history_fini(&t->history);
+	kept_fini(&t->history);
 	traceview_fini(&t->view);
 	cleanup_close(&t->view.fd);
 }
@@ -91,9 +91,9 @@ static int open_output(struct trace *t, struct kf_error *err)
 		if (fd < 0)
 			return kf_err(err, fd, KF_REASON_IO, "write %s: %m", t->output);
 	} else if (t->keep) {
-		int rc = history_open(t->env->cfg, t->board, "trace", &t->history, err);
+		int rc = kept_open(t->env->cfg, t->board, "trace", &t->history, err);
 
-		fd = rc < 0 ? rc : history_create(&t->history, "trace", err);
+		fd = rc < 0 ? rc : kept_create(&t->history, "trace", err);
 		if (fd < 0)
 			return fd;
 	}
@@ -140,7 +140,7 @@ static int tell_end(struct trace *t, struct tracecall_end *end, struct kf_error 
 	ui_note(ui, "%s: %llu lines%s%s", t->board, (unsigned long long)t->view.events,
 		where ? " in " : "", where ? where : "");
 	ui_json(ui, describe(t, end));
-	return t->history.dir ? history_tell(&t->history, describe(t, end), err) : 0;
+	return t->history.dir ? kept_tell(&t->history, describe(t, end), err) : 0;
 }
 
 static int run(struct trace *t, int *ret_status, struct kf_error *err)
@@ -369,7 +369,7 @@ int cmd_trace(struct cmd_env *env, int argc, char *argv[])
 		{NULL, 0, NULL, 0},
 	};
 	_cleanup_(trace_fini) struct trace t = {
-		.env = env, .history = HISTORY_INIT, .view = {.ui = env->ui, .fd = -1}};
+		.env = env, .history = KEPT_INIT, .view = {.ui = env->ui, .fd = -1}};
 	int c, rc = 0;
 
 	while (rc == 0 && (c = getopt_long(argc, argv, ":b:c:fo:", options, NULL)) != -1)

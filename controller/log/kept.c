@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* mkdir(2) decides who has a number. */
-#include "controller/log/history.h"
+#include "controller/log/kept.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static unsigned long last_number(const char *base)
 	return last;
 }
 
-static int make(const char *base, struct history *ret, struct kf_error *err)
+static int make(const char *base, struct kept *ret, struct kf_error *err)
 {
 	unsigned long n = last_number(base);
 
@@ -56,8 +56,8 @@ static int make(const char *base, struct history *ret, struct kf_error *err)
 	return kf_err(err, -EEXIST, KF_REASON_IO, "no free number in %s", base);
 }
 
-int history_open(const struct config *cfg, const char *board, const char *kind,
-		 struct history *ret, struct kf_error *err)
+int kept_open(const struct config *cfg, const char *board, const char *kind,
+	      struct kept *ret, struct kf_error *err)
 {
 	_free_ char *base = strf("%s/history/%s/%s", config_data_dir(cfg), board, kind);
 	int rc;
@@ -70,14 +70,14 @@ int history_open(const struct config *cfg, const char *board, const char *kind,
 	return make(base, ret, err);
 }
 
-void history_fini(struct history *h)
+void kept_fini(struct kept *h)
 {
 	cleanup_close(&h->fd);
 	free(h->dir);
-	*h = (struct history)HISTORY_INIT;
+	*h = (struct kept)KEPT_INIT;
 }
 
-int history_create(const struct history *h, const char *name, struct kf_error *err)
+int kept_create(const struct kept *h, const char *name, struct kf_error *err)
 {
 	int fd = fs_open_beneath(h->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 				 0666);
@@ -86,7 +86,7 @@ int history_create(const struct history *h, const char *name, struct kf_error *e
 		      : fd;
 }
 
-int history_tell(const struct history *h, json_t *info, struct kf_error *err)
+int kept_tell(const struct kept *h, json_t *info, struct kf_error *err)
 {
 	_free_ char *text = NULL, *whole = NULL;
 	time_t now = time(NULL);

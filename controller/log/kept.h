@@ -3,34 +3,33 @@
  * What --history keeps: a directory for each time, DATA/history/BOARD/KIND/N, N counting
  * up from 1, with the output and info.json.
  */
-#ifndef KF_HISTORY_H
-#define KF_HISTORY_H
+#ifndef KF_KEPT_H
+#define KF_KEPT_H
 
 #include <jansson.h>
 
 #include "controller/config/config.h"
 
-struct history {
+struct kept {
 	char *dir; /* NULL: nothing is kept */
 	int fd;	   /* of it */
 };
 
-#define HISTORY_INIT                                                                     \
+#define KEPT_INIT                                                                        \
 	{                                                                                \
 		.fd = -1                                                                 \
 	}
 
 /* Make the next one.  kind is ours. */
-int history_open(const struct config *cfg, const char *board, const char *kind,
-		 struct history *ret, struct kf_error *err) _must_check_;
-void history_fini(struct history *h);
-#define _history_ _cleanup_(history_fini)
+int kept_open(const struct config *cfg, const char *board, const char *kind,
+	      struct kept *ret, struct kf_error *err) _must_check_;
+void kept_fini(struct kept *h);
+#define _kept_ _cleanup_(kept_fini)
 
 /* A new file in it: a descriptor. */
-int history_create(const struct history *h, const char *name,
-		   struct kf_error *err) _must_check_;
+int kept_create(const struct kept *h, const char *name,
+		struct kf_error *err) _must_check_;
 /* info.json: takes info, and adds when it was written. */
-int history_tell(const struct history *h, json_t *info,
-		 struct kf_error *err) _must_check_;
+int kept_tell(const struct kept *h, json_t *info, struct kf_error *err) _must_check_;
 
 #endif
