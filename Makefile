@@ -75,11 +75,13 @@ endif
 
 COMMON_LIBS := libuv libprotobuf-c libarchive libzstd libsodium
 CONTROLLER_LIBS := libssh inih jansson libpcre2-8 libxml-2.0 sqlite3
+# Of these no header is meant for the rest of the controller.
+MAIL_LIBS := libcurl gmime-3.0 ncursesw
 PKG_CFLAGS := $(shell pkg-config --cflags $(COMMON_LIBS) $(CONTROLLER_LIBS) 2>/dev/null)
 COMMON_LDLIBS = $(shell pkg-config --libs $(COMMON_LIBS)) -lpthread
 # The agent reads initramfs archives member by member, below libarchive's filters.
 AGENT_LDLIBS = $(shell pkg-config --libs zlib liblzma) $(COMMON_LDLIBS)
-CONTROLLER_LDLIBS = $(shell pkg-config --libs $(CONTROLLER_LIBS))
+CONTROLLER_LDLIBS = $(shell pkg-config --libs $(CONTROLLER_LIBS) $(MAIL_LIBS))
 
 include agent/cross.mk
 
@@ -125,7 +127,11 @@ $(O)/gen/kferry.pb-c.o: build/gen/kferry.pb-c.c $(O)/flags | $(SYSROOT)
 $(O)/%.o: %.c $(O)/flags | build/gen/kferry.pb-c.h $(SYSROOT)
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS_ALL) $(CPPFLAGS) $(PKG_CFLAGS) $(OWN_CFLAGS) -MMD -MP -c -o $@ $<
+
+MAIL_OBJ := $(addprefix $(O)/controller/,mail/fetch.o mail/letter.o mail/message.o \
+	cmd/patches_screen.o)
+$(MAIL_OBJ): private OWN_CFLAGS := $(shell pkg-config --cflags $(MAIL_LIBS) 2>/dev/null)
 
 $(O)/kferry: $(CONTROLLER_OBJ) $(COMMON_OBJ)
 	$(call say,LD,$@)

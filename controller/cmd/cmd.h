@@ -93,6 +93,7 @@ int cmd_exec(struct cmd_env *env, int argc, char *argv[]);
 int cmd_maintainers(struct cmd_env *env, int argc, char *argv[]);
 int cmd_checkpatch(struct cmd_env *env, int argc, char *argv[]);
 int cmd_send(struct cmd_env *env, int argc, char *argv[]);
+int cmd_patches(struct cmd_env *env, int argc, char *argv[]);
 int cmd_put(struct cmd_env *env, int argc, char *argv[]);
 int cmd_get(struct cmd_env *env, int argc, char *argv[]);
 int cmd_shell(struct cmd_env *env, int argc, char *argv[]);

@@ -42,7 +42,7 @@ struct extra {
 
 struct send {
 	struct cmd_env *env;
-	struct series_opts opts;
+	struct mails_opts opts;
 	const char *cover; /* file */
 	const char *in_reply_to, *output;
 	bool edit, no_checkpatch, simulate, yes, setup, verify, local;
@@ -51,7 +51,7 @@ struct send {
 	char *const *words;
 	/* What becomes of it: */
 	char *src, *scratch;
-	struct series series;
+	struct mails series;
 	struct recipients to;
 	char **block;
 	char *self, *bcc;
@@ -60,7 +60,7 @@ struct send {
 
 static void send_fini(struct send *s)
 {
-	series_fini(&s->series);
+	mails_fini(&s->series);
 	recipients_fini(&s->to);
 	if (s->scratch && fs_remove_tree(AT_FDCWD, s->scratch) < 0)
 		ui_warn(s->env->ui, "%s is left behind", s->scratch);
@@ -96,7 +96,7 @@ static int find_targets(struct send *s, const char *dir, struct kf_error *err)
 		if (rc < 0)
 			return rc;
 		if (commits && !words[1])
-			rc = series_make(s->src, dir, &t, &s->opts, &s->series, err);
+			rc = mails_make(s->src, dir, &t, &s->opts, &s->series, err);
 		else if (commits)
 			rc = kf_err(err, -EINVAL, KF_REASON_USAGE,
 				    "one commit or one range makes a series; %s is not "
@@ -113,7 +113,7 @@ static int find_targets(struct send *s, const char *dir, struct kf_error *err)
 				"that are made: name commits, not %s",
 				words[i]);
 		else
-			rc = series_add(&s->series, dir, &t, err);
+			rc = mails_add(&s->series, dir, &t, err);
 	}
 	if (rc < 0 && words == upstream && err->reason != KF_REASON_NO_MEMORY)
 		kf_err_wrap(err, "which commits? without a name those that the branch's "

@@ -730,6 +730,50 @@ const struct cmd cmds[] = {
 			    "kferry send -v 2 --cover cover.txt HEAD~3..\n",
 	},
 	{
+		.name = "patches",
+		.run = cmd_patches,
+		.args = "[lists|list LIST|search LIST QUERY|show ID|bookmark ...|apply "
+			"ID|reply ID|try ID]",
+		.help = "Patch sets of mailing lists: read, apply, try, answer them",
+		.details =
+			"Without a verb, on a terminal: a screen with all of that.\n"
+			"\n"
+			"  patches lists               the lists of the archive\n"
+			"  patches list LIST           its newest patch sets\n"
+			"  patches search LIST QUERY   those that public-inbox finds\n"
+			"  patches show ID             read one\n"
+			"  patches bookmark add ID|rm ID|list  remember some\n"
+			"  patches apply ID            onto a new branch of this tree\n"
+			"  patches reply ID            say that it was reviewed or "
+			"tested\n"
+			"  patches try ID [-- OPTION...]  apply, build, deploy, verdict; "
+			"options of bd\n"
+			"\n"
+			"  -n N           list, search: at most so many sets (30)\n"
+			"  --all          show: the whole thread\n"
+			"  --offline      only what the cache has\n"
+			"  --branch NAME  apply, try: call it so\n"
+			"  -b, --board LIST  try: boards: names, joined by commas; or "
+			"all\n"
+			"  -l, --label KEY=VALUE  try: boards with that word in "
+			"board.labels\n"
+			"  --keep         try: stay on the branch\n"
+			"  --reply        try: send a Tested-by after a pass\n"
+			"  --reviewed-by, --tested-by, --acked-by  reply: what it says\n"
+			"  --remark TEXT  reply, try: in front of that\n"
+			"  --dry-run      reply, try: only show the mail\n"
+			"  --yes          reply, try: send it without asking\n"
+			"\nAn ID is LIST/MESSAGE-ID as list prints it, a Message-ID, or "
+			"its page's address. The\narchive is patches.url.\n",
+		.verbs = "lists list search show bookmark apply reply try",
+		.examples =
+			"kferry patches list linux-gpio\n"
+			"kferry patches search linux-gpio 'f:ada dfn:gpio-sim.c'\n"
+			"kferry patches apply linux-gpio/20261121.4711-1@example.org\n"
+			"kferry patches try linux-gpio/20261121.4711-1@example.org -b "
+			"pc --reply\n",
+	},
+	{
 		.name = "shell",
 		.alias = "s",
 		.run = cmd_shell,

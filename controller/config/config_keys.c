@@ -123,6 +123,7 @@ const struct config_key config_keys[] = {
 	SECONDS("timeout.health", "60s", "for each health check"),
 	SECONDS("timeout.build", "3h", "for make"),
 	SECONDS("timeout.power", "60s", "for each program that switches the power"),
+	SECONDS("timeout.patches", "60s", "for each page of a mail archive"),
 	SECONDS("timeout.clone", "2m", "for git to fetch templates (init)"),
 
 	ARGV("power.on", NULL, "program on this machine that switches the board on"),
@@ -153,6 +154,13 @@ const struct config_key config_keys[] = {
 	     "a deploy's findings get the files and lines of their traces, where the "
 	     "kernel's vmlinux is at hand"),
 
+	STRING("patches.url", "https://lore.kernel.org",
+	       "archive of mailing lists (public-inbox) that `kferry patches` reads"),
+	STRING("patches.all", "all",
+	       "its list with the mails of all lists, for a Message-ID without one"),
+	ARGV("patches.pager", NULL,
+	     "program that shows mails; not set: delta, bat, $PAGER or less"),
+	UINT("patches.cache", "256", "MiB kept of what was fetched; 0: nothing"),
 	STRING("agent.path", "/usr/local/sbin/kferryd",
 	       "where the agent is on the board"),
 	STRING("agent.state_dir", NULL, "its state; not set: /var/lib/kferry"),

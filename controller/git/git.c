@@ -84,6 +84,12 @@ int git_run(const char *src, const char *const words[], enum git_kind kind,
 	return run(src, words, kind, out, &errors, ret_status, err);
 }
 
+int git_run_saying(const char *src, const char *const words[], enum git_kind kind,
+		   struct buf *said, int *ret_status, struct kf_error *err)
+{
+	return run(src, words, kind, said, NULL, ret_status, err);
+}
+
 /* The first line in which git names its trouble. */
 static const char *complaint(struct buf *errors)
 {
@@ -222,7 +228,7 @@ int git_check_clean(const char *src, struct kf_error *err)
 	return kf_err(
 		err, -EBUSY, KF_REASON_INVALID,
 		"%s has changes that no commit has (%s): commit or stash them first, "
-		"for each step checks another commit out",
+		"for another commit is to be checked out",
 		src, strlen(line) > 3 ? line + 3 : line);
 }
 

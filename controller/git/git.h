@@ -18,6 +18,9 @@ enum git_kind { GIT_READS, GIT_CHANGES };
 #define GIT_WORDS 64
 int git_run(const char *src, const char *const words[], enum git_kind kind,
 	    struct buf *out, int *ret_status, struct kf_error *err) _must_check_;
+/* The same, and said gets stderr's text as well. */
+int git_run_saying(const char *src, const char *const words[], enum git_kind kind,
+		   struct buf *said, int *ret_status, struct kf_error *err) _must_check_;
 /* A status that is not 0 is an error too: -EINVAL, with git's own words. */
 int git_check(const char *src, const char *const words[], enum git_kind kind,
 	      struct buf *out, struct kf_error *err) _must_check_;

@@ -171,7 +171,7 @@ static int put(struct buf *out, const char **from, const char *place, const char
 	return rc < 0 ? no_memory(err) : 0;
 }
 
-int cover_fill(struct series *s, const struct buf *text, struct kf_error *err)
+int cover_fill(struct mails *s, const struct buf *text, struct kf_error *err)
 {
 	const char *subject = (const char *)buf_data(text);
 	const char *end = memchr(subject, '\n', buf_len(text));
@@ -203,5 +203,5 @@ int cover_fill(struct series *s, const struct buf *text, struct kf_error *err)
 	rc = fs_replace(AT_FDCWD, s->mails[0].path, buf_data(&out), buf_len(&out), 0600);
 	if (rc < 0)
 		return kf_err(err, rc, KF_REASON_IO, "write %s: %m", s->mails[0].path);
-	return series_read_cover(s, err);
+	return mails_read_cover(s, err);
 }

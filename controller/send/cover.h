@@ -6,7 +6,7 @@
 #ifndef KF_SEND_COVER_H
 #define KF_SEND_COVER_H
 
-#include "controller/send/series.h"
+#include "controller/send/mails.h"
 #include "controller/ui/ui.h"
 
 #define COVER_MAX  (1u << 20)		  /* bytes */
@@ -22,7 +22,7 @@ int cover_read(const char *path, struct buf *ret, struct kf_error *err) _must_ch
 int cover_edit(const char *src, const char *dir, struct buf *text,
 	       struct kf_error *err) _must_check_;
 /* Put it into the first mail of the series. */
-int cover_fill(struct series *s, const struct buf *text,
+int cover_fill(struct mails *s, const struct buf *text,
 	       struct kf_error *err) _must_check_;
 
 #endif

@@ -134,7 +134,7 @@ static int run(const struct words *w, const struct mailer_opts *o, struct kf_err
 		      o->dry_run ? "" : "; mails before that one may have been sent");
 }
 
-int mailer_send(const struct series *s, const struct recipients *r,
+int mailer_send(const struct mails *s, const struct recipients *r,
 		const struct mailer_opts *opts, struct kf_error *err)
 {
 	_cleanup_(words_free) struct words *w = calloc(1, sizeof(*w));

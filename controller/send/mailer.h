@@ -3,8 +3,8 @@
 #ifndef KF_SEND_MAILER_H
 #define KF_SEND_MAILER_H
 
+#include "controller/send/mails.h"
 #include "controller/send/recipients.h"
-#include "controller/send/series.h"
 
 struct mailer_opts {
 	const char *src;
@@ -15,7 +15,7 @@ struct mailer_opts {
 };
 
 /* KF_REASON_EXEC with git's own words; then some of several may have been sent. */
-int mailer_send(const struct series *s, const struct recipients *r,
+int mailer_send(const struct mails *s, const struct recipients *r,
 		const struct mailer_opts *opts, struct kf_error *err) _must_check_;
 
 #endif

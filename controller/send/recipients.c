@@ -83,7 +83,7 @@ static int add_named(void *arg, const char *role, const char *address, size_t n)
 	return recipients_add(arg, role, address, n, NULL);
 }
 
-int recipients_add_series(struct recipients *r, const struct series *s,
+int recipients_add_series(struct recipients *r, const struct mails *s,
 			  struct kf_error *err)
 {
 	int rc = 0;

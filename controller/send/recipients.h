@@ -7,7 +7,7 @@
 #define KF_SEND_RECIPIENTS_H
 
 #include "controller/patch/people.h"
-#include "controller/send/series.h"
+#include "controller/send/mails.h"
 #include "proto/base/err.h"
 
 #define RECIPIENTS_MAX 200
@@ -31,7 +31,7 @@ int recipients_add(struct recipients *r, const char *role, const char *address, 
 int recipients_add_people(struct recipients *r, const struct people *p,
 			  struct kf_error *err) _must_check_;
 /* Those that its mails name. */
-int recipients_add_series(struct recipients *r, const struct series *s,
+int recipients_add_series(struct recipients *r, const struct mails *s,
 			  struct kf_error *err) _must_check_;
 /* Order them.  KF_REASON_USAGE: nobody is left, or too many. */
 int recipients_end(struct recipients *r, struct kf_error *err) _must_check_;

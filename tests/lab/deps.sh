@@ -18,7 +18,7 @@ set -eu
 build='build-essential pkgconf protobuf-c-compiler protobuf-compiler libprotobuf-c-dev
 	libuv1-dev libarchive-dev libzstd-dev libsodium-dev libssh-dev libinih-dev
 	libjansson-dev libpcre2-dev libxml2-dev libacl1-dev liblz4-dev liblzma-dev zlib1g-dev
-	libsqlite3-dev scdoc'
+	libsqlite3-dev libcurl4-openssl-dev libgmime-3.0-dev libncurses-dev scdoc'
 cross='gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf mmdebstrap debian-archive-keyring'
 kernel='flex bison bc libelf-dev libssl-dev cpio kmod rsync python3 xz-utils zstd'
 board='qemu-system-x86 qemu-utils ovmf mmdebstrap debian-archive-keyring gdisk dosfstools
@@ -27,7 +27,8 @@ tests='libcmocka-dev clang clang-format libclang-rt-14-dev shellcheck strace
 	systemd-boot-efi openssh-server file git tmux busybox-static grub-common
 	grub-efi-amd64-bin btrfs-progs dropbear-bin qemu-user-static qemu-system-arm
 	u-boot-qemu libubootenv-tool device-tree-compiler zsh fish libxml2-utils
-	python3-jsonschema python3-yaml git-email libmailtools-perl python3-aiosmtpd'
+	python3-jsonschema python3-yaml git-email libmailtools-perl python3-aiosmtpd
+	public-inbox b4'
 corpus='linux-headers-amd64 gcc-aarch64-linux-gnu'
 bench='gcc-aarch64-linux-gnu openssh-server valgrind'
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "controller/send/series.h"
+#include "controller/send/mails.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static int no_memory(struct kf_error *err)
 	return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 }
 
-void series_fini(struct series *s)
+void mails_fini(struct mails *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		free(s->mails[i].path);
@@ -25,11 +25,11 @@ void series_fini(struct series *s)
 		buf_fini(&s->mails[i].text);
 	}
 	free(s->mails);
-	*s = (struct series){0};
+	*s = (struct mails){0};
 }
 
 /* A mail at the end; the path is taken over. */
-static int new_mail(struct series *s, char *path, struct mail **ret, struct kf_error *err)
+static int new_mail(struct mails *s, char *path, struct mail **ret, struct kf_error *err)
 {
 	struct mail *more = NULL;
 
@@ -82,7 +82,7 @@ static int read_mail(struct mail *m, const char *path, struct kf_error *err)
 	return describe(m, path, err);
 }
 
-int series_read_cover(struct series *s, struct kf_error *err)
+int mails_read_cover(struct mails *s, struct kf_error *err)
 {
 	return read_mail(&s->mails[0], s->mails[0].path, err);
 }
@@ -102,7 +102,7 @@ static int strip(const struct mail *m, struct kf_error *err)
 
 /* The word of the subjects; the caller's.  git's own --rfc did, until 2.42, not know
  * another than PATCH. */
-static int prefix_of(const char *src, const struct series_opts *o, char **ret,
+static int prefix_of(const char *src, const struct mails_opts *o, char **ret,
 		     struct kf_error *err)
 {
 	static const char *const ask[] = {"config", "--get", "format.subjectPrefix",
@@ -124,7 +124,7 @@ static int prefix_of(const char *src, const struct series_opts *o, char **ret,
 }
 
 static int format(const char *src, const char *dir, const struct target *t,
-		  const struct series_opts *o, struct buf *names, struct kf_error *err)
+		  const struct mails_opts *o, struct buf *names, struct kf_error *err)
 {
 	_free_ char *version = strf("--reroll-count=%u", o->version);
 	_free_ char *prefix = NULL;
@@ -159,11 +159,11 @@ static int format(const char *src, const char *dir, const struct target *t,
 	return git_check(src, words, GIT_READS, names, err);
 }
 
-int series_make(const char *src, const char *dir, const struct target *t,
-		const struct series_opts *opts, struct series *ret, struct kf_error *err)
+int mails_make(const char *src, const char *dir, const struct target *t,
+	       const struct mails_opts *opts, struct mails *ret, struct kf_error *err)
 {
 	_buf_ struct buf names = {.max = NAMES_MAX};
-	_series_ struct series s = {0};
+	_mails_ struct mails s = {0};
 	struct mail *m;
 	char *list;
 	int rc = format(src, dir, t, opts, &names, err);
@@ -188,13 +188,13 @@ int series_make(const char *src, const char *dir, const struct target *t,
 	}
 	if (rc == 0) {
 		*ret = s;
-		s = (struct series){0};
+		s = (struct mails){0};
 	}
 	return rc;
 }
 
-int series_add(struct series *s, const char *dir, const struct target *t,
-	       struct kf_error *err)
+int mails_add(struct mails *s, const char *dir, const struct target *t,
+	      struct kf_error *err)
 {
 	const char *slash = strrchr(t->path, '/');
 	struct mail *m;

@@ -4,8 +4,8 @@
  * mails already, in a directory of ours.  None has a To, Cc or Bcc of its own: who gets
  * them is said once, by recipients.h.
  */
-#ifndef KF_SEND_SERIES_H
-#define KF_SEND_SERIES_H
+#ifndef KF_SEND_MAILS_H
+#define KF_SEND_MAILS_H
 
 #include "controller/patch/target.h"
 #include "proto/base/buf.h"
@@ -23,27 +23,27 @@ struct mail {
 	bool cover;
 };
 
-struct series {
+struct mails {
 	struct mail *mails; /* the cover letter is the first */
 	size_t n;
 };
 
-struct series_opts {
+struct mails_opts {
 	unsigned version; /* 0: none is said */
 	bool rfc, cover;
 	const char *prefix; /* instead of PATCH; NULL: git's own */
 };
 
 /* Of a COMMIT or RANGE of the tree at src, into dir. */
-int series_make(const char *src, const char *dir, const struct target *t,
-		const struct series_opts *opts, struct series *ret,
-		struct kf_error *err) _must_check_;
-/* Add a copy of a PATCH, which is a mail. */
-int series_add(struct series *s, const char *dir, const struct target *t,
+int mails_make(const char *src, const char *dir, const struct target *t,
+	       const struct mails_opts *opts, struct mails *ret,
 	       struct kf_error *err) _must_check_;
+/* Add a copy of a PATCH, which is a mail. */
+int mails_add(struct mails *s, const char *dir, const struct target *t,
+	      struct kf_error *err) _must_check_;
 /* The cover letter has changed on the disk. */
-int series_read_cover(struct series *s, struct kf_error *err) _must_check_;
-void series_fini(struct series *s);
-#define _series_ _cleanup_(series_fini)
+int mails_read_cover(struct mails *s, struct kf_error *err) _must_check_;
+void mails_fini(struct mails *s);
+#define _mails_ _cleanup_(mails_fini)
 
 #endif
