@@ -85,7 +85,9 @@ int cmd_drm(struct cmd_env *env, int argc, char *argv[]);
 int cmd_gui(struct cmd_env *env, int argc, char *argv[]);
 /* Their help, where it is long. */
 extern const char cmd_trace_details[], cmd_drm_details[], cmd_gui_details[],
-	cmd_kconfig_details[], cmd_test_details[];
+	cmd_kconfig_details[], cmd_test_details[], cmd_deploy_details[], cmd_bd_details[],
+	cmd_bisect_details[], cmd_board_details[], cmd_log_details[], cmd_vm_details[],
+	cmd_send_details[];
 int cmd_test(struct cmd_env *env, int argc, char *argv[]);
 int cmd_results(struct cmd_env *env, int argc, char *argv[]);
 int cmd_report(struct cmd_env *env, int argc, char *argv[]);

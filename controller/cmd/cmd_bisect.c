@@ -10,6 +10,36 @@
 #include "proto/reason.h"
 #include "proto/text.h"
 
+const char cmd_bisect_details[] =
+	"  bisect start BAD GOOD... [-- PATH...]  check the ends, begin\n"
+	"  bisect run [BOARD...]   build, boot, test, until the commit "
+	"is found\n"
+	"  bisect step [BOARD...]  only what is checked out: for `git "
+	"bisect run`\n"
+	"  bisect log              the steps so far, with reasons and "
+	"logs\n"
+	"  bisect status           how far it is\n"
+	"  bisect reset            end it; the tree is where it was\n"
+	"\n"
+	"  -b, --board LIST  boards: names, joined by commas; after a "
+	"fault the next is taken\n"
+	"  --test SUITE      pass this suite once it has booted; see "
+	"kferry test\n"
+	"  --expect FILE     ... with failures that are expected\n"
+	"  --exec COMMAND    run on the board once it has booted: 0 is "
+	"good, 125 skip, else bad\n"
+	"  --script COMMAND  run here likewise, with KFERRY_BOARD, "
+	"KFERRY_RUN and more set\n"
+	"  --timeout S       of either command, in seconds (600)\n"
+	"  --retries N       attempts after a fault of board or network "
+	"(3)\n"
+	"  --check-ends      run: see first that GOOD passes and BAD "
+	"fails\n"
+	"  --summary FILE    run, log: append a summary in Markdown\n"
+	"\nA commit that does not build is skipped. A fault that is not "
+	"the kernel's stops the\nbisect, and says nothing of the "
+	"commit: run goes on there. Options of run are kept.\n";
+
 #define RETRIES_MAX 100
 #define TEST_S_MAX  1000000
 

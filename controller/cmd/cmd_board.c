@@ -9,6 +9,32 @@
 #include "proto/base/buf.h"
 #include "proto/reason.h"
 
+const char cmd_board_details[] =
+	"  board add NAME [USER@]HOST[:PORT] [--profile P] [--no-setup]\n"
+	"  board add NAME --link LINK [--run PROGRAM] [--profile P]\n"
+	"  board setup [NAME]    put the agent there, or bring it up to "
+	"date\n"
+	"  board list [--names|--labels]  all boards\n"
+	"  board info [NAME]     what a board is\n"
+	"  board revive [NAME]   look at it, and take it out of "
+	"quarantine\n"
+	"  board default [NAME]  show or choose the default board\n"
+	"  board rename OLD NEW\n"
+	"  board rm NAME         forget it here; nothing on it is "
+	"touched\n"
+	"\n"
+	"  --accept-host-key SHA256:...  with add and setup: the key it "
+	"has\n"
+	"  --force                       with setup: also onto a "
+	"read-only root; with\n"
+	"                                revive: without a look at "
+	"it\n"
+	"  --identity FILE               with add: the private key\n"
+	"  --link LINK                   with add: exec:PROGRAM ARGS... "
+	"or unix:/PATH\n"
+	"  --default                     with add: the default board "
+	"from now on\n";
+
 static int list_names(struct cmd_env *env)
 {
 	const char *board;

@@ -3,6 +3,43 @@
 #include "controller/cmd/deploy_args.h"
 #include "controller/fleet/deploys.h"
 
+const char cmd_deploy_details[] =
+	"  -b, --board LIST  boards: names, joined by commas or each "
+	"with its -b; or all\n"
+	"  -l, --label KEY=VALUE  boards with that word in board.labels; "
+	"several: all of them\n"
+	"  --from FILE  a package, a kernel .deb, or a tarball of make "
+	"tar*-pkg\n"
+	"  --no-reboot  install only\n"
+	"  --once       do not make it the default after a pass\n"
+	"  --force      also when this very kernel runs already\n"
+	"  --strict     an option that kernel.require wants and the "
+	"kernel lacks is an error\n"
+	"  --kexec      boot it by kexec: fast; a pass does not confirm "
+	"it\n"
+	"  --kexec-ok   the same, and a pass does\n"
+	"  --cmdline WORDS  added to this trial's kernel command "
+	"line\n"
+	"  --modules        only modules, for the kernel that runs, "
+	"until "
+	"the next boot\n"
+	"  --reload NAME    with --modules: load it again, with 'NAME "
+	"param=1' so\n"
+	"\n"
+	"For a CI; of several boards all are in one file:\n"
+	"  --test SUITE     pass this suite before it is confirmed; "
+	"see kferry test\n"
+	"  --retries N      ... run what failed of it again\n"
+	"  --expect FILE    ... with failures that are expected\n"
+	"  --junit FILE     the verdicts as JUnit XML\n"
+	"  --ktap FILE      as KTAP\n"
+	"  --kcidb FILE     as KCIDB v5.3 JSON\n"
+	"  --summary FILE   a summary in Markdown, appended\n"
+	"  --annotations    what is wrong as GitHub's workflow commands\n"
+	"  --artifacts DIR  result.json, logs and all else of each run, "
+	"in "
+	"DIR/BOARD\n";
+
 int cmd_deploy(struct cmd_env *env, int argc, char *argv[])
 {
 	_deploy_args_ struct deploy_args a = {0};

@@ -13,6 +13,27 @@
 #include "controller/strf.h"
 #include "proto/reason.h"
 
+const char cmd_log_details[] =
+	"  -b, --board BOARD  its newest run; its log.ignore and "
+	"log.patterns\n"
+	"  --boot N           of that boot of the board: 0 this one, "
+	"-1 the one "
+	"before, ...\n"
+	"  --fail-on LEVEL    exit status 1 for that and worse: warn "
+	"error "
+	"fatal\n"
+	"  --new-since LOG    what that run or file has, too, is "
+	"known and does "
+	"not count\n"
+	"  -f, --full         with the lines of each report\n"
+	"  -a, --all          also what is known\n"
+	"  --decode           traces with files and lines, by the "
+	"tree's vmlinux\n"
+	"  --vmlinux FILE     the same, by that one\n"
+	"\nWithout a name: the newest run. FILE may be compressed; - "
+	"is standard "
+	"input.\n";
+
 struct args {
 	const char *board;
 	const char *what;  /* run, file, "-"; NULL: the newest run, or --boot */

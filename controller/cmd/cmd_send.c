@@ -17,6 +17,34 @@
 #include "proto/reason.h"
 #include "proto/text.h"
 
+const char cmd_send_details[] =
+	"A commit, a range, or files that are mails already; without "
+	"one: what the branch's\nupstream has not. Errors of "
+	"checkpatch.pl end it. Who gets what is shown, and asked for.\n"
+	"\n"
+	"  -v N            version N of the series\n"
+	"  --rfc           a request for comments\n"
+	"  --prefix TEXT   instead of PATCH, such as 'PATCH net-next'\n"
+	"  --cover FILE    a cover letter: its subject, an empty line, "
+	"its "
+	"text\n"
+	"  --cover-letter  write it in the editor, from the tree's "
+	".kferry/cover-letter\n"
+	"  --to ADDRESS    also to that one; repeated, of several\n"
+	"  --cc ADDRESS    a copy likewise\n"
+	"  --in-reply-to ID  answers that Message-ID\n"
+	"  --no-checkpatch  do not look at the style\n"
+	"  --simulate      all but sending: show mails and recipients\n"
+	"  -o, --output DIR  keep the mails there\n"
+	"  --yes           do not ask\n"
+	"\n"
+	"  --verify        git's settings of mail: what is set, what "
+	"lacks\n"
+	"  --setup [NAME=VALUE...]  set some of them: smtpserver, "
+	"smtpserverport, smtpencryption,\n"
+	"                  smtpuser, from, name, email\n"
+	"  --local         with --setup: for this tree only\n";
+
 enum {
 	OPT_RFC = 256,
 	OPT_COVER,

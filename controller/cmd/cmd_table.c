@@ -31,31 +31,7 @@ const struct cmd cmds[] = {
 		.run = cmd_board,
 		.args = "add|setup|list|info|revive|default|rename|rm ...",
 		.help = "Add boards, set them up, look at them",
-		.details =
-			"  board add NAME [USER@]HOST[:PORT] [--profile P] [--no-setup]\n"
-			"  board add NAME --link LINK [--run PROGRAM] [--profile P]\n"
-			"  board setup [NAME]    put the agent there, or bring it up to "
-			"date\n"
-			"  board list [--names|--labels]  all boards\n"
-			"  board info [NAME]     what a board is\n"
-			"  board revive [NAME]   look at it, and take it out of "
-			"quarantine\n"
-			"  board default [NAME]  show or choose the default board\n"
-			"  board rename OLD NEW\n"
-			"  board rm NAME         forget it here; nothing on it is "
-			"touched\n"
-			"\n"
-			"  --accept-host-key SHA256:...  with add and setup: the key it "
-			"has\n"
-			"  --force                       with setup: also onto a "
-			"read-only root; with\n"
-			"                                revive: without a look at "
-			"it\n"
-			"  --identity FILE               with add: the private key\n"
-			"  --link LINK                   with add: exec:PROGRAM ARGS... "
-			"or unix:/PATH\n"
-			"  --default                     with add: the default board "
-			"from now on\n",
+		.details = cmd_board_details,
 		.verbs = "add setup list info revive default rename rm",
 		.words = WORDS_BOARD,
 		.examples =
@@ -180,42 +156,7 @@ const struct cmd cmds[] = {
 			"[--junit FILE] [--ktap FILE] [--kcidb FILE] "
 			"[--summary FILE] [--artifacts DIR] [--annotations]",
 		.help = "Send a kernel, boot it once, come back with a verdict",
-		.details =
-			"  -b, --board LIST  boards: names, joined by commas or each "
-			"with its -b; or all\n"
-			"  -l, --label KEY=VALUE  boards with that word in board.labels; "
-			"several: all of them\n"
-			"  --from FILE  a package, a kernel .deb, or a tarball of make "
-			"tar*-pkg\n"
-			"  --no-reboot  install only\n"
-			"  --once       do not make it the default after a pass\n"
-			"  --force      also when this very kernel runs already\n"
-			"  --strict     an option that kernel.require wants and the "
-			"kernel lacks is an error\n"
-			"  --kexec      boot it by kexec: fast; a pass does not confirm "
-			"it\n"
-			"  --kexec-ok   the same, and a pass does\n"
-			"  --cmdline WORDS  added to this trial's kernel command "
-			"line\n"
-			"  --modules        only modules, for the kernel that runs, "
-			"until "
-			"the next boot\n"
-			"  --reload NAME    with --modules: load it again, with 'NAME "
-			"param=1' so\n"
-			"\n"
-			"For a CI; of several boards all are in one file:\n"
-			"  --test SUITE     pass this suite before it is confirmed; "
-			"see kferry test\n"
-			"  --retries N      ... run what failed of it again\n"
-			"  --expect FILE    ... with failures that are expected\n"
-			"  --junit FILE     the verdicts as JUnit XML\n"
-			"  --ktap FILE      as KTAP\n"
-			"  --kcidb FILE     as KCIDB v5.3 JSON\n"
-			"  --summary FILE   a summary in Markdown, appended\n"
-			"  --annotations    what is wrong as GitHub's workflow commands\n"
-			"  --artifacts DIR  result.json, logs and all else of each run, "
-			"in "
-			"DIR/BOARD\n",
+		.details = cmd_deploy_details,
 		.words = WORDS_BOARD,
 		.examples =
 			"kferry deploy pc\n"
@@ -235,43 +176,7 @@ const struct cmd cmds[] = {
 			"[--junit FILE] [--ktap FILE] [--kcidb FILE] "
 			"[--summary FILE] [--artifacts DIR] [--annotations]",
 		.help = "Build and deploy",
-		.details =
-			"The options are deploy's, but for --from, and those of a build. "
-			"The boards are asked\nfirst: nothing is built where none can "
-			"take it.\n"
-			"\n" BUILD_ARGS_HELP "\n"
-			"  -b, --board LIST  boards: names, joined by commas or each "
-			"with its -b; or all\n"
-			"  -l, --label KEY=VALUE  boards with that word in board.labels; "
-			"several: all of them\n"
-			"  --no-reboot      install only\n"
-			"  --once           do not make it the default after a pass\n"
-			"  --force          also when this very kernel runs already\n"
-			"  --strict         an option that kernel.require wants and the "
-			"kernel lacks is an error\n"
-			"  --kexec          boot it by kexec: fast; a pass does not "
-			"confirm it\n"
-			"  --kexec-ok       the same, and a pass does\n"
-			"  --cmdline WORDS  added to this trial's kernel command line\n"
-			"  --modules        only modules, for the kernel that runs, "
-			"until "
-			"the next boot\n"
-			"  --reload NAME    with --modules: load it again, with 'NAME "
-			"param=1' so\n"
-			"\n"
-			"For a CI; of several boards all are in one file:\n"
-			"  --test SUITE     pass this suite before it is confirmed; "
-			"see kferry test\n"
-			"  --retries N      ... run what failed of it again\n"
-			"  --expect FILE    ... with failures that are expected\n"
-			"  --junit FILE     the verdicts as JUnit XML\n"
-			"  --ktap FILE      as KTAP\n"
-			"  --kcidb FILE     as KCIDB v5.3 JSON\n"
-			"  --summary FILE   a summary in Markdown, appended\n"
-			"  --annotations    what is wrong as GitHub's workflow commands\n"
-			"  --artifacts DIR  result.json, logs and all else of each run, "
-			"in "
-			"DIR/BOARD\n",
+		.details = cmd_bd_details,
 		.words = WORDS_BOARD,
 		.examples = "kferry bd\n"
 			    "kferry bd -b all --once\n"
@@ -287,35 +192,7 @@ const struct cmd cmds[] = {
 		.args = "start BAD GOOD... [-- PATH...]|run [BOARD...]|step "
 			"[BOARD...]|log|status|reset",
 		.help = "Find the commit that broke a kernel, by booting",
-		.details =
-			"  bisect start BAD GOOD... [-- PATH...]  check the ends, begin\n"
-			"  bisect run [BOARD...]   build, boot, test, until the commit "
-			"is found\n"
-			"  bisect step [BOARD...]  only what is checked out: for `git "
-			"bisect run`\n"
-			"  bisect log              the steps so far, with reasons and "
-			"logs\n"
-			"  bisect status           how far it is\n"
-			"  bisect reset            end it; the tree is where it was\n"
-			"\n"
-			"  -b, --board LIST  boards: names, joined by commas; after a "
-			"fault the next is taken\n"
-			"  --test SUITE      pass this suite once it has booted; see "
-			"kferry test\n"
-			"  --expect FILE     ... with failures that are expected\n"
-			"  --exec COMMAND    run on the board once it has booted: 0 is "
-			"good, 125 skip, else bad\n"
-			"  --script COMMAND  run here likewise, with KFERRY_BOARD, "
-			"KFERRY_RUN and more set\n"
-			"  --timeout S       of either command, in seconds (600)\n"
-			"  --retries N       attempts after a fault of board or network "
-			"(3)\n"
-			"  --check-ends      run: see first that GOOD passes and BAD "
-			"fails\n"
-			"  --summary FILE    run, log: append a summary in Markdown\n"
-			"\nA commit that does not build is skipped. A fault that is not "
-			"the kernel's stops the\nbisect, and says nothing of the "
-			"commit: run goes on there. Options of run are kept.\n",
+		.details = cmd_bisect_details,
 		.verbs = "start run step log status reset",
 		.words = WORDS_BOARD,
 		.examples = "kferry bisect start HEAD v6.12 -- drivers/net\n"
@@ -414,25 +291,7 @@ const struct cmd cmds[] = {
 			"[--new-since "
 			"LOG] [--full] [--all] [--decode] [--vmlinux FILE]",
 		.help = "The findings of a run, of a boot, or of any kernel log",
-		.details = "  -b, --board BOARD  its newest run; its log.ignore and "
-			   "log.patterns\n"
-			   "  --boot N           of that boot of the board: 0 this one, "
-			   "-1 the one "
-			   "before, ...\n"
-			   "  --fail-on LEVEL    exit status 1 for that and worse: warn "
-			   "error "
-			   "fatal\n"
-			   "  --new-since LOG    what that run or file has, too, is "
-			   "known and does "
-			   "not count\n"
-			   "  -f, --full         with the lines of each report\n"
-			   "  -a, --all          also what is known\n"
-			   "  --decode           traces with files and lines, by the "
-			   "tree's vmlinux\n"
-			   "  --vmlinux FILE     the same, by that one\n"
-			   "\nWithout a name: the newest run. FILE may be compressed; - "
-			   "is standard "
-			   "input.\n",
+		.details = cmd_log_details,
 		.words = WORDS_FILE,
 		.examples = "kferry log\n"
 			    "kferry log 2026-11-21-17 --full\n"
@@ -696,33 +555,7 @@ const struct cmd cmds[] = {
 			"FILE|--cover-letter] "
 			"[--to ADDRESS]... [--cc ADDRESS]... [--simulate] [--yes]",
 		.help = "Mail patches to whom the tree's get_maintainer.pl names",
-		.details =
-			"A commit, a range, or files that are mails already; without "
-			"one: what the branch's\nupstream has not. Errors of "
-			"checkpatch.pl end it. Who gets what is shown, and asked for.\n"
-			"\n"
-			"  -v N            version N of the series\n"
-			"  --rfc           a request for comments\n"
-			"  --prefix TEXT   instead of PATCH, such as 'PATCH net-next'\n"
-			"  --cover FILE    a cover letter: its subject, an empty line, "
-			"its "
-			"text\n"
-			"  --cover-letter  write it in the editor, from the tree's "
-			".kferry/cover-letter\n"
-			"  --to ADDRESS    also to that one; repeated, of several\n"
-			"  --cc ADDRESS    a copy likewise\n"
-			"  --in-reply-to ID  answers that Message-ID\n"
-			"  --no-checkpatch  do not look at the style\n"
-			"  --simulate      all but sending: show mails and recipients\n"
-			"  -o, --output DIR  keep the mails there\n"
-			"  --yes           do not ask\n"
-			"\n"
-			"  --verify        git's settings of mail: what is set, what "
-			"lacks\n"
-			"  --setup [NAME=VALUE...]  set some of them: smtpserver, "
-			"smtpserverport, smtpencryption,\n"
-			"                  smtpuser, from, name, email\n"
-			"  --local         with --setup: for this tree only\n",
+		.details = cmd_send_details,
 		.words = WORDS_FILE,
 		.examples = "kferry send --setup smtpserver=mail.example.org "
 			    "smtpserverport=587 smtpencryption=tls smtpuser=me\n"
@@ -821,23 +654,7 @@ const struct cmd cmds[] = {
 		.caches = true,
 		.args = "create|up|down|reset|console|list|rm [NAME]",
 		.help = "Virtual boards",
-		.details =
-			"  vm create NAME   make one: a disk, firmware, a board in the "
-			"configuration\n"
-			"  vm up NAME       start it and wait until it can be reached\n"
-			"  vm down NAME     shut it down\n"
-			"  vm reset NAME    pull its reset line\n"
-			"  vm console NAME  its serial console, until Ctrl-]\n"
-			"  vm list          all of them\n"
-			"  vm rm NAME       remove it with its disk\n"
-			"\n"
-			"  -m, --memory MIB  create: memory (1024)\n"
-			"  --cpus N          create: processors\n"
-			"  --image FILE      create: this disk image, not the Debian "
-			"guest\n"
-			"  --timeout S       up, down: seconds to wait (300 and 90)\n"
-			"  --no-wait         up: do not wait\n"
-			"  -f, --force       down: at once\n",
+		.details = cmd_vm_details,
 		.verbs = "create up down reset console list rm",
 		.words = WORDS_BOARD,
 		.examples = "kferry vm create box\n"

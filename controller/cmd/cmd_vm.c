@@ -11,6 +11,24 @@
 #include "proto/reason.h"
 #include "proto/text.h"
 
+const char cmd_vm_details[] =
+	"  vm create NAME   make one: a disk, firmware, a board in the "
+	"configuration\n"
+	"  vm up NAME       start it and wait until it can be reached\n"
+	"  vm down NAME     shut it down\n"
+	"  vm reset NAME    pull its reset line\n"
+	"  vm console NAME  its serial console, until Ctrl-]\n"
+	"  vm list          all of them\n"
+	"  vm rm NAME       remove it with its disk\n"
+	"\n"
+	"  -m, --memory MIB  create: memory (1024)\n"
+	"  --cpus N          create: processors\n"
+	"  --image FILE      create: this disk image, not the Debian "
+	"guest\n"
+	"  --timeout S       up, down: seconds to wait (300 and 90)\n"
+	"  --no-wait         up: do not wait\n"
+	"  -f, --force       down: at once\n";
+
 #define UP_TIMEOUT_S   300
 #define DOWN_TIMEOUT_S 90
 
