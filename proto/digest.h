@@ -27,9 +27,9 @@ struct digest_ctx {
 
 /*
  * From now on by the fastest code that this processor has; before, and without, by the
- * portable one.  false, and nothing changed, where the library would have to wait: it asks
- * for random numbers, which a kernel that has just started may not have.  Any thread, any
- * number of times.
+ * portable one.  false, and nothing changed, where the library would have to wait: it
+ * asks for random numbers, which a kernel that has just started may not have.  Any
+ * thread, any number of times.
  */
 bool digest_speed_up(void);
 

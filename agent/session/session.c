@@ -295,7 +295,8 @@ static void name_holder(struct session *s, const Kferry__Hello *hello)
 
 static void on_hello(struct session *s, const Kferry__Hello *hello)
 {
-	digest_speed_up(); /* the agent may have started before there were random numbers */
+	digest_speed_up(); /* the agent may have started before there were random numbers
+			    */
 	name_holder(s, hello);
 	log_info("session-start holder=\"%s\" uid=%u gid=%u software=\"%s\"", s->holder,
 		 (unsigned)s->user.uid, (unsigned)s->user.gid, hello->software);
