@@ -250,7 +250,7 @@ int kwmap_remote(const char *key, const char *value, struct kwmeaning *ret)
 
 const struct kwcommand kwmap_commands[] = {
 	{"kw init --template T", "init --template T"},
-	{"kw config, kw config --show", "config get, set, unset, list --show-origin"},
+	{"kw config [--show]", "config get, set, unset, list"},
 	{"kw remote --add/--remove/...", "board add, rm, rename, default, list"},
 	{"kw device", "board info"},
 	{"kw env --create, --use, --exit-env", "env create, use, list, exit, rm"},
