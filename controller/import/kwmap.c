@@ -101,6 +101,25 @@ static int dtbs(const char *value, char **ret, const char **why)
 	return text ? answer(text, ret) : -ENOMEM;
 }
 
+/* "a@b.org, c@d.org" */
+static int addresses(const char *value, char **ret, const char **why)
+{
+	(void)why;
+	*ret = strdup(value);
+	if (!*ret)
+		return -ENOMEM;
+	for (char *c = *ret; *c; c++)
+		if (*c == ',')
+			*c = ' ';
+	return 0;
+}
+
+static int unless(const char *value, char **ret, const char **why)
+{
+	(void)why;
+	return answer(is_yes(value) ? "no" : "yes", ret);
+}
+
 static const struct {
 	const char *file; /* NULL: whichever */
 	const char *kw;
@@ -154,49 +173,31 @@ static const struct {
 	{NULL, "qemu_net_options", NULL, NULL, "a virtual board's network is kferry's"},
 	{NULL, "qemu_path_image", NULL, NULL, "`kferry vm create NAME --image FILE`"},
 
-	{NULL, "disable_statistics_data_track", NULL, NULL,
-	 "what is kept of runs is in files on this machine, in run.dir"},
+	{NULL, "disable_statistics_data_track", "history.record", unless, NULL},
 	{"lore", "default_ui", NULL, NULL, "there is one user interface"},
 	{"lore", "dialog_layout", NULL, NULL, "NO_COLOR turns colours off"},
-};
+	{NULL, "lists", NULL, NULL, "lists are named when they are read"},
+	{NULL, "save_patches_to", NULL, NULL, "patches are kept in the cache"},
+	{NULL, "kernel_tree_path", NULL, NULL,
+	 "the tree is the one around the working directory"},
+	{NULL, "kernel_tree_branch", NULL, NULL,
+	 "the branch is the one that is checked out"},
 
-/* Those for which other parts of kferry may have a key. */
-static const struct {
-	const char *kw, *key, *why;
-} later[] = {
-	{"alert", NULL, "--notify is an option of a command"},
-	{"sound_alert_command", "notify.command", "there is no notify.command"},
-	{"visual_alert_command", "notify.command", "there is no notify.command"},
-	{"gui_on", "gui.on", "a board's graphical target is systemd's"},
-	{"gui_off", "gui.off", "a board's text target is systemd's"},
-	{"send_opts", "send.options",
+	{NULL, "blocked_emails", "send.blocked", addresses, NULL},
+	{NULL, "send_opts", NULL, NULL,
 	 "options of git send-email: set sendemail.* of git"},
-	{"blocked_emails", "send.blocked", "recipients are git send-email's"},
-	{"default_to_recipients", "send.to", "set sendemail.to of git"},
-	{"default_cc_recipients", "send.cc", "set sendemail.cc of git"},
-	{"lists", "patches.lists", "lists are named when they are read"},
-	{"save_patches_to", "patches.dir", "patches are kept in the cache"},
-	{"kernel_tree_path", NULL, "the tree is the one around the working directory"},
-	{"kernel_tree_branch", NULL, "the branch is the one that is checked out"},
+	{NULL, "default_to_recipients", NULL, NULL, "set sendemail.to of git"},
+	{NULL, "default_cc_recipients", NULL, NULL, "set sendemail.cc of git"},
+
+	{NULL, "alert", NULL, NULL,
+	 "long commands notify by notify.command, any by --notify"},
+	{NULL, "sound_alert_command", NULL, NULL,
+	 "a line for a shell: notify.command is a program"},
+	{NULL, "visual_alert_command", NULL, NULL,
+	 "a line for a shell: notify.command is a program"},
+	{NULL, "gui_on", NULL, NULL, "`kferry gui on`: a board's target is systemd's"},
+	{NULL, "gui_off", NULL, NULL, "`kferry gui off`: a board's target is systemd's"},
 };
-
-static int map_later(const char *key, const char *value, struct kwmeaning *ret)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(later); i++) {
-		const char *ours = later[i].key;
-
-		if (strcmp(later[i].kw, key) != 0)
-			continue;
-		if (!ours || !config_find_key(ours, NULL)) {
-			ret->why = later[i].why;
-			return 0;
-		}
-		ret->key = ours;
-		return copy(value, &ret->value, &ret->why);
-	}
-	ret->why = "kferry does not know this key";
-	return 0;
-}
 
 int kwmap_setting(const char *file, const char *key, const char *value,
 		  struct kwmeaning *ret)
@@ -219,7 +220,8 @@ int kwmap_setting(const char *file, const char *key, const char *value,
 		ret->key = ret->value ? settings[i].key : NULL;
 		return 0;
 	}
-	return map_later(key, value, ret);
+	ret->why = "kferry does not know this key";
+	return 0;
 }
 
 int kwmap_remote(const char *key, const char *value, struct kwmeaning *ret)
@@ -289,6 +291,12 @@ const struct kwcommand kwmap_commands[] = {
 	{"kw vm --up", "vm create, up, down; then as any board"},
 	{"kw maintainers (m)", "maintainers (m)"},
 	{"kw codestyle (c)", "checkpatch (c)"},
+	{"kw patch-hub", "patches"},
+	{"kw send-patch --send [--simulate]", "send [--simulate]"},
+	{"kw send-patch --setup, --verify", "send --setup, --verify"},
+	{"kw report", "report"},
+	{"kw backup, --restore", "backup, restore"},
+	{"kw clear-cache", "clean"},
 	{"kw's configuration", "import kw"},
 	{"kw version", "version"},
 	{NULL, NULL},

@@ -122,6 +122,12 @@ class Import(unittest.TestCase):
         self.assertIn("arch = x86_64", self.user_file.read_text())
         self.assertNotIn("arch", self.tree_file.read_text())
         self.assertEqual(self.get("build.cross_compile"), "some-")
+        # Words, and a yes that is a no.
+        self.write(self.user, kworkflow="disable_statistics_data_track=yes\n",
+                   mail="blocked_emails=a@example.org,b@example.org\n")
+        self.kferry("import", "kw", "--force")
+        self.assertIn("blocked = a@example.org b@example.org", self.user_file.read_text())
+        self.assertIn("record = no", self.user_file.read_text())
         # Outside of a tree it is the user's alone.
         self.write(self.user, build="arch=x86_64\nwarning_level=2\n")
         self.kferry("import", "kw", cwd=self.board.dir)
