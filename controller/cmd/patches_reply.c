@@ -40,7 +40,8 @@ static int may_send(struct cmd_env *env, const struct patches_args *a,
 }
 
 static int send_it(struct cmd_env *env, const struct patches_args *a, const char *mail,
-		   const struct address *me, struct kf_error *err)
+		   const struct address *me, const struct message *to,
+		   struct kf_error *err)
 {
 	int rc = 0;
 
@@ -53,7 +54,8 @@ static int send_it(struct cmd_env *env, const struct patches_args *a, const char
 			ui_note(env->ui, "it is not sent");
 		return rc;
 	}
-	rc = send_mail(env->cfg, mail, me, err);
+	rc = send_mail(env->cfg, mail, me, to->reply_to.n ? to->reply_to.a : to->from.a,
+		       err);
 	if (rc == 0)
 		ui_note(env->ui, "it is sent");
 	return rc;
@@ -82,7 +84,7 @@ int patches_send(struct cmd_env *env, const struct patches_args *a,
 	else if (rc < 0)
 		kf_err(&err, rc, KF_REASON_NO_MEMORY, "no memory");
 	else
-		rc = send_it(env, a, mail, &opts.me, &err);
+		rc = send_it(env, a, mail, &opts.me, to, &err);
 	send_identity_fini(&opts.me);
 	return rc < 0 ? cmd_fail(env, NULL, &err) : STATUS_PASS;
 }

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "controller/mail/bookmarks.h"
+#include "controller/mail/pane.h"
 #include "controller/strf.h"
 #include "proto/reason.h"
 #include "proto/text.h"
@@ -118,6 +119,8 @@ void listed_print(struct ui *ui, const char *list, const struct series *s,
 	const struct posting *p = &s->postings[0];
 	const struct post *first = p->first;
 	_free_ char *older = listed_older(s);
+	_free_ char *who =
+		pane_column(*first->author ? first->author : first->email, AUTHOR);
 	bool marked = listed_marked(s, marks);
 	char date[16] = "?";
 	time_t at = p->date;
@@ -129,10 +132,10 @@ void listed_print(struct ui *ui, const char *list, const struct series *s,
 	}
 	if (at && localtime_r(&at, &tm))
 		strftime(date, sizeof(date), "%Y-%m-%d", &tm);
-	ui_out(ui, "%c %-10s  %3u patch%s  %-*.*s  %s%sv%u %s\n", marked ? '*' : ' ',
-	       date, p->total, p->total == 1 ? "  " : "es", AUTHOR, AUTHOR,
-	       *first->author ? first->author : first->email, p->rfc ? "RFC " : "",
-	       p->resend ? "RESEND " : "", p->version, first->subject.title);
+	ui_out(ui, "%c %-10s  %3u patch%s  %s  %s%sv%u %s\n", marked ? '*' : ' ', date,
+	       p->total, p->total == 1 ? "  " : "es", who ? who : "",
+	       p->rfc ? "RFC " : "", p->resend ? "RESEND " : "", p->version,
+	       first->subject.title);
 	ui_out(ui, "              %s/%s%s%s%s\n", list, first->id,
 	       older && *older ? "  (also " : "", older ? older : "",
 	       older && *older ? ")" : "");

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "proto/base/cleanup.h"
+#include "controller/strf.h"
 #include "proto/text.h"
 
 #define TAB	 8
@@ -158,20 +158,43 @@ const char *pane_name(const struct pane *p)
 	return p->chosen < p->n ? p->names[p->chosen] : NULL;
 }
 
-size_t pane_cut(const char *text, size_t columns)
+/* Of the character that text begins with: its bytes, and the columns it takes. */
+static size_t next_char(const char *text, size_t n, size_t *ret_columns)
 {
-	size_t n = strlen(text), at = 0;
+	uint32_t point = 0;
+	size_t len = text_utf8(text, n, &point);
+	int width = len ? wcwidth((wchar_t)point) : 1;
+
+	*ret_columns = width < 0 ? 1 : (size_t)width;
+	return len ? len : 1;
+}
+
+static size_t cut(const char *text, size_t columns, size_t *ret_left)
+{
+	size_t n = strlen(text), at = 0, takes;
 
 	while (at < n) {
-		uint32_t point = 0;
-		size_t len = text_utf8(text + at, n - at, &point);
-		int width = len ? wcwidth((wchar_t)point) : 1;
-		size_t takes = width < 0 ? 1 : (size_t)width;
+		size_t len = next_char(text + at, n - at, &takes);
 
 		if (takes > columns)
 			break;
 		columns -= takes;
-		at += len ? len : 1;
+		at += len;
 	}
+	*ret_left = columns;
 	return at;
+}
+
+size_t pane_cut(const char *text, size_t columns)
+{
+	size_t left;
+
+	return cut(text, columns, &left);
+}
+
+char *pane_column(const char *text, size_t columns)
+{
+	size_t left, n = cut(text, columns, &left);
+
+	return strf("%.*s%*s", (int)n, text, (int)left, "");
 }

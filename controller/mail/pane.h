@@ -44,5 +44,8 @@ const char *pane_name(const struct pane *p);
 /* How many bytes of text fit into so many columns; whole characters.  Of what is wider
  * than the locale knows each is one column. */
 size_t pane_cut(const char *text, size_t columns);
+/* The text cut to so many columns, and blanks up to there; the caller's, NULL: no memory.
+ */
+char *pane_column(const char *text, size_t columns);
 
 #endif

@@ -32,14 +32,14 @@ int rows_sets(struct pane *p, const char *list, const struct series_list *l,
 		char date[16] = "";
 		struct tm tm;
 		_free_ char *line = NULL, *name = NULL;
-		size_t cut = pane_cut(author, 20);
+		_free_ char *who = pane_column(author, 20);
 
 		if (localtime_r(&at, &tm))
 			strftime(date, sizeof(date), "%m-%d", &tm);
-		line = strf("%c %-5s %-20.*s %sv%-2u %3u  %s",
-			    listed_marked(&l->s[i], marks) ? '*' : ' ', date, (int)cut,
-			    author, set->rfc ? "RFC " : "", set->version, set->total,
-			    set->first->subject.title);
+		line = strf("%c %-5s %s %sv%-2u %3u  %s",
+			    listed_marked(&l->s[i], marks) ? '*' : ' ', date,
+			    who ? who : author, set->rfc ? "RFC " : "", set->version,
+			    set->total, set->first->subject.title);
 		name = strf("%s/%s", list, set->first->id);
 		rc = line && name ? pane_add(p, line, name) : -ENOMEM;
 	}

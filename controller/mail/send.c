@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "controller/cancel.h"
 #include "controller/git/git.h"
 #include "controller/kernel/scratch.h"
 #include "controller/strf.h"
@@ -101,13 +102,21 @@ static char *whole(const struct address *a)
 {
 	const char *quote = strpbrk(a->name, ",.;:()[]@") ? "\"" : "";
 
+	if (!*a->name || strpbrk(a->name, "\"\\<>") ||
+	    !text_is_plain(a->name, strlen(a->name), false))
+		return strdup(a->email);
 	return strf("%s%s%s <%s>", quote, a->name, quote, a->email);
 }
 
-/* Who gets it is in the mail: nobody else, whatever git's configuration says. */
-static int run_git(const char *file, const struct address *me, struct kf_error *err)
+/* Who gets it is in the mail: nobody else, whatever git's configuration says.  --to is
+ * told all the same, or git would ask for it; and where it asks for anything else, it is
+ * answered by the end of its input. */
+static int run_git(const char *file, const struct address *me, const struct address *to,
+		   struct kf_error *err)
 {
+	static const char *const env[] = {"GIT_SEND_EMAIL_NOTTY=1", NULL};
 	_free_ char *from = whole(me);
+	_free_ char *first = whole(to);
 	const char *const argv[] = {"git",
 				    "send-email",
 				    "--no-to",
@@ -124,19 +133,23 @@ static int run_git(const char *file, const struct address *me, struct kf_error *
 				    "--8bit-encoding=UTF-8",
 				    "--from",
 				    from,
+				    "--to",
+				    first,
 				    file,
 				    NULL};
 	_buf_ struct buf said = {.max = 1u << 20};
 	struct proc_opts opts = {.inherit_env = true,
+				 .env_extra = env,
 				 .timeout_ms = SEND_MS,
+				 .cancel = cancel_flag(),
 				 .out = &said,
 				 .reason = KF_REASON_EXEC};
 
-	return from ? proc_check(argv, &opts, err) : no_memory(err);
+	return from && first ? proc_check(argv, &opts, err) : no_memory(err);
 }
 
 int send_mail(const struct config *cfg, const char *mail, const struct address *me,
-	      struct kf_error *err)
+	      const struct address *to, struct kf_error *err)
 {
 	_free_ char *dir = NULL, *file = NULL;
 	int rc = scratch_new(cfg, &dir, err);
@@ -148,7 +161,7 @@ int send_mail(const struct config *cfg, const char *mail, const struct address *
 	if (rc < 0)
 		kf_err(err, rc, KF_REASON_IO, "write %s: %m", file ? file : dir);
 	else
-		rc = run_git(file, me, err);
+		rc = run_git(file, me, to, err);
 	(void)!fs_remove_tree(AT_FDCWD, dir);
 	return rc;
 }

@@ -15,8 +15,9 @@ char *send_message_id(const struct address *me);
 
 /* Is git send-email there?  Told before anything is written. */
 int send_check(struct kf_error *err) _must_check_;
-/* Send a mail of reply_write() to those that it names.  The user was asked before. */
+/* Send a mail of reply_write() to those that it names, of whom one is `to`.  The user was
+ * asked before. */
 int send_mail(const struct config *cfg, const char *mail, const struct address *me,
-	      struct kf_error *err) _must_check_;
+	      const struct address *to, struct kf_error *err) _must_check_;
 
 #endif

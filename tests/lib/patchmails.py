@@ -58,6 +58,9 @@ class PatchMails:
         for file in files:
             text = file.read_text().replace("*** SUBJECT HERE ***", title or "")
             text = text.replace("*** BLURB HERE ***", "What all of it is for.")
+            # git makes them of the time: those of one second would be the same.
+            text = text.replace(".git.ada@", f".{self.number}.git.ada@")
+            text = text.replace(".git.juergen@", f".{self.number}.git.juergen@")
             file.write_text(text)
         return files
 
