@@ -47,7 +47,7 @@ class Graft(Row):
             desk.set("board.default", NAME, general=True)
             for _ in range(self.n):
                 self.take("graft", self.graft(desk, deb))
-                out = desk.on_board("sh", "-c", TIMED).out
+                out = desk.kferry("exec", "--", "sh", "-c", TIMED, check=0, timeout=3600).out
                 self.take("update-initramfs", int(out.split()[-1]) / 1e9)
         finally:
             desk.kferry("vm", "rm", NAME)
