@@ -23,7 +23,7 @@ static const struct suitefile_entry entries[SUITEFILE_KEYS] = {
 	[SUITEFILE_PUSH_FROM] = {"push.from", SUITEFILE_IS_PATH,
 				 "collection out tree obj"},
 	[SUITEFILE_PUSH_TO] = {"push.to", SUITEFILE_IS_PLACE, ""},
-	[SUITEFILE_PROGRAMS] = {"board.programs", SUITEFILE_IS_WORDS, ""},
+	[SUITEFILE_PROGRAMS] = {"board.programs", SUITEFILE_IS_WORDS, "dir"},
 	[SUITEFILE_COMMAND] = {"run.command", SUITEFILE_IS_WORDS, "collection dir"},
 	[SUITEFILE_COMMAND_COLLECTION] = {"run.with_collection", SUITEFILE_IS_WORDS,
 					  "collection dir"},

@@ -70,8 +70,6 @@ static void test_errors_have_line_and_reason(void **state)
 		{"[run]\ncommand = a {out}\n", "{out} has no meaning here"},
 		{"[run]\ncommand = {tests}\n", "{tests} has no meaning here; these have"},
 		{"[limits]\nsuite = {dir}\n", "no placeholder has a meaning"},
-		/* They are looked for before anything is pushed. */
-		{"[board]\nprograms = {dir}/run\n", "no placeholder has a meaning"},
 		{"[run]\nenvironment = A=1 B\n", "\"B\" is no NAME=VALUE"},
 		{"[run]\nenvironment = 1A=1\n", "\"1A=1\" is no NAME=VALUE"},
 		{"[push]\nto = rel/x\n", "push.to: it is no absolute path"},
