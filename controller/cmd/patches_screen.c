@@ -13,6 +13,7 @@
 #include <ncurses.h>
 #include <poll.h>
 #include <string.h>
+#include <termcap.h>
 #include <time.h>
 
 #include "controller/mail/bookmarks.h"
@@ -454,7 +455,9 @@ static int begin(struct screen *s, struct kf_error *err)
 	/* The locale counts for characters alone: numbers stay as they are. */
 	setlocale(LC_CTYPE, "");
 	s->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	s->terminal = newterm(NULL, stdout, stdin);
+	/* newterm() loses memory over a terminal that it does not know. */
+	if (term && tgetent(NULL, term) == 1)
+		s->terminal = newterm(NULL, stdout, stdin);
 	if (!s->terminal)
 		return kf_err(err, -ENOTTY, KF_REASON_USAGE,
 			      "the screen cannot be drawn on a terminal of the kind "

@@ -192,6 +192,14 @@ static int check_query(const char *list, const char *query, struct kf_error *err
 	return 0;
 }
 
+static bool has_list(struct mail_archive *a, const char *newest)
+{
+	_posts_ struct posts unwanted = {0};
+	size_t n;
+
+	return read_feed(a, newest, &unwanted, &n, NULL) == 0;
+}
+
 int archive_find(struct mail_archive *a, const char *list, const char *query,
 		 size_t first, struct posts *ret, size_t *ret_n, struct kf_error *err)
 {
@@ -201,6 +209,7 @@ int archive_find(struct mail_archive *a, const char *list, const char *query,
 
 	if (rc < 0)
 		return rc;
+	*ret_n = 0;
 	both = query ? strf("(%s) AND " PATCHES, query) : strdup(PATCHES);
 	words = both ? msgid_escape(both) : NULL;
 	path = words ? strf("%s/?q=%s&x=A&o=%zu", list, words, first) : NULL;
@@ -211,6 +220,9 @@ int archive_find(struct mail_archive *a, const char *list, const char *query,
 	/* Not each archive can search; each has its newest mails. */
 	if (!query && first == 0 && (rc == -ENOENT || rc == -EOPNOTSUPP))
 		rc = read_feed(a, newest, ret, ret_n, &why);
+	/* A search that finds nothing is answered as if there were no such list. */
+	else if (rc == -ENOENT && !a->opts.offline && has_list(a, newest))
+		rc = 0;
 	if (rc == -ENOENT && why.reason == KF_REASON_NOT_FOUND && !a->opts.offline)
 		return kf_err(err, rc, why.reason,
 			      "%s; `kferry patches lists` shows the lists there are",

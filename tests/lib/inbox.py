@@ -62,7 +62,7 @@ class Inbox:
         self.number = 0
         self.server = None
         for name in lists:
-            self.run("public-inbox-init", "-V2", "-L", "medium", name, self.dir / name,
+            self.run("public-inbox-init", "-V2", "-L", "full", name, self.dir / name,
                      f"http://lists.example/{name}", f"{name}@lists.example")
         with open(self.config, "a", encoding="utf-8") as f:
             f.write("[publicinbox]\n\twwwlisting = all\n"
