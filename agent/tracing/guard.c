@@ -53,6 +53,8 @@ int guard_start(struct guard *g, void (*undo)(void *arg), void *arg)
 		watch(p[0], undo, arg);
 		_exit(0);
 	}
+	/* Out of the group from here on, however late it runs. */
+	(void)!setpgid(pid, pid);
 	close(p[0]);
 	*g = (struct guard){pid, p[1]};
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Something that must be undone whatever becomes of this process: a child in a session of
+ * Something that must be undone whatever becomes of this process: a child in a group of
  * its own waits for its end, and undoes it.  SIGKILL to the whole process group, which is
  * how a command of the agent's ends when its connection has died, does not reach it.
  */
