@@ -146,6 +146,12 @@ static int open_at_top(struct traceplace *p, const struct traceset *t,
 	p->instance[0] = '\0';
 	if (r < 0)
 		return r;
+	/* Which events were on is not kept, so that it could not be put back. */
+	if (t->n_events)
+		return kf_err(err, -EINVAL, KF_REASON_INVALID,
+			      "the tracer %s is not for an instance, and without one no "
+			      "events can be traced beside it",
+			      t->tracer);
 	p->dir = fs_open_dir(p->top, ".");
 	if (p->dir < 0)
 		return oserr(err, p->dir, "open tracefs");
