@@ -129,6 +129,22 @@ static bool is_email(const char *s, size_t n)
 	return ats == 1 && s[0] != '@' && s[0] != '-' && s[n - 1] != '@';
 }
 
+/* Is it the name of one, in front of its angles?  git ends an address at a comma or
+ * semicolon that is in no quotes. */
+static bool is_one_name(const char *s, size_t n)
+{
+	size_t end = 1;
+
+	text_trim(&s, &n);
+	if (!memchr(s, ',', n) && !memchr(s, ';', n))
+		return true;
+	if (*s != '"')
+		return false;
+	while (end < n && s[end] != '"')
+		end += s[end] == '\\' ? 2 : 1;
+	return end + 1 == n;
+}
+
 bool mailtext_address(const char *text, size_t n, const char **ret_at, size_t *ret_len)
 {
 	const char *open, *close;
@@ -137,6 +153,12 @@ bool mailtext_address(const char *text, size_t n, const char **ret_at, size_t *r
 	text_trim(&text, &n);
 	open = memchr(text, '<', n);
 	close = open ? memchr(open, '>', n - (size_t)(open - text)) : NULL;
+	if (close && !is_one_name(text, (size_t)(open - text))) {
+		/* Others than the one in the angles, or a name that git cannot read. */
+		if (memchr(text, '@', (size_t)(open - text)))
+			return false;
+		text = open;
+	}
 	if (close) {
 		len = (size_t)(close - text) + 1;
 		if (!is_email(open + 1, (size_t)(close - open) - 1))
