@@ -105,6 +105,19 @@ static void entry(const struct sweep *s, int dir, const char *name)
 	f->bytes += m.bytes;
 }
 
+/* "2026-11-21-17": run.dir may be a directory that has other things, too. */
+static bool is_run(const char *name)
+{
+	static const char form[] = "0000-00-00-";
+	size_t n = strlen(form);
+
+	for (size_t i = 0; i < n; i++) {
+		if (form[i] == '-' ? name[i] != '-' : name[i] < '0' || name[i] > '9')
+			return false;
+	}
+	return name[n] && !name[n + strspn(name + n, "0123456789")];
+}
+
 /* Is it of this kind? */
 static bool fits(const struct sweep *s, const char *name)
 {
@@ -115,6 +128,8 @@ static bool fits(const struct sweep *s, const char *name)
 	/* Locks of others, who may hold them open. */
 	if (s->kind == CLEAN_VERSIONS && strcmp(name, ".lock") == 0)
 		return false;
+	if (s->kind == CLEAN_RUNS)
+		return is_run(name);
 	return s->kind != CLEAN_IMAGES || strncmp(name, image, strlen(image)) == 0;
 }
 
