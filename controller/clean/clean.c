@@ -165,7 +165,10 @@ static bool has_virtual_boards(const struct config *cfg)
 	_closedir_ DIR *d = path ? opendir(path) : NULL;
 	struct dirent *e;
 
-	while (d && (e = readdir(d))) {
+	/* Where they cannot be looked for, there may be some. */
+	if (!d)
+		return !path || errno != ENOENT;
+	while ((e = readdir(d))) {
 		if (*e->d_name != '.')
 			return true;
 	}
