@@ -145,6 +145,8 @@ static int put_file(struct writer *w, int dir, const char *name, const char *pat
 	}
 	rc = fstatat(dir, name, &st, 0) < 0 ? -errno : 0;
 	/* A link is as good as what it leads to: many keep their files elsewhere. */
+	if (rc == 0 && S_ISDIR(st.st_mode))
+		ui_note(w->ui, "left out: %s: a link to a directory", as);
 	if (rc == 0 && !S_ISREG(st.st_mode))
 		return 0;
 	if (rc == 0)
