@@ -169,6 +169,8 @@ static int take_entry(struct restore *r, struct archive_entry *e, struct kf_erro
 	if (why)
 		return refuse(name ? name : "?", why, err);
 	if (strcmp(name, BACKUP_HISTORY) == 0) {
+		if (r->history)
+			return refuse(name, "it is in the backup twice", err);
 		r->history =
 			strf("%s/" RESTORE_PREFIX BACKUP_HISTORY, r->places[DATA].ready);
 		return r->history ? take_file(r, r->places[DATA].from,
