@@ -123,6 +123,10 @@ static int run(struct gui *g, struct kf_error *err)
 		rc = kf_err(err, -EIO, KF_REASON_EXEC,
 			    "systemctl %s said nothing, but graphical.target is %s",
 			    command, on ? "not active" : "still active");
+	if (rc == 0 && g->later && is(g, "default", "graphical.target") != on)
+		rc = kf_err(err, -EIO, KF_REASON_EXEC,
+			    "systemctl %s said nothing, but graphical.target is %s",
+			    command, on ? "not the default" : "still the default");
 	if (rc == 0)
 		show(g);
 	return rc;
