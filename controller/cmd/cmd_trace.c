@@ -169,7 +169,8 @@ static int run(struct trace *t, int *ret_status, struct kf_error *err)
 		rc = traceview_end(&t->view, err);
 	if (rc == 0)
 		rc = tell_end(t, &end, err);
-	*ret_status = end.status;
+	/* What became of the command nobody knows. */
+	*ret_status = end.cut && t->command ? STATUS_ERROR : end.status;
 	return rc;
 }
 
