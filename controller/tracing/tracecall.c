@@ -13,6 +13,7 @@
 #define AGENT	 "/proc/self/exe"
 #define WATCH_MS 15000 /* a trace may be silent, its board not */
 #define STOP_MS	 20000 /* for what is left, once it was told to end */
+#define STALL_MS 60000 /* what is not a trace must go on coming */
 #define SAID_MAX 4096
 
 struct talk {
@@ -132,7 +133,9 @@ static int converse(struct talk *t, struct kf_error *err)
 {
 	for (;;) {
 		struct peer_event ev;
-		int rc = client_next_or_fd(t->client, t->stop_fd, t->deadline, &ev, err);
+		deadline_ms deadline =
+			t->call->stoppable ? t->deadline : deadline_in(STALL_MS);
+		int rc = client_next_or_fd(t->client, t->stop_fd, deadline, &ev, err);
 
 		if (rc == 0 && ev.type == PEER_NOTHING)
 			rc = stop(t, err);
