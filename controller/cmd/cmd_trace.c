@@ -322,7 +322,7 @@ static int check(struct trace *t, int argc, char *argv[])
 	of_events = strcmp(t->verb, "event") == 0;
 	if (strcmp(t->verb, "reset") == 0)
 		t->reset = true;
-	else if (!of_events && strcmp(t->verb, "ftrace") != 0)
+	else if (!of_events && strcmp(t->verb, "ftrace") != 0 && (argc || !t->reset))
 		return cmd_usage(t->env, "trace", "event, ftrace or reset, not \"%s\"",
 				 t->verb);
 	if ((t->reset || t->list) &&
