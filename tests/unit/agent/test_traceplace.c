@@ -183,6 +183,23 @@ static void events_need_instances(void **state)
 	faketrace_remove(&f);
 }
 
+/* Which are on there is not kept. */
+static void events_are_not_traced_at_the_top(void **state)
+{
+	struct traceset_event e = {"irq", NULL, NULL};
+	const struct traceset t = {.events = &e, .n_events = 1, .tracer = "irqsoff"};
+	struct kf_error err = {0};
+	struct traceplace p;
+	struct faketrace f;
+
+	(void)state;
+	others_settings(&f);
+	assert_true(traceplace_open(f.root, &t, &p, &err) < 0);
+	assert_int_equal(err.reason, KF_REASON_INVALID);
+	faketrace_is(&f, "current_tracer", "function_graph");
+	faketrace_remove(&f);
+}
+
 static void a_board_without_tracefs_says_so(void **state)
 {
 	struct kf_error err = {0};
@@ -227,6 +244,7 @@ int main(void)
 		cmocka_unit_test(leftovers_are_removed_and_what_is_in_use_is_not),
 		cmocka_unit_test(an_instance_is_locked_while_it_is_used),
 		cmocka_unit_test(events_need_instances),
+		cmocka_unit_test(events_are_not_traced_at_the_top),
 		cmocka_unit_test(a_board_without_tracefs_says_so),
 		cmocka_unit_test(reset_switches_everything_off),
 	};
