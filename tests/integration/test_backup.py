@@ -145,6 +145,13 @@ class Backup(Home):
         self.kferry("restore", self.file)
         self.assertEqual((self.config / "config.ini").read_text(), CONFIG)
 
+    def test_a_link_to_a_directory_is_told(self):
+        self.put(self.top / "elsewhere/x", "x")
+        (self.config / "more").symlink_to(self.top / "elsewhere")
+        done = self.kferry("backup", self.file)
+        self.assertIn("left out: config/more: a link to a directory", done.err)
+        self.assertNotIn("config/more/x", self.names())
+
     def test_nothing_is_overwritten_unasked(self):
         self.kferry("backup", self.file)
         before = self.file.read_bytes()
@@ -360,10 +367,12 @@ class Clean(Home):
         self.kferry("clean", "runs", "--older-than", "1d")
         self.assertTrue(run.exists())
         week = time.time() - 7 * 86400
-        for path in (run / "pc/result.json", run / "pc", run):
+        other = self.put(self.data / "runs/2026-notes/a", "not of kferry")
+        for path in (run / "pc/result.json", run / "pc", run, other, other.parent):
             os.utime(path, (week, week))
         self.kferry("clean", "runs", "--older-than", "1d")
         self.assertFalse(run.exists())
+        self.assertTrue(other.exists())
 
     def test_links_are_not_followed(self):
         outside = self.put(self.top / "outside/x", "x")
