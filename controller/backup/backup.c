@@ -327,6 +327,18 @@ static int place(const char *tmp, const char *path, bool force, struct kf_error 
 		      path);
 }
 
+/* Its name is on the disk, too. */
+static int flush_name(const char *path, struct kf_error *err)
+{
+	const char *slash = strrchr(path, '/');
+	_free_ char *dir =
+		slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int rc = dir ? fs_sync_dir(AT_FDCWD, dir) : -ENOMEM;
+
+	return rc < 0 ? kf_err(err, rc, KF_REASON_IO, "flush the name of %s: %m", path)
+		      : 0;
+}
+
 int backup_write(const struct config *cfg, struct ui *ui, const char *path, bool force,
 		 struct backup_sum *ret, struct kf_error *err)
 {
@@ -350,6 +362,8 @@ int backup_write(const struct config *cfg, struct ui *ui, const char *path, bool
 		    : write_to(fd, cfg, ui, dir, ret, err);
 	if (rc == 0)
 		rc = place(tmp, path, force, err);
+	if (rc == 0)
+		rc = flush_name(path, err);
 	if (fs_remove_tree(AT_FDCWD, dir) < 0)
 		ui_warn(ui, "%s is left behind", dir);
 	return rc;
