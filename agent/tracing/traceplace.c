@@ -138,20 +138,43 @@ static void undo_top(void *arg)
 	topstate_restore(p->saved, p->dir);
 }
 
-static int open_at_top(struct traceplace *p, const struct traceset *t,
-		       struct kf_error *err)
+/* "vfs_read:traceoff": it stays when the filter is emptied.  ":mod:" is but a filter. */
+static bool is_command(const char *function)
 {
-	int r = traceset_check(t, p->top, err);
+	const char *colon = strchr(function, ':');
 
-	p->instance[0] = '\0';
+	return colon && strncmp(colon, ":mod:", 5) != 0;
+}
+
+/* What is set at the top has to be put back, and which events were on is not kept. */
+static int check_top(const struct traceset *t, int top, struct kf_error *err)
+{
+	int r = traceset_check(t, top, err);
+
 	if (r < 0)
 		return r;
-	/* Which events were on is not kept, so that it could not be put back. */
 	if (t->n_events)
 		return kf_err(err, -EINVAL, KF_REASON_INVALID,
 			      "the tracer %s is not for an instance, and without one no "
 			      "events can be traced beside it",
 			      t->tracer);
+	for (size_t i = 0; i < t->n_functions; i++)
+		if (is_command(t->functions[i]))
+			return kf_err(err, -EINVAL, KF_REASON_INVALID,
+				      "the tracer %s is not for an instance, and "
+				      "without one %s would stay set",
+				      t->tracer, t->functions[i]);
+	return 0;
+}
+
+static int open_at_top(struct traceplace *p, const struct traceset *t,
+		       struct kf_error *err)
+{
+	int r = check_top(t, p->top, err);
+
+	p->instance[0] = '\0';
+	if (r < 0)
+		return r;
 	p->dir = fs_open_dir(p->top, ".");
 	if (p->dir < 0)
 		return oserr(err, p->dir, "open tracefs");

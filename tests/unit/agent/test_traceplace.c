@@ -200,6 +200,24 @@ static void events_are_not_traced_at_the_top(void **state)
 	faketrace_remove(&f);
 }
 
+static void commands_of_functions_are_not_set_at_the_top(void **state)
+{
+	const char *names[] = {"*:mod:ext4", "vfs_read:traceoff"};
+	struct traceset t = {.tracer = "irqsoff", .functions = names, .n_functions = 2};
+	struct kf_error err = {0};
+	struct traceplace p;
+	struct faketrace f;
+
+	(void)state;
+	others_settings(&f);
+	assert_true(traceplace_open(f.root, &t, &p, &err) < 0);
+	assert_int_equal(err.reason, KF_REASON_INVALID);
+	t.n_functions = 1;
+	assert_int_equal(traceplace_open(f.root, &t, &p, &err), 0);
+	traceplace_close(&p);
+	faketrace_remove(&f);
+}
+
 static void a_board_without_tracefs_says_so(void **state)
 {
 	struct kf_error err = {0};
@@ -245,6 +263,7 @@ int main(void)
 		cmocka_unit_test(an_instance_is_locked_while_it_is_used),
 		cmocka_unit_test(events_need_instances),
 		cmocka_unit_test(events_are_not_traced_at_the_top),
+		cmocka_unit_test(commands_of_functions_are_not_set_at_the_top),
 		cmocka_unit_test(a_board_without_tracefs_says_so),
 		cmocka_unit_test(reset_switches_everything_off),
 	};
