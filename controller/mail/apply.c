@@ -133,6 +133,22 @@ static int make_branch(const struct applied *a, struct kf_error *err)
 	return git_check(a->src, make, GIT_CHANGES, NULL, err);
 }
 
+/* The commit that the branch is at.  An interruption does not end this: what is done has
+ * to be taken back all the same. */
+static int branch_tip(const struct applied *a, char **ret, struct kf_error *err)
+{
+	_free_ char *ref = strf("refs/heads/%s", a->branch);
+	const char *const words[] = {"rev-parse", "--verify", "--quiet", ref, NULL};
+	_buf_ struct buf out = {.max = 1 << 16};
+	int rc = ref ? git_check(a->src, words, GIT_CHANGES, &out, err) : no_memory(err);
+	const char *text = rc == 0 && buf_len(&out) ? buf_str(&out) : "";
+
+	if (rc < 0)
+		return rc;
+	*ret = text ? strndup(text, strcspn(text, "\n")) : NULL;
+	return *ret ? 0 : no_memory(err);
+}
+
 int apply_leave(const struct applied *a, bool remove, struct kf_error *err)
 {
 	const char *const back[] = {"checkout", "--quiet",
@@ -144,7 +160,7 @@ int apply_leave(const struct applied *a, bool remove, struct kf_error *err)
 
 	if (rc < 0 || !remove)
 		return rc;
-	rc = git_commit(a->src, a->branch, &now, err);
+	rc = branch_tip(a, &now, err);
 	if (rc < 0 || strcmp(now, a->tip ? a->tip : a->base) != 0)
 		return rc;
 	return git_check(a->src, gone, GIT_CHANGES, NULL, err);
@@ -221,7 +237,7 @@ static int count(struct applied *a, const struct patchset *p, struct kf_error *e
 		return kf_err(err, -EALREADY, KF_REASON_INVALID,
 			      "nothing came of the %u patches: the tree has them already",
 			      p->posting->total);
-	return git_commit(a->src, "HEAD", &a->tip, err);
+	return 0;
 }
 
 /* --- b4 --------------------------------------------------------------------------------
@@ -315,6 +331,8 @@ static int on_branch(struct applied *a, const struct patchset *p, const char *mb
 	if (rc < 0)
 		return rc;
 	rc = am(a, p, mbox, err);
+	if (rc == 0)
+		rc = branch_tip(a, &a->tip, err);
 	if (rc == 0)
 		rc = count(a, p, err);
 	if (rc < 0 && apply_leave(a, true, &inner) < 0)
