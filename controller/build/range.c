@@ -202,22 +202,29 @@ static int build_all(struct range *g, struct kf_error *err)
 /* --- after ----------------------------------------------------------------------------
  */
 
-/* Back, whatever happened; an error of before counts more. */
+/* An error of before counts more; where there was none, this is one. */
+static int worse(struct range *g, int r, const struct kf_error *back, const char *what,
+		 struct kf_error *err)
+{
+	if (r < 0) {
+		ui_error(g->ui, NULL, back);
+		return r;
+	}
+	*err = *back;
+	return kf_err_wrap(err, "all builds, but %s", what);
+}
+
+/* Back, whatever happened. */
 static int go_home(struct range *g, int r, struct kf_error *err)
 {
 	const char *const words[] = {"checkout", "--quiet", g->home, "--", NULL};
 	struct kf_error back = {0};
 
-	if (git_check(g->t->src, words, GIT_CHANGES, NULL, &back) < 0) {
-		if (r == 0) {
-			*err = back;
-			return kf_err_wrap(err, "all builds, but the tree is not on %s",
-					   g->home);
-		}
-		ui_error(g->ui, NULL, &back);
-	}
+	if (git_check(g->t->src, words, GIT_CHANGES, NULL, &back) < 0)
+		r = worse(g, r, &back, "the tree is not where it was", err);
+	back = (struct kf_error){0};
 	if (put_config(g, &g->config, &back) < 0)
-		ui_error(g->ui, NULL, &back);
+		r = worse(g, r, &back, "the .config is not what it was", err);
 	return r;
 }
 
