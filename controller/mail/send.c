@@ -110,7 +110,8 @@ static char *whole(const struct address *a)
 
 /* Who gets it is in the mail: nobody else, whatever git's configuration says.  --to is
  * told all the same, or git would ask for it; and where it asks for anything else, it is
- * answered by the end of its input. */
+ * answered by the end of its input.  Programs that add recipients or header lines cannot
+ * be switched off, only be others: true(1) names nobody. */
 static int run_git(const char *file, const struct address *me, const struct address *to,
 		   struct kf_error *err)
 {
@@ -118,11 +119,15 @@ static int run_git(const char *file, const struct address *me, const struct addr
 	_free_ char *from = whole(me);
 	_free_ char *first = whole(to);
 	const char *const argv[] = {"git",
+				    "-c",
+				    "sendemail.headerCmd=true",
 				    "send-email",
+				    "--to-cmd=true",
 				    "--no-to",
 				    "--no-cc",
 				    "--no-bcc",
 				    "--confirm=never",
+				    "--no-annotate",
 				    "--suppress-cc=author",
 				    "--suppress-cc=self",
 				    "--suppress-cc=bodycc",

@@ -451,7 +451,8 @@ class Replying(Case):
         server.write_text(f"#!/bin/sh\necho \"$@\" > {self.sent}\ncat >> {self.sent}\n")
         server.chmod(0o755)
         with open(self.board.dir / "gitconfig", "a", encoding="utf-8") as f:
-            f.write(f"[sendemail]\n\tsmtpserver = {server}\n\tto = more@example.org\n")
+            f.write(f"[sendemail]\n\tsmtpserver = {server}\n\tto = more@example.org\n"
+                    '\ttoCmd = "echo more@example.org #"\n\tannotate = true\n')
 
     def test_dry_run_shows_it_and_sends_nothing(self):
         out = self.kferry("reply", f"demo/{self.v2_ids[1]}", "--reviewed-by", "--dry-run").out
