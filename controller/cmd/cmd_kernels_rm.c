@@ -78,6 +78,21 @@ static int choose(struct removal *r, char *const names[], struct kf_error *err)
 	return rc;
 }
 
+/* Each of two may go, but not both. */
+static int check_last(const struct removal *r, struct kf_error *err)
+{
+	size_t goes = 0;
+
+	for (size_t i = 0; i < r->choice.n; i++)
+		goes += r->choice.v[i].chosen && !r->choice.v[i].slot;
+	if (goes == 0 || goes < r->found.own->n)
+		return 0;
+	return kf_err(
+		err, -EBUSY, KF_REASON_INVALID,
+		"these are all kernels that the board has of its own: one has to stay, "
+		"to fall back to");
+}
+
 /* --- what will go ---------------------------------------------------------------------
  */
 
@@ -184,6 +199,8 @@ static int run(struct removal *r, char *const names[], struct kf_error *err)
 		rc = gather(r, err);
 	if (rc == 0)
 		rc = choose(r, names, err);
+	if (rc == 0)
+		rc = check_last(r, err);
 	if (rc < 0)
 		return rc;
 	n = preview(r);

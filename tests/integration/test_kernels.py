@@ -172,6 +172,15 @@ class Own(unittest.TestCase):
         self.start(["6.1.0"])
         self.assertIn("the only kernel", self.rm("6.1.0", "--force", check=2).err)
 
+    def test_not_all_of_the_boards_own_go_at_once(self):
+        self.start(["6.1.0", "6.1.1"])
+        for names in (["--all", "--yes"], ["6.1.*", "--yes"], ["6.1.0", "6.1.1"]):
+            self.assertIn("one has to stay", self.rm(*names, "--force", check=2).err)
+        self.assertIn("vmlinuz-6.1.0", self.board.boot_files())
+        self.assertIn("vmlinuz-6.1.1", self.board.boot_files())
+        self.rm("6.1.1", "--force")
+        self.assertNotIn("vmlinuz-6.1.1", self.board.boot_files())
+
     def test_modules_stay_where_a_slot_has_that_release(self):
         self.start([FOREIGN_RELEASE, "6.1.0"])
         slot = install(self.board, "6.1.0")
