@@ -64,6 +64,29 @@ static bool is_email(const char *s)
 	return true;
 }
 
+/* Encoded words may hold line breaks, which would begin a field of a header that is
+ * written with it.  The caller's; NULL: no memory. */
+static char *one_line(const char *text)
+{
+	char *line = strdup(text ? text : "");
+
+	for (char *s = line; s && *s; s++) {
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			*s = ' ';
+	}
+	return line;
+}
+
+static int add_mailbox(struct addresses *all, const char *name, const char *email)
+{
+	_free_ char *line = NULL;
+
+	if (!is_email(email))
+		return 0;
+	line = one_line(name);
+	return line ? addresses_add(all, line, email) : -ENOMEM;
+}
+
 /* Groups are descended, one level: what is deeper is nobody's address.  More than there
  * may be are left out. */
 static int add_list(struct addresses *all, InternetAddressList *list, bool groups)
@@ -74,12 +97,9 @@ static int add_list(struct addresses *all, InternetAddressList *list, bool group
 		InternetAddress *a = internet_address_list_get_address(list, i);
 
 		if (INTERNET_ADDRESS_IS_MAILBOX(a)) {
-			const char *email = internet_address_mailbox_get_addr(
-				INTERNET_ADDRESS_MAILBOX(a));
-
-			if (is_email(email))
-				rc = addresses_add(all, internet_address_get_name(a),
-						   email);
+			rc = add_mailbox(all, internet_address_get_name(a),
+					 internet_address_mailbox_get_addr(
+						 INTERNET_ADDRESS_MAILBOX(a)));
 		} else if (groups && INTERNET_ADDRESS_IS_GROUP(a)) {
 			rc = add_list(all,
 				      internet_address_group_get_members(
@@ -200,7 +220,7 @@ static int take_mail(struct message *m, GMimeMessage *mail)
 	if (!id || !msgid_is_id(id))
 		return -ENOENT;
 	m->id = strdup(id);
-	m->subject = strdup(subject ? subject : "");
+	m->subject = one_line(subject);
 	rc = m->id && m->subject ? 0 : -ENOMEM;
 	if (rc == 0)
 		rc = add_list(&m->from, g_mime_message_get_from(mail), false);
