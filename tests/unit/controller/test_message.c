@@ -204,6 +204,25 @@ static void a_reply_goes_where_one_is_wanted(void **state)
 	assert_string_equal(m->refs[0], "1@x");
 }
 
+static void line_breaks_in_encoded_words_begin_no_field(void **state)
+{
+	_messages_ struct messages all = {0}, sent = {0};
+	struct reply_opts opts = {
+		.me = me, .tags = {REPLY_ACKED}, .n_tags = 1, .id = "new@x"};
+	_free_ char *mail = NULL;
+
+	(void)state;
+	read_text(FROM "From: =?utf-8?q?J=0ACc=3A_more=40x?= <j@x>\nMessage-ID: <1@x>\n"
+		       "Subject: =?utf-8?q?a=0D=0ACc=3A_more=40x?=\n\ntext\n",
+		  &all);
+	assert_null(strchr(all.m[0].subject, '\n'));
+	assert_null(strchr(all.m[0].from.a[0].name, '\n'));
+	assert_int_equal(reply_write(&all.m[0], &opts, &mail), 0);
+	assert_null(strstr(mail, "\nCc:"));
+	read_text(mail, &sent);
+	assert_int_equal(sent.m[0].cc.n, 0);
+}
+
 static void without_a_sender_there_is_no_reply(void **state)
 {
 	_messages_ struct messages all = {0};
@@ -225,6 +244,7 @@ int main(void)
 		cmocka_unit_test(a_set_that_is_not_whole),
 		cmocka_unit_test(a_reply),
 		cmocka_unit_test(a_reply_goes_where_one_is_wanted),
+		cmocka_unit_test(line_breaks_in_encoded_words_begin_no_field),
 		cmocka_unit_test(without_a_sender_there_is_no_reply),
 	};
 
