@@ -45,9 +45,11 @@ static int parse_bd(struct cmd_env *env, const struct patches_args *a, char **ar
 	return 0;
 }
 
+/* What is built is the tree that this directory belongs to: by the "source" of an object
+ * tree that is another than git's. */
 static int check_tree(char **ret, struct kf_error *err)
 {
-	_free_ char *src = NULL;
+	_free_ char *src = NULL, *built = NULL, *obj = NULL;
 	int rc = apply_tree(&src, err);
 
 	if (rc < 0)
@@ -57,6 +59,12 @@ static int check_tree(char **ret, struct kf_error *err)
 			err, -EINVAL, KF_REASON_CONFIG,
 			"%s is no kernel tree: `kferry patches apply` is for others",
 			src);
+	if (tree_find(".", &built, &obj) < 0 || strcmp(built, src) != 0)
+		return kf_err(
+			err, -EINVAL, KF_REASON_CONFIG,
+			"what is built here is %s, not %s: go into the tree that the "
+			"patches are for",
+			built ? built : "nothing", src);
 	*ret = TAKE_PTR(src);
 	return 0;
 }
