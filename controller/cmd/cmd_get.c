@@ -17,9 +17,11 @@
 
 #define REST_MAX (1024 * 1024) /* of padding behind a tar's end */
 
-/* sh -c: directory, name; the paths of the files on its input. */
-static const char send_some[] = "cd \"$1\" && { find \"./$2\" ! -type f; cat; } |\n"
-				"tar --no-recursion -cf - -T -\n";
+/* sh -c: directory, name; the paths of the files on its input.  What find cannot read is
+ * told: in a pipe only tar's status would count. */
+static const char send_some[] =
+	"cd \"$1\" && others=$(find \"./$2\" ! -type f) || exit 1\n"
+	"{ printf '%s\\n' \"$others\"; cat; } | tar --no-recursion -cf - -T -\n";
 
 struct args {
 	const char *dest;
