@@ -148,7 +148,9 @@ int chores_doc(const struct config *cfg, struct ui *ui, const char *board,
 static int ask(struct ui *ui, const struct tree *t, struct kf_error *err)
 {
 	_free_ char *question =
-		strf("Remove what was built in %s, its .config too?", t->obj);
+		strf("Remove what was built in %s, its .config, and the *.orig, "
+		     "*.rej, *.bak and *~ there?",
+		     t->obj);
 	bool yes = false;
 	int r = question ? ui_confirm(ui, question, &yes) : -ENOMEM;
 
