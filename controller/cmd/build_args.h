@@ -6,7 +6,8 @@
 
 #include "controller/cmd/cmd.h"
 
-enum { BUILD_ARG_LLVM = 1024, BUILD_ARG_CCACHE, BUILD_ARG_CFLAGS };
+/* Apart from the commands' own, from 256 on, and those of file_args.h. */
+enum { BUILD_ARG_LLVM = 2048, BUILD_ARG_CCACHE, BUILD_ARG_CFLAGS };
 
 /* For a list of struct option, and for getopt's string of letters. */
 #define BUILD_ARGS                                                                       \

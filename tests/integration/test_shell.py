@@ -5,6 +5,7 @@
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -14,7 +15,6 @@ import termios
 import time
 import unittest
 import pathlib
-import re
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import tap  # noqa: E402
