@@ -6,6 +6,7 @@
 
 #include "controller/bisect/confbase.h"
 #include "controller/bisect/suite.h"
+#include "controller/deploy/wait.h"
 #include "controller/fleet/sift.h"
 #include "controller/history/note.h"
 #include "controller/kernel/tree.h"
@@ -203,6 +204,43 @@ static void test(const struct attempt *a, const struct kernel *k,
 		doubt(a);
 }
 
+/* Is it the kernel of this slot that answers?  An error is not. */
+static bool runs_slot(const struct attempt *a, struct client *c, const char *slot)
+{
+	Kferry__StatusRequest q = KFERRY__STATUS_REQUEST__INIT;
+	Kferry__Envelope request = CLIENT_ENVELOPE(STATUS_REQUEST, status_request, &q);
+	const Kferry__Envelope *answer;
+
+	return client_call(
+		       c, &request, KFERRY__ENVELOPE__BODY_STATUS,
+		       deadline_in(config_ms(a->env->cfg, a->board, "timeout.connect")),
+		       &answer, NULL) == 0 &&
+	       strcmp(answer->status->running_slot, slot) == 0;
+}
+
+/* The board was sent home; whoever deploys next to it would find nobody. */
+static void await_home(const struct attempt *a, const char *slot)
+{
+	const struct config *cfg = a->env->cfg;
+	deadline_ms end = deadline_in(config_ms(cfg, a->board, "timeout.reboot"));
+	struct kf_error err = {0};
+	struct client *c = NULL;
+	int rc;
+
+	rc = wait_for_agent(cfg, a->env->ui, a->board, "reboot", end, &c, &err);
+	if (rc == 0 && runs_slot(a, c, slot)) {
+		struct wait_boot boot = {0};
+
+		wait_boot_init(&boot, c);
+		client_close(c);
+		c = NULL;
+		rc = wait_for_boot(cfg, a->env->ui, a->board, &boot, end, &c, &err);
+	}
+	if (rc < 0)
+		ui_warn(a->env->ui, "%s: %s", a->board, err.msg);
+	client_close(c);
+}
+
 static void on_board(const struct attempt *a, const struct kernel *k)
 {
 	struct patterns *patterns = NULL;
@@ -224,6 +262,8 @@ static void on_board(const struct attempt *a, const struct kernel *k)
 		run_finish(run);
 		sift_count_run(a->env, a->board, run);
 		note_run(a->env->cfg, a->env->ui, run_result(run), run_dir(run));
+		if (json_is_true(json_object_get(run_result(run), "returns")))
+			await_home(a, k->slot);
 	}
 	run_free(run);
 	patterns_free(patterns);

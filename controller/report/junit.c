@@ -320,6 +320,8 @@ int report_junit(const struct report *r, struct buf *out)
 	int rc = -ENOMEM;
 
 	if (j.w) {
+		/* By itself it is copied for each few bytes that are added. */
+		xmlBufferSetAllocationScheme(xml, XML_BUFFER_ALLOC_DOUBLEIT);
 		document(&j, r);
 		xmlFreeTextWriter(j.w);
 	}
