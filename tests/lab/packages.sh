@@ -54,6 +54,8 @@ make_all() {
 		build.image=arch/arm64/boot/Image)
 	rm -rf "$out"
 	mkdir -p "$out"
+	# One that was interrupted may have left the twin's configuration as the newest.
+	touch "$obj/.config"
 	make_one own "${common[@]}"
 	make_one trial "${common[@]}" build.extra=LOCALVERSION=-trial
 	sed 's/^CONFIG_VETH=m$/# CONFIG_VETH is not set/' "$obj/.config" >"$obj/twin.config"
