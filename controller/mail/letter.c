@@ -15,7 +15,17 @@ static void add_all(GMimeMessage *mail, GMimeAddressType type,
 					   all->a[i].email);
 }
 
-/* The header is folded by blanks: a list of Message-IDs is long. */
+/* As it is, with nothing changed: GMime would write odd Message-IDs in another way, and
+ * the mail would be in no thread. */
+static void set_raw(GMimeMessage *mail, const char *name, const char *raw)
+{
+	GMimeHeaderList *all = g_mime_object_get_header_list(GMIME_OBJECT(mail));
+
+	g_mime_object_set_header(GMIME_OBJECT(mail), name, "", NULL);
+	g_mime_header_set_raw_value(g_mime_header_list_get_header(all, name), raw);
+}
+
+/* One on each line: a list of Message-IDs is long. */
 static int add_refs(GMimeMessage *mail, const struct letter *l)
 {
 	_buf_ struct buf refs = BUF_INIT;
@@ -25,12 +35,12 @@ static int add_refs(GMimeMessage *mail, const struct letter *l)
 	if (l->n_refs == 0)
 		return 0;
 	for (size_t i = 0; i < l->n_refs && rc == 0; i++)
-		rc = buf_printf(&refs, "%s<%s>", i ? " " : "", l->refs[i]);
-	parent = strf("<%s>", l->refs[l->n_refs - 1]);
+		rc = buf_printf(&refs, "%s<%s>\n", i ? "\t" : " ", l->refs[i]);
+	parent = strf(" <%s>\n", l->refs[l->n_refs - 1]);
 	if (rc < 0 || !parent || !buf_str(&refs))
 		return -ENOMEM;
-	g_mime_object_set_header(GMIME_OBJECT(mail), "In-Reply-To", parent, NULL);
-	g_mime_object_set_header(GMIME_OBJECT(mail), "References", buf_str(&refs), NULL);
+	set_raw(mail, "In-Reply-To", parent);
+	set_raw(mail, "References", buf_str(&refs));
 	return 0;
 }
 

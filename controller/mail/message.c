@@ -155,48 +155,56 @@ static int take_text(GMimeMessage *mail, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-/* The last MESSAGE_REFS of them that are Message-IDs. */
+/* The next "<...>" of a header's text that is a Message-ID: 1, and *at is behind it; 0:
+ * there is no more.  (GMime's own reader changes those that are not as they should be,
+ * and then they are nobody's.) */
+static int next_id(const char **at, char **ret)
+{
+	const char *start, *end;
+
+	while ((start = strchr(*at, '<')) && (end = strchr(start, '>'))) {
+		_free_ char *id = strndup(start + 1, (size_t)(end - start) - 1);
+
+		*at = end + 1;
+		if (!id)
+			return -ENOMEM;
+		if (!msgid_is_id(id))
+			continue;
+		*ret = TAKE_PTR(id);
+		return 1;
+	}
+	return 0;
+}
+
+/* The last MESSAGE_REFS of them. */
 static int take_refs(struct message *m, const char *text)
 {
-	GMimeReferences *refs = text ? g_mime_references_parse(NULL, text) : NULL;
-	int n = refs ? g_mime_references_length(refs) : 0;
-	int from = n > MESSAGE_REFS ? n - MESSAGE_REFS : 0, rc = 0;
+	char *id = NULL;
+	int rc = 1;
 
-	m->refs = calloc((size_t)(n - from) + 1, sizeof(*m->refs));
+	m->refs = calloc(MESSAGE_REFS, sizeof(*m->refs));
 	if (!m->refs)
-		rc = -ENOMEM;
-	for (int i = from; i < n && rc == 0; i++) {
-		const char *id = g_mime_references_get_message_id(refs, i);
-
-		if (!id || !msgid_is_id(id))
-			continue;
-		m->refs[m->n_refs] = strdup(id);
-		if (m->refs[m->n_refs])
-			m->n_refs++;
-		else
-			rc = -ENOMEM;
+		return -ENOMEM;
+	while (text && (rc = next_id(&text, &id)) > 0) {
+		if (m->n_refs == MESSAGE_REFS) {
+			free(m->refs[0]);
+			m->n_refs--;
+			memmove(m->refs, m->refs + 1, m->n_refs * sizeof(*m->refs));
+		}
+		m->refs[m->n_refs++] = id;
 	}
-	if (refs)
-		g_mime_references_free(refs);
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 /* In-Reply-To, or where that is not told the last of References. */
 static int take_parent(struct message *m, const char *text)
 {
-	GMimeReferences *refs = text ? g_mime_references_parse(NULL, text) : NULL;
-	const char *id = refs && g_mime_references_length(refs) > 0
-				 ? g_mime_references_get_message_id(refs, 0)
-				 : NULL;
+	int rc = text ? next_id(&text, &m->parent) : 0;
 
-	if (id && !msgid_is_id(id))
-		id = NULL;
-	if (!id && m->n_refs > 0)
-		id = m->refs[m->n_refs - 1];
-	m->parent = id ? strdup(id) : NULL;
-	if (refs)
-		g_mime_references_free(refs);
-	return id && !m->parent ? -ENOMEM : 0;
+	if (rc != 0 || m->n_refs == 0)
+		return rc < 0 ? rc : 0;
+	m->parent = strdup(m->refs[m->n_refs - 1]);
+	return m->parent ? 0 : -ENOMEM;
 }
 
 static void take_date(struct message *m, GMimeMessage *mail)
