@@ -25,20 +25,7 @@ const char cmd_deploy_details[] =
 	"the next boot\n"
 	"  --reload NAME    with --modules: load it again, with 'NAME "
 	"param=1' so\n"
-	"\n"
-	"For a CI; of several boards all are in one file:\n"
-	"  --test SUITE     pass this suite before it is confirmed; "
-	"see kferry test\n"
-	"  --retries N      ... run what failed of it again\n"
-	"  --expect FILE    ... with failures that are expected\n"
-	"  --junit FILE     the verdicts as JUnit XML\n"
-	"  --ktap FILE      as KTAP\n"
-	"  --kcidb FILE     as KCIDB v5.3 JSON\n"
-	"  --summary FILE   a summary in Markdown, appended\n"
-	"  --annotations    what is wrong as GitHub's workflow commands\n"
-	"  --artifacts DIR  result.json, logs and all else of each run, "
-	"in "
-	"DIR/BOARD\n";
+	"\n" DEPLOY_CI_HELP;
 
 int cmd_deploy(struct cmd_env *env, int argc, char *argv[])
 {

@@ -31,4 +31,20 @@ int deploy_args_parse(struct cmd_env *env, int argc, char *argv[], bool bd,
  * was busy. */
 int deploy_worse(int a, int b);
 
+/* What --help of deploy and of bd say alike. */
+#define DEPLOY_CI_HELP                                                                   \
+	"For a CI; of several boards all are in one file:\n"                             \
+	"  --test SUITE     pass this suite before it is confirmed; "                    \
+	"see kferry test\n"                                                              \
+	"  --retries N      ... run what failed of it again\n"                           \
+	"  --expect FILE    ... with failures that are expected\n"                       \
+	"  --junit FILE     the verdicts as JUnit XML\n"                                 \
+	"  --ktap FILE      as KTAP\n"                                                   \
+	"  --kcidb FILE     as KCIDB v5.3 JSON\n"                                        \
+	"  --summary FILE   a summary in Markdown, appended\n"                           \
+	"  --annotations    what is wrong as GitHub's workflow commands\n"               \
+	"  --artifacts DIR  result.json, logs and all else of each run, "                \
+	"in "                                                                            \
+	"DIR/BOARD\n"
+
 #endif
