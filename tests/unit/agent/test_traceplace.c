@@ -196,7 +196,7 @@ static void events_are_not_traced_at_the_top(void **state)
 	others_settings(&f);
 	assert_true(traceplace_open(f.root, &t, &p, &err) < 0);
 	assert_int_equal(err.reason, KF_REASON_INVALID);
-	faketrace_is(&f, "current_tracer", "function_graph");
+	faketrace_is(&f, "current_tracer", "function_graph\n");
 	faketrace_remove(&f);
 }
 
