@@ -105,6 +105,17 @@ static int need_scope(struct ktap *k, unsigned indent, bool hash, size_t *ret)
 	return r;
 }
 
+/* KUnit's modules print a suite in the columns of a subtest, and then its result in the
+ * first column, but no version line there. */
+static int open_implied(struct ktap *k, unsigned indent)
+{
+	struct ktap_scope *s;
+	int r = ktap_open(k, indent - KTAP_INDENT, false, &s);
+
+	s->implied = true;
+	return r;
+}
+
 static int on_version(struct ktap *k, const struct ktap_line *l, unsigned indent,
 		      bool hash)
 {
@@ -124,9 +135,11 @@ static int on_version(struct ktap *k, const struct ktap_line *l, unsigned indent
 			r = ktap_abandon_to(k, at + 1);
 		}
 	}
+	k->kernel = l->ktap;
 	if (k->depth == 0)
 		k->bailed = false;
-	k->kernel = l->ktap;
+	if (r == 0 && k->depth == 0 && !hash && indent >= KTAP_INDENT)
+		r = open_implied(k, indent);
 	return r < 0 ? r : ktap_open(k, indent, hash, &s);
 }
 

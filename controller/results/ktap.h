@@ -19,7 +19,8 @@
 /* A plan and the results that it promises. */
 struct ktap_scope {
 	unsigned indent;
-	bool hash; /* opened behind "# " */
+	bool hash;    /* opened behind "# " */
+	bool implied; /* nothing but an indented version line tells of it */
 	bool has_plan, late_plan;
 	uint64_t plan;
 	uint64_t last; /* number of the last result */

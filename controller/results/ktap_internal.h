@@ -6,6 +6,8 @@
 #include "controller/results/ktap.h"
 #include "controller/results/ktap_line.h"
 
+#define KTAP_INDENT 4 /* columns of a subtest's lines, in KUnit and TAP 14 */
+
 /* Open a scope below the innermost; at the limit the innermost is returned. */
 int ktap_open(struct ktap *k, unsigned indent, bool hash,
 	      struct ktap_scope **ret) _must_check_;

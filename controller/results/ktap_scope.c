@@ -200,6 +200,16 @@ int ktap_unended(struct ktap *k, struct ktap_scope *s, const char *name, bool cu
 					  : "it began, and has no result");
 }
 
+/* The innermost scope is complete and no result was to come for it: the whole stream is
+ * indented. */
+static bool is_whole(const struct ktap *k)
+{
+	const struct ktap_scope *s = &k->scope[k->depth - 1], *parent = s - 1;
+
+	return parent->implied && parent->n == 0 &&
+	       (!s->has_plan || s->skipped || s->n >= s->plan);
+}
+
 int ktap_abandon(struct ktap *k, bool cut)
 {
 	struct ktap_scope *s = &k->scope[k->depth - 1], *parent = s - 1;
@@ -208,6 +218,8 @@ int ktap_abandon(struct ktap *k, bool cut)
 	char name[SUITE_NAME + 1];
 	int r = 0;
 
+	if (is_whole(k))
+		return ktap_close(k);
 	memcpy(name, *s->name || !s->hash ? s->name : k->header, sizeof(name));
 	if (cut && s->has_plan && !s->late_plan && s->n < s->plan && s->last < s->plan &&
 	    k->suite->running == SUITE_PARENT)
@@ -241,7 +253,7 @@ int ktap_close_all(struct ktap *k, bool cut)
 	if (k->depth == 0)
 		return 0;
 	while (r == 0 && k->depth > 1) {
-		k->suite->cut = k->suite->cut || cut;
+		k->suite->cut = k->suite->cut || (cut && !is_whole(k));
 		r = ktap_abandon(k, cut && !k->bailed);
 	}
 	if (r == 0 && *k->header) {

@@ -384,6 +384,34 @@ static void test_streams_in_a_row(void **state)
 	      "there are 2 results\n= ERROR");
 }
 
+/* As KUnit's modules print: a suite's result is in the first column, its tests are not.
+ */
+static void test_modules_suites(void **state)
+{
+	(void)state;
+	check("    KTAP version 1\n    # Subtest: a\n    1..2\n    ok 1 x\n    not ok 2 "
+	      "y\nnot ok 15 a\n    KTAP version 1\n    # Subtest: b\n    1..1\n"
+	      "    ok 1 z # SKIP no\nok 16 b # SKIP\n",
+	      "PASS a.x\nFAIL a.y\n-FAIL a\nSKIP b.z: no\n-SKIP b\n= FAIL");
+	/* The second one never ends. */
+	check("    KTAP version 1\n    # Subtest: a\n    1..1\n    ok 1 x\nok 1 a\n"
+	      "    KTAP version 1\n    # Subtest: b\n    1..2\n    ok 1 z\n",
+	      "PASS a.x\n-PASS a\nPASS b.z\nERROR b.test 2: it was running when the "
+	      "output ended\n-ERROR b: it was running when the output ended\n= ERROR, "
+	      "cut in b.test 2");
+	/* Two whole outputs that somebody indented. */
+	check("    KTAP version 1\n    1..1\n    ok 1 x\n    KTAP version 1\n    1..1\n"
+	      "    not ok 1 y\n",
+	      "PASS x\nFAIL y\n= FAIL");
+	check("    KTAP version 1\n    ok 1 x\n", "PASS x\n= PASS");
+	/* The board rebooted within the only one. */
+	check("    KTAP version 1\n    1..2\n    ok 1 x\nKTAP version 1\n1..1\nok 1 y\n",
+	      "PASS test 1.x\nMISS test 1.test 2: planned, and there is no "
+	      "result\n-ERROR "
+	      "test 1: it began, and has no result\nPASS y\n! the test suite: the plan "
+	      "was 1..2, and 1 of its tests have no result\n= ERROR");
+}
+
 static void test_endless_nesting(void **state)
 {
 	_buf_ struct buf b = BUF_INIT;
@@ -483,6 +511,7 @@ int main(void)
 		cmocka_unit_test(test_bail_out),
 		cmocka_unit_test(test_nothing_is_no_pass),
 		cmocka_unit_test(test_streams_in_a_row),
+		cmocka_unit_test(test_modules_suites),
 		cmocka_unit_test(test_endless_nesting),
 		cmocka_unit_test(test_hostile_bytes),
 		cmocka_unit_test(test_long_lines_and_many_tests),
