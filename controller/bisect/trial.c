@@ -106,10 +106,11 @@ static bool build_suites(const struct attempt *a)
 }
 
 /* The board came back with its own kernel, and nothing says that this one's fault it was:
- * it hung, or somebody pulled the plug.  What happens twice is no accident. */
+ * it hung, or somebody pulled the plug.  What happens twice is no accident; where it is
+ * not tried again, nobody knows. */
 static void doubt(const struct attempt *a)
 {
-	if (++*a->silent < 2 && a->opts->retries > 0)
+	if (++*a->silent < 2)
 		a->ret->judged = JUDGED_FAULT;
 	else
 		a->ret->judged = JUDGED_BAD;
