@@ -195,7 +195,7 @@ static enum judged run_tests(const struct suite *s, struct output *o,
 /* --- the board before and afterwards --------------------------------------------------
  */
 
-/* A fault in the log of a boot: 1, and err is it. */
+/* A fault in the log of a boot of the kernel that is tested: 1, and err is it. */
 static int look_at_log(const struct suite *s, struct client *c, int boot,
 		       struct kf_error *err)
 {
@@ -205,7 +205,8 @@ static int look_at_log(const struct suite *s, struct client *c, int boot,
 
 	if (classifier_new(s->patterns, &cl) < 0)
 		return no_memory(err);
-	rc = boardlog_read(c, boot, cl, cmd_connect_deadline(s->env, s->board), err);
+	rc = boardlog_read(c, boot, s->k->slot, cl,
+			   cmd_connect_deadline(s->env, s->board), err);
 	if (rc < 0)
 		return rc;
 	cause = findings_cause(classifier_findings(cl));
@@ -225,7 +226,8 @@ static enum judged restarted(const struct suite *s, struct client *c,
 		*err = why;
 		return JUDGED_BAD;
 	}
-	/* It may have lost its power. */
+	/* It may have lost its power, and more than once: then that boot was another
+	 * kernel's. */
 	kf_err(err, -EIO, KF_REASON_FELL_BACK,
 	       "the board restarted while the kernel was tested, and its log does not "
 	       "say "

@@ -80,7 +80,7 @@ static int look_at_boot(struct look *l, struct kf_error *err)
 
 	if (rc < 0)
 		return rc;
-	rc = boardlog_read(c, (int)l->a->boot, l->classifier, deadline, err);
+	rc = boardlog_read(c, (int)l->a->boot, NULL, l->classifier, deadline, err);
 	client_close(c);
 	l->lines = classifier_lines(l->classifier);
 	return rc;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "controller/log/boardlog.h"
 
+#include <string.h>
+
 #include "proto/kmsg.h"
 #include "proto/limits.h"
 #include "proto/reason.h"
@@ -42,17 +44,33 @@ static int receive(struct client *client, struct classifier *c, struct kf_error 
 	}
 }
 
-int boardlog_read(struct client *client, int boot, struct classifier *c,
-		  deadline_ms deadline, struct kf_error *err)
+static int ask(struct client *client, int boot, const char *slot, deadline_ms deadline,
+	       struct kf_error *err)
 {
 	Kferry__LogRequest q = KFERRY__LOG_REQUEST__INIT;
 	Kferry__Envelope request = CLIENT_ENVELOPE(LOG_REQUEST, log_request, &q);
+	const Kferry__Envelope *answer;
 	int rc;
 
 	q.boot = boot;
+	rc = client_call(client, &request, KFERRY__ENVELOPE__BODY_LOG_START, deadline,
+			 &answer, err);
+	if (rc == 0 && slot && strcmp(answer->log_start->slot, slot) != 0)
+		rc = kf_err(err, -ESTALE, KF_REASON_INVALID,
+			    "boot %d was of slot %s, and not of %s", boot,
+			    *answer->log_start->slot ? answer->log_start->slot : "none",
+			    slot);
+	return rc;
+}
+
+int boardlog_read(struct client *client, int boot, const char *slot, struct classifier *c,
+		  deadline_ms deadline, struct kf_error *err)
+{
+	int rc;
+
 	if (classifier_source(c, "dmesg", NULL) < 0)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
-	rc = client_request(client, &request, deadline, err);
+	rc = ask(client, boot, slot, deadline, err);
 	if (rc == 0)
 		rc = receive(client, c, err);
 	if (classifier_end(c) < 0 && rc == 0)

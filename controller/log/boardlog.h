@@ -8,9 +8,10 @@
 
 #define BOARDLOG_STALL_MS 60000 /* a log has to go on coming */
 
-/* boot: 0 this one, -1 the one before, ...  All of it goes through c as one source named
- * "dmesg"; an empty log is an error. */
-int boardlog_read(struct client *client, int boot, struct classifier *c,
+/* boot: 0 this one, -1 the one before, ...; slot: which that boot must have been of, or
+ * NULL; another's is -ESTALE, and nothing of it goes through c.  Else all of it does as
+ * one source named "dmesg"; an empty log is an error. */
+int boardlog_read(struct client *client, int boot, const char *slot, struct classifier *c,
 		  deadline_ms deadline, struct kf_error *err) _must_check_;
 
 #endif

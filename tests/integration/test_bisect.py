@@ -229,6 +229,13 @@ class Bisect(Case):
         self.assertEqual(step["attempts"], 2)
         self.assertEqual(self.booted.count(2), 2)
 
+    def test_a_hang_is_a_fault_where_it_is_not_tried_again(self):
+        self.make(["good", "hang", "hang"])
+        self.start()
+        done = self.kferry("bisect", "run", "--retries", 0, check=2)
+        self.assertIn("no fault of the kernel", done.err)
+        self.assertEqual([s["verdict"] for s in self.steps()], ["fault"])
+
     def test_old_trials_are_retired_and_the_known_good_kernel_stays(self):
         self.make(["good"] * 12 + ["panic"] * 12)
         self.start()
@@ -348,6 +355,31 @@ class Tests(Case):
                          tree.commits[2])
         bad = [s for s in self.steps() if s["verdict"] == "bad"][0]
         self.assertIn("NULL pointer dereference", bad["text"])
+
+    def test_another_kernels_log_says_nothing_of_this_one(self):
+        """The board lost its power twice: the boot before this one was its own kernel's."""
+        self.make(["good"] * 3)
+        self.start()
+        root, firmware = self.board.root, self.board.firmware
+        reset = (f"old=$(cat {root}/proc/sys/kernel/random/boot_id)\n"
+                 f"echo reboot > {firmware}/reset.new\nmv {firmware}/reset.new {firmware}/reset\n"
+                 f"while [ \"$(cat {root}/proc/sys/kernel/random/boot_id)\" = \"$old\" ]; do\n"
+                 f"\tsleep 0.1\ndone\n"
+                 f"until {BUILD}/kferry dmesg -b scratch | tee -a {self.board.dir}/seen | "
+                 f"grep -q Command.line; do\n\tsleep 0.1\ndone\n")
+
+        def boots(slot):
+            if not slot:
+                with open(root / "dev/kmsg", "a", encoding="ascii") as f:
+                    f.write("0,9,300,-;BUG: kernel NULL pointer dereference, address: 0\n")
+            return Case.boots(self, slot)
+        self.board.on_boot = boots
+        words = self.script(reset + reset + "exit 0\n")
+        self.kferry("bisect", "run", "--retries", 0, "--script", words, check=2)
+        step = self.steps()[-1]
+        self.assertEqual(step["verdict"], "fault")
+        self.assertIn("does not say why", step["text"])
+        self.assertIn("NULL pointer", (self.board.dir / "seen").read_text())
 
     def test_kernel_that_dies_before_its_test_does_not_pass_as_the_known_good_one(self):
         tree = self.make(["good"] * 3)
