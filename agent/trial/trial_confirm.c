@@ -98,7 +98,7 @@ static int check_time(const struct agent *a, const char *slot, struct kf_error *
 {
 	if (strcmp(slot, a->boot.slot) != 0 || !trial_is_over(a))
 		return 0;
-	return kf_err(err, -ETIME, KF_REASON_TIMEOUT,
+	return kf_err(err, -ETIME, KF_REASON_BUSY,
 		      "the time of slot %s's trial is up, and the board goes back to its "
 		      "known-good kernel; a longer timeout.confirm gives it more",
 		      slot);

@@ -326,7 +326,7 @@ static int wait_more(struct follower *f, struct wait *w, pthread_cond_t *cond,
 	if (for_others && ps->moved != w->moved)
 		*w = wait_begin(f);
 	if (!deadline_left(w->deadline))
-		return kf_err(f->err, -ETIMEDOUT, KF_REASON_TIMEOUT,
+		return kf_err(f->err, -ETIMEDOUT, KF_REASON_IO,
 			      "nothing came of the files that are compressed");
 	pthread_mutex_unlock(&ps->lock);
 	r = tell_of_silence(f);

@@ -48,7 +48,7 @@ static int take_lock(struct pack *p, struct kf_error *err)
 				      "packing was cancelled");
 		if (deadline_left(deadline) == 0)
 			return kf_err(
-				err, -ETIMEDOUT, KF_REASON_TIMEOUT,
+				err, -ETIMEDOUT, KF_REASON_IO,
 				"another kferry has been using the files packed from "
 				"%s for 10 minutes: end it, or use another object "
 				"directory (build.output)",

@@ -392,6 +392,23 @@ static void test_confirm_refused(void **state)
 	firmware(b, "default", b->a.id);
 }
 
+/* Not the board's fault: the controller counts KF_REASON_TIMEOUT as one. */
+static void test_confirm_comes_too_late(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+	struct kf_error err = {0};
+
+	arm(b, &b->a);
+	assert_int_equal(boot(b, &b->a), KFERRY__TRIAL__TRIAL_RUNNING);
+	a->boot.start_ms -= 121 * 1000;
+	assert_true(trial_confirm(a, b->a.id, true, false, &err) < 0);
+	assert_int_equal(err.reason, KF_REASON_BUSY);
+	assert_non_null(strstr(err.msg, "trial is up"));
+	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_RUNNING);
+	firmware(b, "default", "");
+}
+
 static void test_rollback(void **state)
 {
 	struct board *b = *state;
@@ -477,6 +494,7 @@ int main(void)
 		T(test_unconfirmed_ends_with_its_boot),
 		T(test_running_cannot_be_written),
 		T(test_confirm_refused),
+		T(test_confirm_comes_too_late),
 		T(test_rollback),
 		T(test_installed_under_another_image),
 	};
