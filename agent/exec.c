@@ -182,7 +182,7 @@ static void on_output(uv_stream_t *pipe, ssize_t n, const uv_buf_t *b)
  * output that waits here. */
 static void update_output(struct exec *e)
 {
-	bool full = stream_full(e->s->stream) && !e->cancelled;
+	bool full = stream_enough(e->s->stream) && !e->cancelled;
 
 	for (int i = OUT; i <= ERR; i++) {
 		if (!e->open[i] || full == e->paused[i])

@@ -33,6 +33,7 @@ struct stream {
 	bool reading;
 	bool writing;
 	bool was_full;
+	bool room_is_wanted;
 	bool want_flushed;
 	bool pumping;
 	bool eof;
@@ -80,6 +81,15 @@ bool stream_full(struct stream *s)
 	return full;
 }
 
+bool stream_enough(struct stream *s)
+{
+	bool enough = queued(s) >= STREAM_ENOUGH;
+
+	if (enough)
+		s->room_is_wanted = true;
+	return enough;
+}
+
 /* Tell the owner of the end, once, and only when it has had all events before it. */
 static void tell_ended(struct stream *s)
 {
@@ -117,8 +127,8 @@ static void written(uv_write_t *req, int status)
 		return;
 	}
 	stream_kick(s);
-	if (s->was_full && queued(s) < STREAM_LOW && !s->closing) {
-		s->was_full = false;
+	if ((s->was_full || s->room_is_wanted) && queued(s) < STREAM_LOW && !s->closing) {
+		s->was_full = s->room_is_wanted = false;
 		s->ops->room(s->arg);
 	}
 	if (!s->destroyed)

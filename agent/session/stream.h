@@ -13,15 +13,16 @@
 
 #include "proto/peer.h"
 
-#define STREAM_HIGH (256 * 1024) /* bytes queued: stream_full() */
-#define STREAM_LOW  (64 * 1024)	 /* room() is called when the queue falls below */
+#define STREAM_HIGH   (256 * 1024) /* bytes queued: stream_full() */
+#define STREAM_ENOUGH (128 * 1024) /* bytes queued: stream_enough() */
+#define STREAM_LOW    (64 * 1024)  /* room() is called when the queue falls below */
 
 struct stream;
 
 struct stream_ops {
 	/* ev is valid until this returns or something is sent. */
 	void (*event)(void *arg, const struct peer_event *ev);
-	/* The queue was full and is not any more. */
+	/* The queue was full, or had enough, and is nearly empty. */
 	void (*room)(void *arg);
 	/* All that was sent is written; called once for each stream_flush(). */
 	void (*flushed)(void *arg);
@@ -43,8 +44,11 @@ void stream_close(struct stream *s);
 struct peer *stream_peer(struct stream *s);
 void stream_kick(struct stream *s);
 void stream_flush(struct stream *s);
-/* True asks for room(). */
+/* True asks for room(), and until then no events are handed out. */
 bool stream_full(struct stream *s);
+/* For those who send without being asked, and want events (input, a cancel) meanwhile:
+ * true asks for room() before the queue is full. */
+bool stream_enough(struct stream *s);
 /* No events until stream_resume(); the end of the other side is still noticed. */
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
