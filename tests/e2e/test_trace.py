@@ -55,7 +55,6 @@ class Trace(SdBoot):
         self.assertIn("function_graph", self.trace("ftrace", "--list", check=0).out.split())
         self.assertEqual(self.trace("ftrace", "--list", "vfs_open", check=0).out, "vfs_open\n")
 
-    @tap.level("long")
     def test_2_events_while_a_command_runs(self):
         before = self.settings()
         done = self.trace("event", "sched:sched_process_exec[filename ~ \"*uname\"]", "--cmd",
@@ -66,7 +65,6 @@ class Trace(SdBoot):
         self.assertEqual(self.instances(), [])
         self.assertEqual(self.settings(), before)
 
-    @tap.level("long")
     def test_3_functions_in_an_instance(self):
         before = self.settings()
         done = self.trace("ftrace", "function:vfs_open", "--cmd", "cat /proc/version", check=0)
