@@ -14,6 +14,7 @@
 
 #define SETTLE_MS 300	      /* for what the last test set off */
 #define BYTES_MAX (64u << 20) /* that are kept and looked at: a log that floods */
+#define SKEW_US	  1000000     /* by which a record's time may be before the last one's */
 
 void watch_init(struct watch *w, struct deploy *d, uint64_t since_us)
 {
@@ -48,6 +49,15 @@ int watch_fd(const struct watch *w)
 	return w->client ? client_fd(w->client) : -1;
 }
 
+/* The first that is asked for: again some of those that were had, for the sake of later
+ * ones with an earlier time. */
+static uint64_t ask_from(const struct watch *w)
+{
+	uint64_t first = w->since_us + 1;
+
+	return w->newest_us > first + SKEW_US ? w->newest_us - SKEW_US : first;
+}
+
 int watch_open(struct watch *w, struct kf_error *err)
 {
 	Kferry__LogRequest q = KFERRY__LOG_REQUEST__INIT;
@@ -58,7 +68,7 @@ int watch_open(struct watch *w, struct kf_error *err)
 
 	watch_close(w);
 	q.follow = true;
-	q.since_us = w->since_us + 1;
+	q.since_us = ask_from(w);
 	r = client_open(w->d->cfg, w->d->board, deadline, &w->client, err);
 	if (r == 0)
 		r = client_call(w->client, &env, KFERRY__ENVELOPE__BODY_LOG_START,
@@ -77,9 +87,11 @@ static int take_record(struct watch *w, struct attempt *a, const char *data, siz
 	struct kmsg_record rec;
 	int r = 0;
 
-	if (kmsg_parse(data, n, &rec) < 0 || rec.usec <= w->since_us)
+	if (kmsg_parse(data, n, &rec) < 0 || rec.usec <= w->since_us ||
+	    rec.seq < w->next_seq)
 		return 0;
-	w->since_us = rec.usec;
+	if (rec.usec > w->newest_us)
+		w->newest_us = rec.usec;
 	if (w->next_seq && rec.seq > w->next_seq)
 		w->lost += rec.seq - w->next_seq;
 	w->next_seq = rec.seq + 1;

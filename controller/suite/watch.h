@@ -16,9 +16,11 @@ struct watch {
 	struct deploy *d;
 	struct client *client; /* NULL: not watching */
 	struct buf rest;       /* a record that is not whole yet */
-	uint64_t since_us;     /* the last record that was taken */
+	uint64_t since_us;     /* records until then are not of the tests */
+	uint64_t newest_us;    /* of those that were taken: times are in no order */
 	uint64_t bytes;	       /* of all that came */
-	uint64_t next_seq, lost;
+	uint64_t next_seq;     /* after the last that was taken: numbers are */
+	uint64_t lost;
 	int fd; /* of dmesg; -1: none */
 	bool full;
 };

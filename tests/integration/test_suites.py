@@ -167,6 +167,11 @@ class Formats(Case):
 
 
 class Kernel(Case):
+    def assert_logged_once(self, *lines):
+        kept = (self.board.last_run_dir() / "dmesg").read_text()
+        for line in lines:
+            self.assertEqual(kept.count(f"] {line}\n"), 1, kept)
+
     def test_finding_is_of_the_test_that_ran(self):
         script = self.script("s", "printf 'KTAP version 1\\n1..3\\nok 1 first\\n'\nsleep 0.7\n" +
                              self.kernel_says("WARNING: CPU: 0 PID: 1 at fs/a.c:10 a_fn+0x1/0x2") +
@@ -177,6 +182,26 @@ class Kernel(Case):
         self.assertEqual([(f["test"], f["severity"], f["fails"]) for f in found],
                          [("second", "warn", False)])
         self.assertEqual(self.result()["findings"][0]["phase"], "test")
+
+    def test_records_out_of_the_order_of_their_times_are_looked_at(self):
+        text = r"4,100,9000000,-;x\n4,101,9000000,-;y\n2,102,8999999,-;kernel BUG at fs/z.c:7!\n"
+        self.call(self.suite("m", self.script(
+            "s", f"printf '{text}' >> {self.board.root}/dev/kmsg\nsleep 0.7\n"), "exit"), status=1)
+        self.assertEqual(self.result()["findings"][0]["title"], "kernel BUG at fs/z.c:7!")
+        self.assert_logged_once("x", "y", "kernel BUG at fs/z.c:7!")
+
+    def test_a_log_that_is_followed_again_lacks_nothing_and_repeats_nothing(self):
+        link = self.board.dir / "link"
+        link.write_text("#!/bin/sh\n"
+                        f"echo $$ >> {self.board.dir}/links\nexec {self.board.link[5:]}\n")
+        link.chmod(0o755)
+        self.board.write_config(link=f"exec:{link}")
+        kmsg = f"{self.board.root}/dev/kmsg"
+        self.call(self.suite("m", self.script(
+            "s", f"echo '4,100,9000000,-;x' >> {kmsg}\nsleep 0.7\n"
+            f"kill -9 $(tail -n 1 {self.board.dir}/links)\n"
+            f"echo '2,101,8999999,-;kernel BUG at fs/z.c:7!' >> {kmsg}\n"), "exit"), status=1)
+        self.assert_logged_once("x", "kernel BUG at fs/z.c:7!")
 
     def test_fail_on(self):
         script = self.script("s", "printf 'KTAP version 1\\n1..2\\nok 1 first\\n'\nsleep 0.7\n" +
