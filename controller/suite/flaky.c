@@ -112,15 +112,29 @@ static int merge_one(struct test_result *t, const struct test_result *u)
 	return r;
 }
 
-/* A group is as well as what is below it, each of which may have passed another time. */
-static void excuse_groups(struct suite_run *s)
+static bool is_own_fault(const struct test_result *t)
+{
+	return t->group && t->counted && test_status_is_bad(t->status);
+}
+
+/* A group that failed by itself in some attempt, and has not passed in any.  Asked when t
+ * is what both came to, and not settled yet. */
+static int note_own_fault(struct test_result *t, const struct test_result *u, bool *ret)
+{
+	*ret = test_status_is_bad(t->status) && (is_own_fault(t) || is_own_fault(u));
+	return *ret && is_own_fault(u) && u->text ? suite_set_text(t, "%s", u->text) : 0;
+}
+
+/* A group is as well as what is below it, each of which may have passed another time; but
+ * for an own fault. */
+static void excuse_groups(struct suite_run *s, const bool *own)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		const struct test_result *t = &s->tests[i];
 
 		for (size_t at = t->parent; t->flaky && !t->group && at != SUITE_PARENT;
 		     at = s->tests[at].parent) {
-			if (s->tests[at].status == TEST_FAIL)
+			if (s->tests[at].status == TEST_FAIL && !own[at])
 				s->tests[at].status = TEST_PASS;
 		}
 	}
@@ -129,7 +143,8 @@ static void excuse_groups(struct suite_run *s)
 		const struct test_result *t = &s->tests[i];
 
 		for (size_t at = t->parent;
-		     !t->group && test_status_is_bad(t->status) && at != SUITE_PARENT;
+		     (!t->group || own[i]) && test_status_is_bad(t->status) &&
+		     at != SUITE_PARENT;
 		     at = s->tests[at].parent)
 			s->tests[at].status = TEST_FAIL;
 	}
@@ -208,28 +223,43 @@ static int take_cut(struct suite_run *s, const struct suite_run *again)
 	return 0;
 }
 
-int flaky_merge(struct suite_run *s, const struct suite_run *again)
+/* own: by test, whether its fault is its own. */
+static int merge_each(struct suite_run *s, const struct suite_run *again, bool *own)
 {
 	const struct test_result **list = sorted(again);
 	int r = list ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < s->n; i++) {
-		const struct test_result *key = &s->tests[i], **found;
+		struct test_result *t = &s->tests[i];
+		const struct test_result *key = t, **found;
 
+		own[i] = is_own_fault(t);
 		found = bsearch(&key, list, again->n, sizeof(const struct test_result *),
 				by_name);
-		if (found && s->tests[i].count <= 1 && (*found)->count <= 1 &&
-		    s->tests[i].group == (*found)->group)
-			r = merge_one(&s->tests[i], *found);
+		if (!found || t->count > 1 || (*found)->count > 1 ||
+		    t->group != (*found)->group)
+			continue;
+		r = merge_one(t, *found);
+		if (r == 0 && t->group)
+			r = note_own_fault(t, *found, &own[i]);
 	}
 	free(list);
+	return r;
+}
+
+int flaky_merge(struct suite_run *s, const struct suite_run *again)
+{
+	/* With those that add_others() adds. */
+	_free_ bool *own = calloc(s->n + again->n + 1, sizeof(*own));
+	int r = own ? merge_each(s, again, own) : -ENOMEM;
+
 	if (r == 0)
 		r = merge_problems(s, again);
 	if (r == 0)
 		r = add_others(s, again);
 	if (r < 0)
 		return r;
-	excuse_groups(s);
+	excuse_groups(s, own);
 	r = take_cut(s, again);
 	return r < 0 ? r : suite_settle(s);
 }

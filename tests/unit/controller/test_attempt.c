@@ -342,6 +342,32 @@ static void test_groups_are_as_well_as_their_tests(void **state)
 	       "= FAIL");
 }
 
+static void test_a_group_that_fails_by_itself_is_not_excused(void **state)
+{
+	static const char format[] =
+		"KTAP version 1\n1..1\n  KTAP version 1\n  1..1\n"
+		"    KTAP version 1\n    1..2\n    %s 1 a\n    %s 2 b\n"
+		"  %s 1 h%s\n%s 1 g\n";
+	char first[256], itself[256], good[256];
+
+	(void)state;
+	snprintf(first, sizeof(first), format, "not ok", "ok", "not ok", "", "not ok");
+	snprintf(itself, sizeof(itself), format, "ok", "ok", "not ok", " # exit=139",
+		 "not ok");
+	snprintf(good, sizeof(good), format, "ok", "ok", "ok", "", "ok");
+	merged(first, itself, NULL,
+	       "PASS g.h.a try2: flaky: FAIL, then PASS\nPASS g.h.b try2\n"
+	       "+FAIL g.h try2: exit=139\n-FAIL g try2\n= FAIL");
+	merged(itself, first, NULL,
+	       "PASS g.h.a try2: flaky: PASS, then FAIL\nPASS g.h.b try2\n"
+	       "+FAIL g.h try2: exit=139\n-FAIL g try2\n= FAIL");
+	/* It may have passed another time as well. */
+	merged(first, itself, good,
+	       "PASS g.h.a try3: flaky: FAIL, then PASS, then PASS\nPASS g.h.b try3\n"
+	       "-PASS g.h try3: flaky: FAIL (2 times), then PASS\n"
+	       "-PASS g try3: flaky: FAIL (2 times), then PASS\n= PASS");
+}
+
 static void test_when_to_run_again(void **state)
 {
 	_suite_ struct suite_run s = {0}, cut = {0}, good = {0};
@@ -391,6 +417,7 @@ int main(void)
 			test_a_runner_that_fails_in_another_attempt_is_not_excused),
 		cmocka_unit_test(test_what_did_not_end_is_not_expected),
 		cmocka_unit_test(test_groups_are_as_well_as_their_tests),
+		cmocka_unit_test(test_a_group_that_fails_by_itself_is_not_excused),
 		cmocka_unit_test(test_when_to_run_again),
 	};
 
