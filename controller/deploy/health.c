@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The profile's health checks: commands run on the board by its agent; all must exit 0.
+ * One that could not be run tells nothing of the kernel.
  */
 #include <string.h>
 
@@ -8,11 +9,35 @@
 #include "controller/suite/boardcmd.h"
 #include "proto/reason.h"
 
+/* It did not come to an end: a kernel that hangs keeps it, or the board is gone. */
+static int not_ended(const char *line, struct kf_error *err)
+{
+	if (deploy_is_lost(err) || err->code == -ECANCELED)
+		return err->code;
+	if (err->reason != KF_REASON_TIMEOUT)
+		return kf_err_wrap(err, "health check could not be run: %s", line);
+	err->reason = KF_REASON_UNHEALTHY;
+	return kf_err_wrap(err, "health check failed: %s", line);
+}
+
+static int ended(const char *line, int status, struct buf *out, struct kf_error *err)
+{
+	/* As shells and env(1) have it. */
+	bool started = status != 126 && status != 127;
+	const char *said = boardcmd_last_line(out);
+
+	if (status == 0)
+		return 0;
+	return kf_err(err, -EIO, started ? KF_REASON_UNHEALTHY : KF_REASON_EXEC,
+		      "health check %s: %s: exit status %d%s%.200s",
+		      started ? "failed" : "could not be run", line, status,
+		      *said ? ": " : "", said);
+}
+
 static int check(struct deploy *d, const char *line, struct kf_error *err)
 {
 	_buf_ struct buf out = BUF_INIT;
 	_free_ char **argv = NULL;
-	const char *said;
 	int status = 0;
 	int r = config_words(line, &argv);
 
@@ -25,20 +50,7 @@ static int check(struct deploy *d, const char *line, struct kf_error *err)
 	r = boardcmd_run(d->client, (const char *const *)argv,
 			 config_ms(d->cfg, d->board, "timeout.health"), &out, &status,
 			 err);
-	if (r < 0 && deploy_is_lost(err))
-		return r;
-	if (r == -ECANCELED)
-		return r;
-	if (r < 0) {
-		err->reason = KF_REASON_UNHEALTHY;
-		return kf_err_wrap(err, "health check failed: %s", line);
-	}
-	if (status == 0)
-		return 0;
-	said = boardcmd_last_line(&out);
-	return kf_err(err, -EIO, KF_REASON_UNHEALTHY,
-		      "health check failed: %s: exit status %d%s%.200s", line, status,
-		      *said ? ": " : "", said);
+	return r < 0 ? not_ended(line, err) : ended(line, status, &out, err);
 }
 
 int health_check(struct deploy *d, struct kf_error *err)

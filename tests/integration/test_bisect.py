@@ -335,6 +335,14 @@ class Tests(Case):
             self.assertIn(what, done.text)
         self.assertEqual({s["verdict"] for s in self.steps()}, {"fault"})
 
+    def test_health_check_that_cannot_be_run_is_no_bad_commit(self):
+        self.make(["good"] * 4)
+        self.board.write_config(BOARD + "\nhealth.checks = /there/is/none\n")
+        self.start()
+        done = self.kferry("bisect", "run", "--retries", 0, check=2)
+        self.assertIn("health check could not be run: /there/is/none", done.text)
+        self.assertEqual({s["verdict"] for s in self.steps()}, {"fault"})
+
     def test_program_that_hangs_is_no_bad_commit(self):
         self.make(["good"] * 4)
         self.start()

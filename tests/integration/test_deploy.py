@@ -143,6 +143,15 @@ class Deploy(unittest.TestCase):
         self.assertIn("/bin/false", done.text)
         self.assertFalse((self.board.firmware / "default").exists())
 
+    def test_health_check_that_cannot_be_run_is_no_fault_of_the_kernel(self):
+        package = self.package()
+        for check in ("/no/such/program", "/bin/sh -c 'no-such-program'",
+                      "/bin/sh -c 'echo no interpreter; exit 126'"):
+            self.board.write_config(f"health.checks = {check}\n")
+            done = self.deploy(package, status=2)
+            self.assertIn(f"health check could not be run: {check}", done.text)
+        self.assertFalse((self.board.firmware / "default").exists())
+
     def test_kernel_that_is_not_the_one_sent_fails(self):
         package = self.package()
 
