@@ -20,7 +20,7 @@
 #include "proto/version.h"
 
 #define RECEIVE	   (64 * 1024)
-#define KEPT_MAX   (4 * 1024 * 1024) /* answers kept while sending */
+#define KEPT_MAX   (4 * 1024 * 1024) /* memory for answers kept while sending */
 #define AHEAD_MAX  4096		     /* bytes of a request that goes with Hello */
 
 #define DEAD_AFTER 3 /* times the silence after which it was asked */
@@ -196,7 +196,8 @@ static int keep(struct client *c, const struct peer_event *ev)
 					 : kferry__envelope__get_packed_size(ev->env);
 	struct kept *k;
 
-	if (c->kept_bytes + n > KEPT_MAX)
+	/* An answer without a byte takes some, too. */
+	if (c->kept_bytes + sizeof(*k) + n > KEPT_MAX)
 		return -ENOBUFS;
 	k = malloc(sizeof(*k) + n);
 	if (!k)
@@ -208,7 +209,7 @@ static int keep(struct client *c, const struct peer_event *ev)
 		kferry__envelope__pack(ev->env, k->data);
 	*c->kept_end = k;
 	c->kept_end = &k->next;
-	c->kept_bytes += n;
+	c->kept_bytes += sizeof(*k) + n;
 	return 0;
 }
 
@@ -219,7 +220,7 @@ static int take_kept(struct client *c, struct peer_event *ev)
 	c->kept = k->next;
 	if (!c->kept)
 		c->kept_end = &c->kept;
-	c->kept_bytes -= k->len;
+	c->kept_bytes -= sizeof(*k) + k->len;
 	c->given = k;
 	*ev = (struct peer_event){.type = k->type, .flags = k->flags};
 	if (k->type == PEER_ENVELOPE)

@@ -32,6 +32,7 @@ struct agent {
 	bool mute;	  /* accepts and says nothing */
 	bool hang_up;	  /* closes after the request */
 	bool refuse_data; /* an Error at the first DATA */
+	unsigned empty;	  /* so many DATA of no bytes at the first */
 	struct config *cfg;
 };
 
@@ -96,6 +97,8 @@ static bool handle(struct agent *a)
 		} else if (ev.type == PEER_DATA) {
 			if (a->refuse_data && !a->data_bytes)
 				send_error(a, 1);
+			for (; a->empty; a->empty--)
+				assert_int_equal(peer_send_data(a->peer, NULL, 0, 0), 0);
 			a->data_bytes += ev.len;
 			a->data_end = a->data_end || (ev.flags & FRAME_END);
 		}
@@ -350,6 +353,28 @@ static void an_error_ends_the_sending(void **state)
 	free(data);
 }
 
+static void empty_answers_while_data_is_sent_have_an_end(void **state)
+{
+	struct agent *a = *state;
+	static const size_t size = 64u * 1024 * 1024;
+	uint8_t *data = calloc(1, size);
+	Kferry__RebootRequest q = KFERRY__REBOOT_REQUEST__INIT;
+	Kferry__Envelope env = CLIENT_ENVELOPE(REBOOT_REQUEST, reboot_request, &q);
+	struct kf_error err = {0};
+	struct client *c;
+
+	a->empty = 300 * 1000;
+	c = open_client(a);
+	q.mode = KFERRY__REBOOT_MODE__REBOOT_NORMAL;
+	assert_int_equal(client_request(c, &env, deadline_in(10000), &err), 0);
+	assert_int_equal(
+		client_send_data(c, data, size, FRAME_END, deadline_in(60000), &err),
+		-ENOBUFS);
+	assert_non_null(strstr(err.msg, "too many answers"));
+	close_client(a, c);
+	free(data);
+}
+
 static void a_silent_agent_is_no_agent(void **state)
 {
 	struct agent *a = *state;
@@ -477,6 +502,7 @@ int main(void)
 		TEST(data_goes_out_while_answers_come_in),
 		TEST(an_empty_frame_takes_what_waits_along),
 		TEST(an_error_ends_the_sending),
+		TEST(empty_answers_while_data_is_sent_have_an_end),
 		TEST(a_silent_agent_is_no_agent),
 		TEST(a_lost_connection_is_said),
 		TEST(a_deadline_ends_the_waiting),
