@@ -132,6 +132,8 @@ static int parse(struct cmd_env *env, int argc, char *argv[], struct args *ret)
 		else
 			return cmd_bad_option(env, argv[0], argv);
 	}
+	if (ret->files.annotations)
+		ui_guard(env->ui);
 	if (optind + 1 != argc)
 		return cmd_usage(env, argv[0], "it takes one file, - for standard input");
 	ret->file = argv[optind];

@@ -235,7 +235,7 @@ static int take_option(struct cmd_env *env, int c, struct args *a)
 	else if (c == OPT_LIST)
 		a->list = true;
 	else
-		return file_args_take(c, &a->files) ? 0 : -1;
+		return file_args_take(env, c, &a->files) ? 0 : -1;
 	return 0;
 }
 

@@ -102,7 +102,7 @@ static int take_option(struct cmd_env *env, const char *name, int c, bool bd,
 				 "it builds the tree; for a package file use "
 				 "`kferry deploy --from`");
 	else
-		return file_args_take(c, &ret->files)
+		return file_args_take(env, c, &ret->files)
 			       ? 0
 			       : take_test(env, name, c, &ret->plan);
 	return 0;

@@ -5,7 +5,7 @@
 
 #include "controller/suite/testplan.h"
 
-bool file_args_take(int c, struct report_files *f)
+bool file_args_take(struct cmd_env *env, int c, struct report_files *f)
 {
 	switch (c) {
 	case FILE_OPT_JUNIT:
@@ -25,6 +25,7 @@ bool file_args_take(int c, struct report_files *f)
 		return true;
 	case FILE_OPT_ANNOTATIONS:
 		f->annotations = true;
+		ui_guard(env->ui);
 		return true;
 	default:
 		return false;

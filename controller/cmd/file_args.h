@@ -27,8 +27,9 @@ enum file_opt {
 	{"annotations", no_argument, NULL, FILE_OPT_ANNOTATIONS}
 /* clang-format on */
 
-/* getopt's c, with optarg.  false: it is none of them. */
-bool file_args_take(int c, struct report_files *f);
+/* getopt's c, with optarg.  false: it is none of them.  Where annotations are asked for
+ * nothing else is printed that GitHub would take for one. */
+bool file_args_take(struct cmd_env *env, int c, struct report_files *f);
 /* How often what failed runs again: 0, or the status of a usage error that was told. */
 int file_args_retries(struct cmd_env *env, const char *name, const char *text,
 		      unsigned *ret) _must_check_;

@@ -124,10 +124,8 @@ static int write_annotations(const struct report *r, struct ui *ui)
 	_buf_ struct buf b = BUF_INIT;
 	int rc = report_annotations(r, &b);
 
-	if (rc == 0 && buf_len(&b) && ui_is_json(ui))
-		ui_err_bytes(ui, (const char *)buf_data(&b), buf_len(&b));
-	else if (rc == 0 && buf_len(&b))
-		ui_out_bytes(ui, (const char *)buf_data(&b), buf_len(&b));
+	if (rc == 0 && buf_len(&b))
+		ui_commands(ui, (const char *)buf_data(&b), buf_len(&b));
 	return rc;
 }
 

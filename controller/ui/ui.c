@@ -79,6 +79,11 @@ int ui_verbose(const struct ui *ui)
 	return ui->opts.verbose;
 }
 
+void ui_guard(struct ui *ui)
+{
+	ui->guarded = true;
+}
+
 int ui_out_error(struct ui *ui)
 {
 	int error;
@@ -89,21 +94,36 @@ int ui_out_error(struct ui *ui)
 	return error;
 }
 
-static char *vtext(const char *fmt, va_list ap, bool keep_lines) _printf_(1, 0);
+/* As it may be printed; NULL without memory. */
+static char *plain(const struct ui *ui, const char *raw, bool keep_lines)
+{
+	_buf_ struct buf b = BUF_INIT, marked = BUF_INIT;
+	struct ui_guard g = {.begun = false};
+
+	if (text_escape(&b, raw, strlen(raw), keep_lines) < 0 || !buf_str(&b))
+		return NULL;
+	/* JSON has a way of its own. */
+	if (!ui->guarded || ui->opts.json)
+		return strdup(buf_str(&b));
+	if (ui_guard_copy(&g, (const char *)buf_data(&b), buf_len(&b), &marked) < 0 ||
+	    !buf_str(&marked))
+		return NULL;
+	return strdup(buf_str(&marked));
+}
+
+static char *vtext(const struct ui *ui, const char *fmt, va_list ap, bool keep_lines)
+	_printf_(2, 0);
 
 /* Formatted and escaped; NULL without memory. */
-static char *vtext(const char *fmt, va_list ap, bool keep_lines)
+static char *vtext(const struct ui *ui, const char *fmt, va_list ap, bool keep_lines)
 {
 	_free_ char *raw = NULL;
-	_buf_ struct buf b = BUF_INIT;
 
 	if (vasprintf(&raw, fmt, ap) < 0) {
 		raw = NULL;
 		return NULL;
 	}
-	if (text_escape(&b, raw, strlen(raw), keep_lines) < 0 || !buf_str(&b))
-		return NULL;
-	return strdup(buf_str(&b));
+	return plain(ui, raw, keep_lines);
 }
 
 static void put(FILE *to, bool colour, const char *with, const char *text)
@@ -179,7 +199,7 @@ void ui_step(struct ui *ui, const char *stage, const char *board, int64_t took_m
 	va_list ap;
 
 	va_start(ap, fmt);
-	text = vtext(fmt, ap, false);
+	text = vtext(ui, fmt, ap, false);
 	va_end(ap);
 	pthread_mutex_lock(&ui->lock);
 	ui_live_remove(ui, board);
@@ -235,7 +255,7 @@ void ui_out(struct ui *ui, const char *fmt, ...)
 	if (ui->opts.json)
 		return;
 	va_start(ap, fmt);
-	text = vtext(fmt, ap, true);
+	text = vtext(ui, fmt, ap, true);
 	va_end(ap);
 	if (text)
 		put_out(ui, stdout, text, strlen(text));
@@ -252,7 +272,7 @@ void ui_out_paint(struct ui *ui, enum ui_paint paint, const char *fmt, ...)
 	if (ui->opts.json)
 		return;
 	va_start(ap, fmt);
-	text = vtext(fmt, ap, true);
+	text = vtext(ui, fmt, ap, true);
 	va_end(ap);
 	if (!text)
 		return;
@@ -271,10 +291,25 @@ void ui_out_paint(struct ui *ui, enum ui_paint paint, const char *fmt, ...)
 		put_out(ui, stdout, painted, strlen(painted));
 }
 
+void ui_commands(struct ui *ui, const char *lines, size_t n)
+{
+	put_out(ui, ui->opts.json ? stderr : stdout, lines, n);
+}
+
+static int guard_raw(struct ui *ui, FILE *to, const char *data, size_t n, struct buf *out)
+{
+	int r;
+
+	pthread_mutex_lock(&ui->lock);
+	r = ui_guard_copy(&ui->raw[to == stderr], data, n, out);
+	pthread_mutex_unlock(&ui->lock);
+	return r;
+}
+
 static void put_bytes(struct ui *ui, const char *event, bool tty, FILE *to,
 		      const char *data, size_t n)
 {
-	_buf_ struct buf b = BUF_INIT;
+	_buf_ struct buf b = BUF_INIT, marked = BUF_INIT;
 
 	if (ui->opts.json) {
 		json_t *fields = json_object();
@@ -283,7 +318,15 @@ static void put_bytes(struct ui *ui, const char *event, bool tty, FILE *to,
 		pthread_mutex_lock(&ui->lock);
 		ui_event(ui, event, ui_my_board(ui), NULL, fields);
 		pthread_mutex_unlock(&ui->lock);
-	} else if (!tty) {
+		return;
+	}
+	if (ui->guarded) {
+		if (guard_raw(ui, to, data, n, &marked) < 0 || buf_len(&marked) == 0)
+			return;
+		data = (const char *)buf_data(&marked);
+		n = buf_len(&marked);
+	}
+	if (!tty) {
 		put_out(ui, to, data, n);
 	} else if (text_escape(&b, data, n, true) == 0 && buf_len(&b)) {
 		put_out(ui, to, (const char *)buf_data(&b), buf_len(&b));
@@ -325,7 +368,7 @@ void ui_note(struct ui *ui, const char *fmt, ...)
 	if (ui->opts.quiet)
 		return;
 	va_start(ap, fmt);
-	text = vtext(fmt, ap, true);
+	text = vtext(ui, fmt, ap, true);
 	va_end(ap);
 	if (text)
 		put_line(ui, "note", "", NULL, text);
@@ -339,7 +382,7 @@ void ui_debug(struct ui *ui, const char *fmt, ...)
 	if (ui->opts.verbose < 1)
 		return;
 	va_start(ap, fmt);
-	text = vtext(fmt, ap, true);
+	text = vtext(ui, fmt, ap, true);
 	va_end(ap);
 	if (text)
 		put_line(ui, "debug", "", NULL, text);
@@ -351,7 +394,7 @@ void ui_warn(struct ui *ui, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	text = vtext(fmt, ap, true);
+	text = vtext(ui, fmt, ap, true);
 	va_end(ap);
 	if (text)
 		put_line(ui, "warning", "kferry: warning: ", YELLOW, text);
@@ -400,10 +443,10 @@ void ui_error(struct ui *ui, const char *board, const struct kf_error *err)
 {
 	const char *what_to_do = hint(err->reason), *name = NULL, *text = NULL;
 	const char *msg = err->msg[0] ? err->msg : reason_text(err->reason);
-	_buf_ struct buf b = BUF_INIT, who = BUF_INIT;
+	_free_ char *shown = plain(ui, msg, true);
+	_buf_ struct buf who = BUF_INIT;
 
-	if (text_escape(&b, msg, strlen(msg), true) == 0)
-		text = buf_str(&b);
+	text = shown;
 	if (board && text_escape(&who, board, strlen(board), false) == 0)
 		name = buf_str(&who);
 	if (!text)

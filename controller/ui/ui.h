@@ -33,6 +33,12 @@ int ui_verbose(const struct ui *ui);
  * --json, and with `prefix` the lines of its output begin with it. */
 void ui_board(struct ui *ui, const char *board, bool prefix);
 
+/* From here on nothing that is printed is a workflow command of GitHub's, whatever a
+ * board has said: lines that would be get a mark.  Before there are threads. */
+void ui_guard(struct ui *ui);
+/* But these: whole lines of ours, escaped, with --json on stderr. */
+void ui_commands(struct ui *ui, const char *lines, size_t n);
+
 /*
  * A finished step: "  push     rpi4  3 of 2317 files changed, 1.4 MiB sent      0.9s".
  * stage is the first column and the JSON event's "event"; board may be NULL; took_ms < 0:

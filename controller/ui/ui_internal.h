@@ -19,11 +19,19 @@ struct ui_live {
 	int64_t began; /* clock_now_ms() */
 };
 
+/* Where a line is, between two pieces of a stream. */
+struct ui_guard {
+	bool begun; /* with more than blanks */
+	unsigned hashes;
+};
+
 struct ui {
 	pthread_mutex_t lock; /* everything below, and the two streams */
 	struct ui_opts opts;
 	pthread_key_t board, prefix; /* of each thread; see ui_board() */
 	int out_error;
+	bool guarded;
+	struct ui_guard raw[2]; /* of ui_out_bytes(), of ui_err_bytes() */
 	bool out_tty, err_tty, out_colour, err_colour;
 	struct ui_live live[UI_LIVE_MAX];
 	unsigned live_count;
@@ -53,6 +61,10 @@ void ui_event(struct ui *ui, const char *event, const char *board, const char *t
 
 /* End the clock's thread; wants the lock free. */
 void ui_live_stop(struct ui *ui);
+
+/* Append n bytes of data, in which nothing is a command any more. */
+int ui_guard_copy(struct ui_guard *g, const char *data, size_t n,
+		  struct buf *out) _must_check_;
 
 /* Escaped for a terminal, as a JSON string; NULL without memory. */
 json_t *ui_json_text(const char *s, size_t n);

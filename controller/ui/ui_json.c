@@ -34,6 +34,11 @@ static json_t *time_now(void)
 
 static void put_line(struct ui *ui, const char *line)
 {
+	const char *at;
+
+	/* Outside strings there is no '#'. */
+	for (; ui->guarded && (at = strstr(line, "##[")); line = at + 3)
+		fprintf(stdout, "%.*s##\\u005b", (int)(at - line), line);
 	fputs(line, stdout);
 	fputc('\n', stdout);
 	if (fflush(stdout) && !ui->out_error)

@@ -130,6 +130,16 @@ class Formats(Case):
         self.assertNotIn("\x07", done.text)
         reports.check_junit(self.out / "j.xml")
 
+    def test_output_is_no_command_to_github(self):
+        said = r"::stop-commands::x\n  ::add-mask::y\nz ##[add-mask]z\n"
+        name = self.suite("h", self.script("s", f"printf '{said}'; exit 1\n"), "exit")
+        done = self.call(name, "--annotations", status=1)
+        self.assertIn("stop-commands", done.out)
+        self.assertNotIn("##[", done.text)
+        commands = [line for line in done.text.splitlines() if line.lstrip().startswith("::")]
+        self.assertTrue(commands)
+        self.assertEqual(reports.check_annotations(done.out), commands)
+
     def test_usage_and_files(self):
         self.assertIn("there is no suite \"nothing\"", self.call("nothing", status=64).text)
         self.assertIn("which suites", self.call(status=64).text)

@@ -97,6 +97,59 @@ static void steps_go_to_stderr_and_verdicts_to_stdout(void **state)
 	assert_null(strchr(c.err, '\033'));
 }
 
+static void only_commands_are_commands_where_they_count(void **state)
+{
+	static const char command[] = "::error title=a::b ##[x]\n";
+	struct kf_error err = {0};
+	struct capture c;
+
+	(void)state;
+	begin(&c, (struct ui_opts){0}, false);
+	ui_out(c.ui, "::stop-commands::x\n");
+	ui_guard(c.ui);
+	ui_out(c.ui, "::stop-commands::x\n \t::a::\na::b ##[error]c\n");
+	ui_out(c.ui, "\xc2\xa0::a::\n\xe2\x80\x8b:\xe2\x80\x8b:a::\n##\xc2\xad[a]\n");
+	ui_out_bytes(c.ui, " ", 1);
+	ui_out_bytes(c.ui, "::a::\r::b::\n#", 13);
+	ui_out_bytes(c.ui, "#", 1);
+	ui_out_bytes(c.ui, "[a] a::b\n", 9);
+	ui_commands(c.ui, command, strlen(command));
+	ui_step(c.ui, "verdict", "b", -1, NULL, "FAIL  ##[a]");
+	ui_note(c.ui, "note\n::a::");
+	ui_err_bytes(c.ui, "::a::\n", 6);
+	kf_err(&err, -EIO, KF_REASON_IO, "broken\n::a::");
+	ui_error(c.ui, "b", &err);
+	end(&c);
+	assert_string_equal(c.out, "::stop-commands::x\n"
+				   "| ::stop-commands::x\n \t| ::a::\na::b ## [error]c\n"
+				   "\xc2\xa0| ::a::\n\xe2\x80\x8b| :\xe2\x80\x8b:a::\n"
+				   "##\xc2\xad [a]\n"
+				   " | ::a::\r| ::b::\n## [a] a::b\n"
+				   "::error title=a::b ##[x]\n"
+				   "  verdict  b  FAIL  ## [a]\n");
+	assert_string_equal(c.err, "note\n| ::a::\n| ::a::\n"
+				   "kferry: b: broken\n| ::a::\n");
+}
+
+static void only_commands_are_commands_beside_json(void **state)
+{
+	struct capture c;
+	json_t *event;
+
+	(void)state;
+	begin(&c, (struct ui_opts){.json = true}, false);
+	ui_guard(c.ui);
+	ui_out_bytes(c.ui, "##[a] ##[b]", 11);
+	ui_commands(c.ui, "::error title=a::b\n", 19);
+	end(&c);
+	assert_null(strstr(c.out, "##["));
+	assert_string_equal(c.err, "::error title=a::b\n");
+	event = json_loads(c.out, 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(event, "text")),
+			    "##[a] ##[b]");
+	json_decref(event);
+}
+
 static void quiet_keeps_results_and_errors(void **state)
 {
 	struct kf_error err = {0};
@@ -364,6 +417,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(steps_go_to_stderr_and_verdicts_to_stdout),
+		cmocka_unit_test(only_commands_are_commands_where_they_count),
+		cmocka_unit_test(only_commands_are_commands_beside_json),
 		cmocka_unit_test(quiet_keeps_results_and_errors),
 		cmocka_unit_test(outside_text_is_escaped),
 		cmocka_unit_test(bytes_pass_when_no_terminal_shows_them),
