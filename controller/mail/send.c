@@ -10,6 +10,7 @@
 #include "controller/cancel.h"
 #include "controller/git/git.h"
 #include "controller/kernel/scratch.h"
+#include "controller/send/mailconf.h"
 #include "controller/strf.h"
 #include "proto/base/fs.h"
 #include "proto/base/proc.h"
@@ -118,9 +119,11 @@ static int run_git(const char *file, const struct address *me, const struct addr
 	static const char *const env[] = {"GIT_SEND_EMAIL_NOTTY=1", NULL};
 	_free_ char *from = whole(me);
 	_free_ char *first = whole(to);
+	_free_ char *no_header_cmd = NULL;
+	int rc = mailconf_no_header_cmd(".", &no_header_cmd, err);
 	const char *const argv[] = {"git",
 				    "-c",
-				    "sendemail.headerCmd=true",
+				    no_header_cmd,
 				    "send-email",
 				    "--to-cmd=true",
 				    "--no-to",
@@ -150,6 +153,8 @@ static int run_git(const char *file, const struct address *me, const struct addr
 				 .out = &said,
 				 .reason = KF_REASON_EXEC};
 
+	if (rc < 0)
+		return rc;
 	return from && first ? proc_check(argv, &opts, err) : no_memory(err);
 }
 

@@ -83,6 +83,23 @@ int mailconf_get(const char *src, const char *key, bool several, char **ret,
 	return rc;
 }
 
+int mailconf_no_header_cmd(const char *src, char **ret, struct kf_error *err)
+{
+	_free_ char *identity = NULL;
+	int rc = ask(src, "--get", "sendemail.identity", &identity, err);
+	bool of_identity = rc == 0 && identity && *identity;
+
+	if (rc < 0)
+		return rc;
+	if (of_identity && strchr(identity, '='))
+		return kf_err(err, -EINVAL, KF_REASON_CONFIG,
+			      "sendemail.identity has a =, by which git's -c would be "
+			      "misled: rename it");
+	*ret = strf("sendemail.%s%sheaderCmd=true", of_identity ? identity : "",
+		    of_identity ? "." : "");
+	return *ret ? 0 : kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+}
+
 int mailconf_sender(const char *src, char **ret, struct kf_error *err)
 {
 	static const char *const words[] = {"var", "GIT_AUTHOR_IDENT", NULL};

@@ -19,6 +19,12 @@ int mailconf_get(const char *src, const char *key, bool several, char **ret,
 /* The email of who sends: sendemail.from, else git's own; the caller's. */
 int mailconf_sender(const char *src, char **ret, struct kf_error *err) _must_check_;
 
+/* What git's -c takes so that no sendemail.headerCmd adds header lines, of an identity or
+ * not: true(1) adds none, and no option of all versions of git does that; the caller's.
+ */
+int mailconf_no_header_cmd(const char *src, char **ret,
+			   struct kf_error *err) _must_check_;
+
 /* Say what is set and what lacks; *ret_whole: nothing does. */
 int mailconf_show(const char *src, struct ui *ui, bool *ret_whole,
 		  struct kf_error *err) _must_check_;

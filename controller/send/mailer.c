@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/cancel.h"
+#include "controller/send/mailconf.h"
 #include "controller/strf.h"
 #include "proto/base/proc.h"
 #include "proto/reason.h"
@@ -49,26 +50,23 @@ static void add(struct words *w, const char *fmt, ...)
 
 /* All that git's configuration might add is switched off: who gets the mails is what was
  * shown. */
-static void add_options(struct words *w, const struct mailer_opts *o)
+static void add_options(struct words *w, const struct mailer_opts *o,
+			const char *no_header_cmd)
 {
-	static const char *const fixed[] = {"git",
-					    "-C",
-					    NULL,
-					    "send-email",
-					    "--confirm=never",
-					    "--suppress-cc=all",
-					    "--no-to",
-					    "--no-cc",
-					    "--no-bcc",
-					    "--to-cmd=true",
-					    "--no-annotate",
-					    "--no-format-patch",
-					    "--no-chain-reply-to",
-					    "--thread",
-					    "--8bit-encoding=UTF-8"};
+	static const char *const fixed[] = {"send-email",	 "--confirm=never",
+					    "--suppress-cc=all", "--no-to",
+					    "--no-cc",		 "--no-bcc",
+					    "--to-cmd=true",	 "--no-annotate",
+					    "--no-format-patch", "--no-chain-reply-to",
+					    "--thread",		 "--8bit-encoding=UTF-8"};
 
+	add(w, "git");
+	add(w, "-C");
+	add(w, "%s", o->src);
+	add(w, "-c");
+	add(w, "%s", no_header_cmd);
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
-		add(w, "%s", fixed[i] ? fixed[i] : o->src);
+		add(w, "%s", fixed[i]);
 	if (o->dry_run)
 		add(w, "--dry-run");
 	if (o->quiet || o->dry_run)
@@ -138,10 +136,15 @@ int mailer_send(const struct mails *s, const struct recipients *r,
 		const struct mailer_opts *opts, struct kf_error *err)
 {
 	_cleanup_(words_free) struct words *w = calloc(1, sizeof(*w));
+	_free_ char *no_header_cmd = NULL;
+	int rc;
 
 	if (!w)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
-	add_options(w, opts);
+	rc = mailconf_no_header_cmd(opts->src, &no_header_cmd, err);
+	if (rc < 0)
+		return rc;
+	add_options(w, opts, no_header_cmd);
 	add_people(w, r, opts);
 	for (size_t i = 0; i < s->n; i++)
 		add(w, "%s", s->mails[i].path);

@@ -175,6 +175,29 @@ class Sent(Case):
         self.assertNotIn("gone", f"{mail['to']} {mail['cc']}".lower())
         self.assertRegex(done.out, r"blocked +.*gone@")
 
+    def test_header_command_of_the_configuration_adds_nothing(self):
+        # Whatever git's version: what it would run is asked for by the same -c.
+        real, bin_dir, asked = shutil.which("git"), self.dir / "bin", self.dir / "asked"
+        bin_dir.mkdir()
+        (bin_dir / "git").write_text(
+            "#!/bin/bash\nfor ((i = 1; i <= $#; i++)); do\n"
+            "  [ \"${!i}\" != send-email ] || "
+            f"{real} \"${{@:1:i-1}}\" config --get \"$KEY\" >> {asked}\n"
+            f"done\nexec {real} \"$@\"\n")
+        (bin_dir / "git").chmod(0o755)
+        self.commit("demo: one")
+        for key in ("sendemail.headerCmd", "sendemail.work.headerCmd"):
+            self.git("config", "--global", key, "echo Bcc: gone@example.org #")
+            self.kferry("send", "--yes", "HEAD", check=0,
+                        env={"PATH": f"{bin_dir}:{os.environ['PATH']}", "KEY": key})
+            self.assertEqual(set(asked.read_text().split()), {"true"}, key)
+            asked.unlink()
+            # The identity's comes before the other.
+            self.git("config", "--global", "sendemail.identity", "work")
+        self.git("config", "--global", "sendemail.identity", "a=b")
+        self.assertIn("has a =", self.kferry("send", "--yes", "HEAD", check=2).err)
+        self.assertEqual(len(self.server.mails()), 2)
+
     def test_oneself_gets_no_copy(self):
         self.commit("demo: one")
         self.kferry("send", "--yes", "--to", "Dev@Example.org", "HEAD", check=0)
