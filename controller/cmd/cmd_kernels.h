@@ -19,7 +19,7 @@ struct kernels {
 struct kernels_found {
 	Kferry__Status *status;
 	Kferry__Slots *slots;
-	struct foreign *own; /* empty where it could not be asked */
+	struct foreign *own;
 };
 
 int kernels_find(struct kernels *k, struct kernels_found *ret,

@@ -81,10 +81,13 @@ static const char remove_script[] = SCRIPT_COMMON
 	"rm -f -- \"/boot/vmlinuz-$r\" \"/boot/vmlinux-$r\" \"/boot/Image-$r\" "
 	"\"/boot/kernel-$r\" || fail \"its image cannot be removed from /boot\"\n"
 	"if command -v kernel-install >/dev/null 2>&1; then\n"
-	"  kernel-install remove \"$r\" || echo \"kernel-install failed\" >&2\n"
+	"  kernel-install remove \"$r\" || fail \"kernel-install failed, its image is "
+	"gone "
+	"from /boot, and its modules are there still: see the board's boot menu\"\n"
 	"fi\n"
 	"rm -f -- \"/boot/initrd.img-$r\" \"/boot/initrd-$r\" \"/boot/initrd-$r.img\" "
-	"\"/boot/initramfs-$r.img\" \"/boot/config-$r\" \"/boot/System.map-$r\"\n"
+	"\"/boot/initramfs-$r.img\" \"/boot/config-$r\" \"/boot/System.map-$r\" || "
+	"fail \"its initramfs cannot be removed from /boot\"\n"
 	"if [ -d /etc/kernel/postrm.d ] && command -v run-parts >/dev/null 2>&1; then\n"
 	"  run-parts --arg=\"$r\" --arg=\"$f\" /etc/kernel/postrm.d || "
 	"fail \"a program of /etc/kernel/postrm.d failed: see the board's boot menu\"\n"
@@ -194,6 +197,18 @@ int64_t foreign_slot_age(const struct foreign *f, const char *slot)
 /* --- asking ---------------------------------------------------------------------------
  */
 
+/* What a script says last is why it failed. */
+static const char *last_line(struct buf *errors)
+{
+	char *text = buf_len(errors) ? (char *)buf_str(errors) : NULL, *line;
+	size_t n = text ? strlen(text) : 0;
+
+	while (n > 0 && text[n - 1] == '\n')
+		text[--n] = '\0';
+	line = n > 0 ? strrchr(text, '\n') : NULL;
+	return n == 0 ? "the board gives no reason" : line ? line + 1 : text;
+}
+
 int foreign_list(struct client *c, const char *state_dir, deadline_ms deadline,
 		 struct foreign *ret, struct kf_error *err)
 {
@@ -205,20 +220,14 @@ int foreign_list(struct client *c, const char *state_dir, deadline_ms deadline,
 
 	if (r < 0)
 		return kf_err_wrap(err, "look for kernels of the board's own");
+	/* Half a list would say that a kernel is the last, or not there. */
+	if (status != 0)
+		return kf_err(err, -EIO, KF_REASON_EXEC,
+			      "look for kernels of the board's own: sh ended with status "
+			      "%u there: %s",
+			      status, last_line(&errors));
 	foreign_parse((const char *)buf_data(&out), buf_len(&out), ret);
 	return 0;
-}
-
-/* What a script says last is why it failed. */
-static const char *last_line(struct buf *errors)
-{
-	char *text = buf_len(errors) ? (char *)buf_str(errors) : NULL, *line;
-	size_t n = text ? strlen(text) : 0;
-
-	while (n > 0 && text[n - 1] == '\n')
-		text[--n] = '\0';
-	line = n > 0 ? strrchr(text, '\n') : NULL;
-	return n == 0 ? "the board gives no reason" : line ? line + 1 : text;
 }
 
 int foreign_remove(struct client *c, const char *release, bool keep_modules,

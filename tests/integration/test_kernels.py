@@ -181,6 +181,25 @@ class Own(unittest.TestCase):
         self.rm("6.1.1", "--force")
         self.assertNotIn("vmlinuz-6.1.1", self.board.boot_files())
 
+    @unittest.skipUnless(pathlib.Path("/usr/bin/kernel-install").exists(), "no kernel-install")
+    def test_kernel_install_that_fails_is_told(self):
+        self.start([FOREIGN_RELEASE, "6.1.0"])
+        (self.board.dir / "kernel-install.refuses").touch()
+        done = self.rm("6.1.0", "--force", check=2)
+        self.assertIn("remove 6.1.0: kernel-install failed", done.err)
+        self.assertNotIn("vmlinuz-6.1.0", self.board.boot_files())
+        self.assertIn("6.1.0", self.board.modules())
+        self.assertEqual((self.board.dir / "kernel-install.calls").read_text(), "remove 6.1.0\n")
+
+    def test_a_list_that_ends_early_is_none(self):
+        self.start([FOREIGN_RELEASE, "6.1.0"])
+        (self.board.dir / "date.kills").touch()
+        for words in ([], ["rm", "6.1.0", "--force"]):
+            done = self.board.kferry("kernels", *words, check=2)
+            self.assertIn("look for kernels of the board's own", done.err)
+            self.assertNotIn("foreign", done.out)
+        self.assertIn("vmlinuz-6.1.0", self.board.boot_files())
+
     def test_modules_stay_where_a_slot_has_that_release(self):
         self.start([FOREIGN_RELEASE, "6.1.0"])
         slot = install(self.board, "6.1.0")

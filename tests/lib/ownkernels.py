@@ -22,13 +22,26 @@ if [ -e "{dir}/dpkg.refuses" ]; then echo "dpkg: it is depended on" >&2; exit 1;
 xargs rm -f < "{dir}/packages/$2"
 """
 
+DATE = """#!/bin/sh
+[ ! -e "{dir}/date.kills" ] || kill -9 $PPID
+exec "{dir}/date.real" "$@"
+"""
+
+KERNEL_INSTALL = """#!/bin/sh
+echo "$*" >> "{dir}/kernel-install.calls"
+[ ! -e "{dir}/kernel-install.refuses" ]
+"""
+
 # The name space: what is below own/ is the board's, and the package manager is ours.
 ENTER = """
 mount -t tmpfs none /boot
 mount -t tmpfs none /lib/modules
 cp -a {dir}/own/boot/. /boot
 cp -a {dir}/own/modules/. /lib/modules
-for tool in dpkg dpkg-query; do mount --bind {dir}/$tool /usr/bin/$tool; done
+cp /usr/bin/date {dir}/date.real
+for tool in dpkg dpkg-query date kernel-install; do
+	[ ! -e /usr/bin/$tool ] || mount --bind {dir}/$tool /usr/bin/$tool
+done
 if [ -d /etc/kernel ]; then
 	mount -t tmpfs none /etc/kernel
 	mkdir /etc/kernel/postrm.d
@@ -61,7 +74,8 @@ class OwnKernels(Board):
         for release, package in (packages or {}).items():
             (self.dir / "packages" / package).write_text(
                 f"/boot/vmlinuz-{release}\n/boot/initrd.img-{release}\n")
-        for name, text in (("dpkg", DPKG), ("dpkg-query", DPKG_QUERY),
+        for name, text in (("dpkg", DPKG), ("dpkg-query", DPKG_QUERY), ("date", DATE),
+                           ("kernel-install", KERNEL_INSTALL),
                            ("postrm", "#!/bin/sh\necho \"$*\" >> {dir}/postrm.calls\n")):
             (self.dir / name).write_text(text.format(dir=self.dir))
             (self.dir / name).chmod(0o755)
