@@ -111,6 +111,22 @@ static int take_text(void *arg, const char *data, size_t n, struct kf_error *err
 	return rc < 0 ? rc : traceview_take(&t->view, data, n, err);
 }
 
+/* Whether all of it arrived is known only now.  A pipe or a device has nothing to flush.
+ */
+static int close_output(struct trace *t, struct kf_error *err)
+{
+	const char *where = t->output ? t->output : t->history.dir;
+	int fd = TAKE_FD(t->view.fd), rc = 0;
+
+	if (fd < 0)
+		return 0;
+	if (fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
+		rc = -errno;
+	if (close(fd) < 0 && rc == 0)
+		rc = -errno;
+	return rc < 0 ? kf_err(err, rc, KF_REASON_IO, "write %s: %m", where) : 0;
+}
+
 static json_t *describe(const struct trace *t, const struct tracecall_end *end)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:s*, s:I, s:I, s:b, s:i}", "event",
@@ -167,6 +183,8 @@ static int run(struct trace *t, int *ret_status, struct kf_error *err)
 		rc = take_text(t, "", 0, err);
 	if (rc == 0)
 		rc = traceview_end(&t->view, err);
+	if (rc == 0)
+		rc = close_output(t, err);
 	if (rc == 0)
 		rc = tell_end(t, &end, err);
 	/* What became of the command nobody knows. */

@@ -14,6 +14,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import failing  # noqa: E402
 import tap  # noqa: E402
 from scratch import SCALE, Board, wait_for  # noqa: E402
 
@@ -263,6 +264,17 @@ class Fake(Trace):
                            ("set_ftrace_filter", ""), ("events/irq/filter", "0")):
             self.assertEqual(self.text(name), text)
         self.assertIn("nothing was on", self.trace("event", "--reset", check=0).err)
+
+    def test_a_file_that_is_not_written_is_told(self):
+        for function in ("fsync", "close"):
+            out = self.board.dir / f"{function}.txt"
+            done = self.trace("ftrace", "irqsoff", "--cmd", "true", "-o", out, check=2,
+                              env=failing.environment(self.board.dir, function, out))
+            self.assertIn(f"write {out}: Input/output error", done.err)
+            self.assertNotIn("lines in", done.err)
+        # What cannot be flushed is no error.
+        self.trace("ftrace", "irqsoff", "--cmd", "true", "-o", "/dev/null", check=0)
+        self.trace("ftrace", "irqsoff", "--cmd", "true", "-o", "/dev/full", check=2)
 
     def test_a_board_without_tracefs(self):
         (self.tracing / "current_tracer").unlink()
