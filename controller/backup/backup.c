@@ -190,7 +190,7 @@ static int walk(struct writer *w, int parent, const char *name, const char *path
 		unsigned depth, struct kf_error *err)
 {
 	_closedir_ DIR *d = NULL;
-	struct dirent *e;
+	const char *in;
 	int rc = fs_dir_stream(fs_open_dir(parent, name), &d);
 
 	if (rc == -ENOENT)
@@ -202,16 +202,18 @@ static int walk(struct writer *w, int parent, const char *name, const char *path
 		return kf_err(err, -ELOOP, KF_REASON_IO,
 			      "%s has more than %d directories below each other", path,
 			      BACKUP_DEPTH);
-	while (rc == 0 && (e = readdir(d))) {
-		_free_ char *full = strf("%s%s%s", path, *path ? "/" : "", e->d_name);
+	while ((rc = fs_dir_next(d, &in)) == 0 && in) {
+		_free_ char *full = strf("%s%s%s", path, *path ? "/" : "", in);
 
 		if (!full)
 			return no_memory(err);
-		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") &&
-		    !backup_skips(full))
-			rc = put_any(w, dirfd(d), e->d_name, full, depth, err);
+		rc = backup_skips(full) ? 0 : put_any(w, dirfd(d), in, full, depth, err);
+		if (rc < 0)
+			return rc;
 	}
-	return rc;
+	return rc < 0 ? kf_err(err, rc, KF_REASON_IO, "read the directory %s: %m",
+			       *path ? path : name)
+		      : 0;
 }
 
 /* --- history --------------------------------------------------------------------------

@@ -123,8 +123,6 @@ static bool fits(const struct sweep *s, const char *name)
 {
 	static const char image[] = "guest-debian-";
 
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return false;
 	/* Locks of others, who may hold them open. */
 	if (s->kind == CLEAN_VERSIONS && strcmp(name, ".lock") == 0)
 		return false;
@@ -136,17 +134,17 @@ static bool fits(const struct sweep *s, const char *name)
 static void sweep_dir(const struct sweep *s, const char *path)
 {
 	_closedir_ DIR *d = NULL;
-	struct dirent *e;
+	const char *name;
 	int rc = path ? fs_dir_stream(fs_open_dir(AT_FDCWD, path), &d) : -ENOMEM;
 
 	if (rc == -ENOENT)
 		return;
+	while (rc == 0 && (rc = fs_dir_next(d, &name)) == 0 && name) {
+		if (fits(s, name))
+			entry(s, dirfd(d), name);
+	}
 	if (rc < 0)
 		s->found->error = rc;
-	while (d && (e = readdir(d))) {
-		if (fits(s, e->d_name))
-			entry(s, dirfd(d), e->d_name);
-	}
 }
 
 static void sweep_cache(const struct sweep *s, const struct config *cfg,
@@ -163,16 +161,16 @@ static bool has_virtual_boards(const struct config *cfg)
 {
 	_free_ char *path = strf("%s/vm", config_data_dir(cfg));
 	_closedir_ DIR *d = path ? opendir(path) : NULL;
-	struct dirent *e;
+	const char *name = NULL;
+	int rc;
 
 	/* Where they cannot be looked for, there may be some. */
 	if (!d)
 		return !path || errno != ENOENT;
-	while ((e = readdir(d))) {
-		if (*e->d_name != '.')
-			return true;
-	}
-	return false;
+	do
+		rc = fs_dir_next(d, &name);
+	while (rc == 0 && name && *name == '.');
+	return rc < 0 || name;
 }
 
 static void sweep_runs(const struct sweep *s, const struct config *cfg)

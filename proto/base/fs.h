@@ -32,6 +32,9 @@ int fs_open_dir(int dirfd, const char *path) _must_check_;
 /* What reads the directory fd is.  Takes fd, also when it fails; a negative one is an
  * errno, and returned. */
 int fs_dir_stream(int fd, DIR **ret) _must_check_;
+/* The next name in it but "." and "..", good until the next call; NULL: there are no
+ * more.  An error of the disk is not the end. */
+int fs_dir_next(DIR *d, const char **ret) _must_check_;
 /* Create the directories of rel below dirfd (all components), mode 0755; existing ones
  * are fine. */
 int fs_mkdirs(int dirfd, const char *rel) _must_check_;

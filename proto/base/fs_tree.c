@@ -90,25 +90,35 @@ int fs_dir_stream(int fd, DIR **ret)
 	return 0;
 }
 
+int fs_dir_next(DIR *d, const char **ret)
+{
+	struct dirent *e;
+
+	do {
+		errno = 0;
+		e = readdir(d); /* the stream is this thread's own */
+		if (!e && errno)
+			return -errno;
+	} while (e && is_dots(e->d_name));
+	*ret = e ? e->d_name : NULL;
+	return 0;
+}
+
 static int list(DIR *d, struct listing *l)
 {
 	for (;;) {
-		struct dirent *e;
+		const char *name;
 		struct stat st;
-		int r;
+		int r = fs_dir_next(d, &name);
 
-		errno = 0;
-		e = readdir(d); /* the stream is this thread's own */
-		if (!e)
-			return -errno;
-		if (is_dots(e->d_name))
-			continue;
-		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (r < 0 || !name)
+			return r;
+		if (fstatat(dirfd(d), name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 			if (errno == ENOENT)
 				continue;
 			return -errno;
 		}
-		r = listing_add(l, e->d_name, &st);
+		r = listing_add(l, name, &st);
 		if (r < 0)
 			return r;
 	}
@@ -237,16 +247,12 @@ static int empty_dir(DIR *d, dev_t dev, int depth)
 {
 	rewinddir(d);
 	for (;;) {
-		struct dirent *e;
-		int r;
+		const char *name;
+		int r = fs_dir_next(d, &name);
 
-		errno = 0;
-		e = readdir(d); /* the stream is this thread's own */
-		if (!e)
-			return -errno;
-		if (is_dots(e->d_name))
-			continue;
-		r = remove_at(dirfd(d), e->d_name, dev, depth + 1);
+		if (r < 0 || !name)
+			return r;
+		r = remove_at(dirfd(d), name, dev, depth + 1);
 		if (r < 0)
 			return r;
 	}

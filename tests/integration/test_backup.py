@@ -17,6 +17,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import failing  # noqa: E402
 import tap  # noqa: E402
 from scratch import KFERRY, SCALE, TOP, Board, Package, wait_for  # noqa: E402
 
@@ -43,8 +44,9 @@ class Home(unittest.TestCase):
         env = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "KFERRY_"))}
         return dict(env, HOME=str(self.home), KF_PROFILE_PATH=str(TOP / "boards"))
 
-    def kferry(self, *args, check=0):
-        done = subprocess.run([KFERRY, *map(str, args)], env=self.environment(), cwd=self.top,
+    def kferry(self, *args, check=0, env=None):
+        done = subprocess.run([KFERRY, *map(str, args)], cwd=self.top,
+                              env={**self.environment(), **(env or {})},
                               capture_output=True, timeout=120 * SCALE, check=False,
                               stdin=subprocess.DEVNULL)
         done.out = done.stdout.decode(errors="replace")
@@ -136,6 +138,14 @@ class Backup(Home):
         done = self.kferry("backup", self.file)
         self.assertIn("left out: the history", done.err)
         self.assertIn("config/config.ini", self.names())
+
+    def test_directory_that_is_read_in_part_is_told(self):
+        for path in (self.config, self.data):
+            done = self.kferry("backup", self.file, check=2,
+                               env=failing.environment(self.top, "readdir", path))
+            self.assertIn("read the directory", done.err)
+            self.assertIn("Input/output error", done.err)
+            self.assertFalse(self.file.exists())
 
     def test_links_are_taken_for_what_they_lead_to(self):
         (self.config / "config.ini").rename(self.top / "dotfile")
@@ -359,6 +369,15 @@ class Clean(Home):
         done = self.kferry("clean", "--all")
         self.assertIn("images stay", done.err)
         self.assertTrue((self.cache / "guest-debian-12-amd64-01234567.img").exists())
+
+    def test_directory_that_is_read_in_part_is_told(self):
+        env = failing.environment(self.top, "readdir", self.cache / "versions")
+        done = self.kferry("clean", "versions", check=2, env=env)
+        self.assertIn("versions: not all could be removed: Input/output error", done.err)
+        # Where there may be a virtual board, its image stays.
+        (self.data / "vm/.x").mkdir(parents=True)
+        done = self.kferry("clean", "--all", env=failing.environment(self.top, "readdir", self.data / "vm"))
+        self.assertIn("images stay", done.err)
 
     def test_runs_take_an_age(self):
         run = self.data / "runs/2026-01-01-1"

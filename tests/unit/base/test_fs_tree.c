@@ -209,6 +209,25 @@ static void streams_take_the_descriptor(void **state)
 	closedir(d);
 }
 
+static void error_of_a_directory_is_not_its_end(void **state)
+{
+	const char *name = NULL;
+	_closedir_ DIR *d = NULL;
+	int fd;
+
+	put(T, "f", "x");
+	assert_int_equal(fs_dir_stream(fs_open_dir(T, "."), &d), 0);
+	assert_int_equal(fs_dir_next(d, &name), 0);
+	assert_string_equal(name, "f");
+	assert_int_equal(fs_dir_next(d, &name), 0);
+	assert_null(name);
+	rewinddir(d);
+	fd = fs_open_beneath(T, "f", O_RDONLY, 0);
+	assert_true(fd >= 0 && dup3(fd, dirfd(d), O_CLOEXEC) >= 0);
+	close(fd);
+	assert_int_equal(fs_dir_next(d, &name), -ENOTDIR);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +241,7 @@ int main(void)
 		FS_TEST(too_deep_is_an_error_not_a_crash),
 		FS_TEST(remove_does_not_enter_mounts),
 		FS_TEST(streams_take_the_descriptor),
+		FS_TEST(error_of_a_directory_is_not_its_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
