@@ -107,15 +107,13 @@ int shelf_list(const char *dir, struct shelf_names *ret)
 {
 	_closedir_ DIR *d = opendir(dir);
 	struct shelf_names l = {0};
-	struct dirent *de;
+	const char *name;
 	int r = d || errno == ENOENT ? 0 : -errno;
 
-	while (r == 0 && d && !l.cut && (de = readdir(d))) {
-		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
-			continue;
+	while (r == 0 && d && !l.cut && (r = fs_dir_next(d, &name)) == 0 && name) {
 		l.cut = l.n == SHELF_MAX;
 		if (!l.cut)
-			r = add(&l, de->d_name);
+			r = add(&l, name);
 	}
 	if (r < 0) {
 		shelf_names_fini(&l);

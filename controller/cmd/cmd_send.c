@@ -153,7 +153,7 @@ static int find_targets(struct send *s, const char *dir, struct kf_error *err)
 static int find_dir(struct send *s, const char **ret, struct kf_error *err)
 {
 	_closedir_ DIR *d = NULL;
-	struct dirent *e;
+	const char *name = NULL;
 	int rc;
 
 	if (!s->output) {
@@ -164,15 +164,15 @@ static int find_dir(struct send *s, const char **ret, struct kf_error *err)
 	rc = fs_mkdirs(AT_FDCWD, s->output);
 	if (rc == 0)
 		rc = fs_dir_stream(fs_open_dir(AT_FDCWD, s->output), &d);
+	if (rc == 0)
+		rc = fs_dir_next(d, &name);
 	if (rc < 0)
 		return kf_err(err, rc, KF_REASON_IO, "the directory %s: %m", s->output);
-	while ((e = readdir(d))) {
-		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
-			return kf_err(err, -ENOTEMPTY, KF_REASON_USAGE,
-				      "the directory %s has %s in it already: mails of "
-				      "another series would be mixed with these",
-				      s->output, e->d_name);
-	}
+	if (name)
+		return kf_err(err, -ENOTEMPTY, KF_REASON_USAGE,
+			      "the directory %s has %s in it already: mails of another "
+			      "series would be mixed with these",
+			      s->output, name);
 	*ret = s->output;
 	return 0;
 }

@@ -262,6 +262,7 @@ int session_each(int (*fn)(void *arg, int dir, const char *name), void *arg,
 {
 	_close_ int dir = session_place_open(false, err);
 	_closedir_ DIR *list = NULL;
+	const char *name;
 	int rc;
 
 	if (dir == -ENOENT) {
@@ -273,10 +274,12 @@ int session_each(int (*fn)(void *arg, int dir, const char *name), void *arg,
 	rc = fs_dir_stream(fs_open_dir(dir, "."), &list);
 	if (rc < 0)
 		return kf_err(err, rc, KF_REASON_IO, "list the sessions: %m");
-	for (struct dirent *e; rc == 0 && (e = readdir(list));)
-		if (session_place_is_name(e->d_name))
-			rc = fn(arg, dir, e->d_name);
-	return rc;
+	while ((rc = fs_dir_next(list, &name)) == 0 && name) {
+		rc = session_place_is_name(name) ? fn(arg, dir, name) : 0;
+		if (rc != 0)
+			return rc;
+	}
+	return rc < 0 ? kf_err(err, rc, KF_REASON_IO, "list the sessions: %m") : 0;
 }
 
 /* One request, one answer without a stream. */

@@ -214,22 +214,25 @@ static int add_files(struct depmod *d, struct digest *ret, struct kf_error *err)
 	struct contents *c = &d->p->contents;
 	_closedir_ DIR *dir = opendir(d->dir);
 	struct contents made = {0};
-	struct dirent *de;
-	int r = 0;
+	const char *name;
+	int r = dir || errno == ENOENT ? 0 : -errno;
 
-	while (r == 0 && dir && (de = readdir(dir))) {
+	while (r == 0 && dir && (r = fs_dir_next(dir, &name)) == 0 && name) {
 		_free_ char *path = NULL, *source = NULL;
 
-		if (!is_depmods(dir, de->d_name))
+		if (!is_depmods(dir, name))
 			continue;
-		path = strf("%s%s", d->prefix, de->d_name);
-		source = strf("%s/%s", d->dir, de->d_name);
+		path = strf("%s%s", d->prefix, name);
+		source = strf("%s/%s", d->dir, name);
 		if (!path || !source)
 			return pack_no_memory(err);
 		r = contents_add(c, path, source, err);
+		if (r < 0)
+			return r;
 	}
-	if (r == 0)
-		r = packcache_digest(d->p->cache, c, err);
+	if (r < 0)
+		return kf_err(err, r, KF_REASON_IO, "read the directory %s: %m", d->dir);
+	r = packcache_digest(d->p->cache, c, err);
 	if (r < 0)
 		return r;
 	/* The directory's order means nothing. */
