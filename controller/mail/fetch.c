@@ -4,6 +4,7 @@
 #include <archive.h>
 #include <curl/curl.h>
 #include <string.h>
+#include <strings.h>
 
 #include "controller/cancel.h"
 #include "proto/reason.h"
@@ -50,7 +51,9 @@ static CURLcode set_up(CURL *c, const char *url, int timeout_ms, struct sink *s,
 #define SET(option, value) (rc = rc ? rc : curl_easy_setopt(c, option, value))
 	SET(CURLOPT_URL, url);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	/* What came by https is not to be had by http, whoever says so. */
+	SET(CURLOPT_REDIR_PROTOCOLS_STR,
+	    strncasecmp(url, "http:", 5) == 0 ? "http,https" : "https");
 	SET(CURLOPT_FOLLOWLOCATION, 1L);
 	SET(CURLOPT_MAXREDIRS, (long)REDIRECTIONS);
 	SET(CURLOPT_NOSIGNAL, 1L);

@@ -673,6 +673,38 @@ class Liars(Case):
         done = self.kferry("show", "demo/a@example.org", check=2)
         self.assertNotIn("secret", done.out)
 
+    def test_https_leads_to_no_http(self):
+        key, cert = self.board.dir / "key.pem", self.board.dir / "cert.pem"
+        made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                               "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", cert,
+                               "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
+                               "subjectAltName=IP:127.0.0.1"], capture_output=True, check=False) \
+            if shutil.which("openssl") else None
+        bundle = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
+        trust = ["unshare", "-m", "sh", "-ec", f'mount --bind {cert} {bundle}; exec "$@"', "sh"]
+        if not made or made.returncode or not bundle.exists() or \
+                subprocess.run([*trust, "true"], capture_output=True, check=False).returncode:
+            self.skipTest("no certificate that libcurl would trust can be made here")
+        asked = []
+        plain = self.lie(lambda path: (asked.append(path), (404, {}, []))[1])
+        safe = Liar(lambda path: (302, {"Location": plain.url + path}, []), (cert, key))
+        self.addCleanup(safe.stop)
+        for url, says in ((safe.url, 'Protocol "http"'), (plain.url, "404")):
+            done = subprocess.run(
+                [*trust, KFERRY, "-o", f"patches.url={url}", "patches", "show", "demo/a@example.org"],
+                env=self.board.environment(self.env), cwd=self.tree, capture_output=True, text=True,
+                timeout=60 * SCALE, check=False)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(says, done.stderr)
+            self.assertEqual(bool(asked), url == plain.url)
+        # The other way it goes.
+        self.lie(lambda path: (302, {"Location": safe.url + path}, []))
+        done = subprocess.run(
+            [*trust, KFERRY, "-o", f"patches.url={self.url}", "patches", "show", "demo/a@example.org"],
+            env=self.board.environment(self.env), cwd=self.tree, capture_output=True, text=True,
+            timeout=60 * SCALE, check=False)
+        self.assertNotIn('Protocol "https"', done.stderr)
+
     def test_a_bomb_is_no_mail(self):
         body = bomb(200)
         for headers in ({}, {"Content-Encoding": "gzip"}):

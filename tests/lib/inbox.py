@@ -11,6 +11,7 @@ import os
 import pathlib
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -123,9 +124,10 @@ class Inbox:
 
 
 class Liar:
-    """Answers each request by what answer(path) gives: (status, headers, pieces of a body)."""
+    """Answers each request by what answer(path) gives: (status, headers, pieces of a body).
+    identity: by https, of this certificate and key."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, identity=None):
         liar = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -148,7 +150,11 @@ class Liar:
         self.sent = 0
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.url = f"http{'s' if identity else ''}://127.0.0.1:{self.server.server_address[1]}"
+        if identity:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*identity)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
 
