@@ -2,17 +2,22 @@
 #include "controller/mail/bookmarks.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 
 #include "controller/strf.h"
+#include "proto/base/clock.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
-#define FORMAT	 "kferry-patches"
-#define VERSION	 1
-#define FILE_MAX (8u << 20)
+#define FORMAT	  "kferry-patches"
+#define VERSION	  1
+#define FILE_MAX  (8u << 20)
+#define LOCK_MS	  8000 /* others hold it for the time of a file's replacement */
+#define LOCK_STEP 10
 
 static int no_memory(struct kf_error *err)
 {
@@ -82,6 +87,35 @@ int bookmarks_load(const struct config *cfg, json_t **ret, struct kf_error *err)
 	return 0;
 }
 
+/* A descriptor; closing it lets go.  Two that change the bookmarks at once would leave
+ * those of one. */
+static int take_lock(const struct config *cfg, struct kf_error *err)
+{
+	_free_ char *path = strf("%s/patches.lock", config_data_dir(cfg));
+	deadline_ms end = deadline_in(LOCK_MS);
+	_close_ int fd = -1;
+	int rc = path ? fs_mkdirs_parent(AT_FDCWD, path) : -ENOMEM;
+
+	if (rc == 0)
+		fd = fs_open_beneath(AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (rc == -ENOMEM)
+		return no_memory(err);
+	if (rc < 0 || fd < 0)
+		return kf_err(err, rc < 0 ? rc : fd, KF_REASON_IO, "open %s: %m", path);
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return kf_err(err, -errno, KF_REASON_IO, "lock %s: %m", path);
+		if (!deadline_left(end))
+			return kf_err(err, -EBUSY, KF_REASON_BUSY,
+				      "another kferry has the bookmarks (%s): try again "
+				      "when it has ended",
+				      path);
+		poll(NULL, 0, LOCK_STEP);
+	}
+	return TAKE_FD(fd);
+}
+
+/* Under the lock. */
 static int store(const struct config *cfg, json_t *all, struct kf_error *err)
 {
 	_free_ char *path = path_of(cfg);
@@ -132,8 +166,9 @@ int bookmarks_add(const struct config *cfg, const char *list, const char *id,
 		  const char *title, const char *author, struct kf_error *err)
 {
 	_free_ char *whole = strf("%s/%s", list, id);
+	_close_ int lock = whole ? take_lock(cfg, err) : no_memory(err);
 	json_t *all = NULL, *e = NULL;
-	int rc = whole ? bookmarks_load(cfg, &all, err) : no_memory(err);
+	int rc = lock < 0 ? lock : bookmarks_load(cfg, &all, err);
 
 	if (rc == 0 && bookmarks_has(all, id))
 		rc = kf_err(err, -EEXIST, KF_REASON_EXISTS, "%s has a bookmark already",
@@ -158,10 +193,11 @@ int bookmarks_remove(const struct config *cfg, const struct msgid *id,
 		     struct kf_error *err)
 {
 	_free_ char *whole = id->list ? strf("%s/%s", id->list, id->id) : NULL;
+	_close_ int lock = take_lock(cfg, err);
 	json_t *all = NULL;
 	const json_t *e;
 	size_t i;
-	int rc = bookmarks_load(cfg, &all, err);
+	int rc = lock < 0 ? lock : bookmarks_load(cfg, &all, err);
 
 	if (rc < 0)
 		return rc;

@@ -25,7 +25,7 @@ import tap  # noqa: E402
 from bisecttree import BOARD, BisectTree  # noqa: E402
 from inbox import Inbox, Liar, bomb, missing  # noqa: E402
 from patchmails import PatchMails, mail  # noqa: E402
-from scratch import KFERRY, SCALE, Board  # noqa: E402
+from scratch import KFERRY, SCALE, Board, wait_for  # noqa: E402
 
 LINES = "".join(f"line {i}\n" for i in range(1, 30))
 
@@ -302,6 +302,24 @@ class Reading(Case):
         file = next(self.board.dir.rglob("patches.json"))
         file.write_text("{")
         self.assertIn("damaged", self.kferry("bookmark", "list", check=2).err)
+
+
+    def test_bookmarks_of_two_at_once_are_both_kept(self):
+        self.kferry("bookmark", "add", f"demo/{self.v2_ids[0]}")
+        file = next(self.board.dir.rglob("patches.json"))
+        whole = json.loads(file.read_text())
+        with open(file.with_name("patches.lock"), "a", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            kferry = self.board.start("-o", f"patches.url={self.url}", "-o", "patches.all=demo",
+                                      "patches", "bookmark", "rm", self.v2_ids[0])
+            self.addCleanup(kferry.kill)
+            wait_for("kferry to want the lock", lambda: any(
+                os.path.realpath(fd) == os.path.realpath(lock.name)
+                for fd in pathlib.Path(f"/proc/{kferry.pid}/fd").glob("*")))
+            other = dict(whole["bookmarks"][0], id="demo/other@example.org")
+            file.write_text(json.dumps({**whole, "bookmarks": [other, *whole["bookmarks"]]}))
+        self.assertEqual(kferry.wait(timeout=30 * SCALE), 0)
+        self.assertEqual([m["id"] for m in self.json("bookmark", "list")], [other["id"]])
 
 
 class Applying(Case):
