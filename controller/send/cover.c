@@ -16,6 +16,7 @@
 #define BLURB	      "*** BLURB HERE ***"
 
 #define EDITOR_ASK_MS 10000
+#define EDITOR_WORDS  32
 
 static int no_memory(struct kf_error *err)
 {
@@ -98,6 +99,25 @@ static int find_editor(const char *src, struct buf *out, struct kf_error *err)
 	return 0;
 }
 
+/* The editor's words, and the file behind them. */
+static int editor_argv(char *const words[], const char *path,
+		       const char *argv[static EDITOR_WORDS + 2], struct kf_error *err)
+{
+	size_t n = 0;
+
+	for (; words[n]; n++) {
+		if (n == EDITOR_WORDS)
+			return kf_err(err, -E2BIG, KF_REASON_CONFIG,
+				      "the editor that git knows has more than %d words: "
+				      "`git var GIT_EDITOR`",
+				      EDITOR_WORDS);
+		argv[n] = words[n];
+	}
+	argv[n] = path;
+	argv[n + 1] = NULL;
+	return 0;
+}
+
 /* Its words, as the user's shell would split them; what a shell does besides, is not
  * done.
  */
@@ -105,10 +125,9 @@ static int run_editor(const char *src, const char *path, struct kf_error *err)
 {
 	const struct proc_opts opts = {
 		.inherit_env = true, .inherit_stdio = true, .timeout_ms = -1};
-	const char *argv[34] = {NULL};
+	const char *argv[EDITOR_WORDS + 2];
 	_buf_ struct buf out = {.max = 4096};
 	_free_ char **words = NULL;
-	size_t n = 0;
 	int status = 0;
 	int rc = find_editor(src, &out, err);
 	const char *editor = rc == 0 ? (const char *)buf_data(&out) : NULL;
@@ -119,9 +138,9 @@ static int run_editor(const char *src, const char *path, struct kf_error *err)
 		return kf_err(err, -EINVAL, KF_REASON_CONFIG,
 			      "git has no editor that can be called: `git var "
 			      "GIT_EDITOR`");
-	for (n = 0; words[n] && n < ARRAY_SIZE(argv) - 2; n++)
-		argv[n] = words[n];
-	argv[n] = path;
+	rc = editor_argv(words, path, argv, err);
+	if (rc < 0)
+		return rc;
 	rc = proc_run(argv, &opts, &status);
 	if (rc < 0)
 		return kf_err(err, rc, KF_REASON_EXEC, "run the editor %s: %m", words[0]);

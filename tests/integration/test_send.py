@@ -314,6 +314,19 @@ class Sent(Case):
         self.kferry("send", "--yes", "--cover-letter", "HEAD~2..", check=0)
         self.assertEqual(self.server.mails()[0]["subject"], "[PATCH 0/2] demo: a series that does much")
 
+    def test_editor_of_many_words_is_whole_or_refused(self):
+        self.commit("demo: one")
+        self.commit("demo: two")
+        self.write("../cover", COVER)
+        editor = self.write("../edit", "#!/bin/sh\necho $# > ../words\n"
+                            "for last do :; done; cp ../cover \"$last\"\n")
+        editor.chmod(0o755)
+        self.git("config", "--global", "core.editor", f"{editor} {'x ' * 32}")
+        self.refuse("--yes", "--cover-letter", "HEAD~2..", check=2, says="more than 32 words")
+        self.git("config", "--global", "core.editor", f"{editor} {'x ' * 31}")
+        self.kferry("send", "--yes", "--cover-letter", "HEAD~2..", check=0)
+        self.assertEqual((self.dir / "words").read_text(), "32\n")
+
     def test_cover_letter_that_nobody_wrote(self):
         self.commit("demo: one")
         self.commit("demo: two")
