@@ -12,14 +12,30 @@
 static const char *const kind_names[TALLY_KINDS] = {"build", "deploy", "boot", "test",
 						    "bisect"};
 
+/* The length of as many whole characters of s as have room. */
+static size_t whole_characters(const char *s, size_t n, size_t room)
+{
+	size_t used = 0, len;
+	uint32_t point;
+
+	while ((len = text_utf8(s + used, n - used, &point)) && used + len <= room)
+		used += len;
+	return used;
+}
+
 static void plain(char *dst, size_t size, const char *text)
 {
 	_buf_ struct buf b = BUF_INIT;
 
 	*dst = '\0';
-	if (text && text_escape(&b, text, strnlen(text, size - 1), false) == 0 &&
-	    buf_len(&b))
-		snprintf(dst, size, "%s", buf_str(&b) ? buf_str(&b) : "");
+	/* Some more than has room: a character that this cuts is cut off below. */
+	if (text && text_escape(&b, text, strnlen(text, size + 3), false) == 0 &&
+	    buf_len(&b)) {
+		const char *s = (const char *)buf_data(&b);
+
+		snprintf(dst, size, "%.*s",
+			 (int)whole_characters(s, buf_len(&b), size - 1), s);
+	}
 }
 
 /* verdict as the history has it; took_ms < 0: not known. */

@@ -20,6 +20,7 @@
 #include "controller/history/tally.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
+#include "proto/text.h"
 
 struct scene {
 	char top[64], path[96];
@@ -466,6 +467,32 @@ static void take(struct counted *c, const char *kind, const char *verdict,
 	assert_int_equal(tally_add(&c->t, &e), 0);
 }
 
+/* What is no UTF-8, JSON cannot have. */
+static void test_long_names_are_cut_between_characters(void **state)
+{
+	static const char *const of[] = {"\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x90\xa7",
+					 "\xff"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
+		for (size_t ahead = 40; ahead < 50; ahead++) {
+			struct counted *c = counted_new(NULL);
+			char name[64];
+			const char *kept;
+
+			snprintf(name, sizeof(name), "%.*s%s%s", (int)ahead,
+				 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+				 of[i], of[i]);
+			take(c, HISTORY_TEST, "PASS", name, 5);
+			kept = c->t.boards[0].name;
+			assert_true(text_is_plain(kept, strlen(kept), false));
+			assert_true(strlen(kept) >= 44 || strlen(kept) >= strlen(name));
+			assert_null(i < 3 ? strchr(kept, '\\') : NULL);
+			counted_free(c);
+		}
+	}
+}
+
 static void test_tally(void **state)
 {
 	struct counted *c = counted_new(NULL);
@@ -612,6 +639,7 @@ int main(void)
 		cmocka_unit_test(test_since),
 		cmocka_unit_test(test_since_that_is_none),
 		cmocka_unit_test(test_tally),
+		cmocka_unit_test(test_long_names_are_cut_between_characters),
 		cmocka_unit_test(test_tally_of_some_boards),
 		cmocka_unit_test(test_last_troubles_are_kept),
 		cmocka_unit_test(test_many_boards_share_a_row),
