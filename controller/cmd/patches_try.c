@@ -139,7 +139,6 @@ static int go_back(struct cmd_env *env, const struct patches_args *a,
 		ui_note(env->ui, "the tree is back on %s", done->before);
 		return status;
 	}
-	kf_err_wrap(&err, "the tree stays on the branch %s", done->branch);
 	return deploy_worse(status, cmd_fail(env, NULL, &err));
 }
 

@@ -90,25 +90,54 @@ int apply_tree(char **ret_src, struct kf_error *err)
 }
 
 /* What is checked out: its branch, else the commit. */
-static int note_head(struct applied *a, struct kf_error *err)
+static int head_of(const char *src, enum git_kind kind, bool *ret_branch, char **ret,
+		   struct kf_error *err)
 {
-	const char *const words[] = {"symbolic-ref", "--quiet", "--short", "HEAD", NULL};
+	const char *const of_branch[] = {"symbolic-ref", "--quiet", "--short", "HEAD",
+					 NULL};
+	const char *const of_commit[] = {"rev-parse", "--verify", "HEAD", NULL};
 	_buf_ struct buf out = {.max = 1 << 16};
-	int status = 1, rc = git_commit(a->src, "HEAD", &a->base, err);
+	int status = 1, rc = git_run(src, of_branch, kind, &out, &status, err);
+	bool branch = status == 0 && buf_len(&out) > 1;
+	const char *text;
 
-	if (rc == 0)
-		rc = git_run(a->src, words, GIT_READS, &out, &status, err);
+	if (rc == 0 && !branch) {
+		buf_reset(&out);
+		rc = git_check(src, of_commit, kind, &out, err);
+	}
 	if (rc < 0)
 		return rc;
-	a->was_branch = status == 0 && buf_len(&out) > 1;
-	if (a->was_branch && buf_str(&out))
-		a->before = strndup(buf_str(&out), strcspn(buf_str(&out), "\n"));
-	else
-		a->before = strdup(a->base);
-	return a->before ? 0 : no_memory(err);
+	text = buf_str(&out);
+	*ret = text ? strndup(text, strcspn(text, "\n")) : NULL;
+	*ret_branch = branch;
+	return *ret ? 0 : no_memory(err);
 }
 
-static int make_branch(const struct applied *a, struct kf_error *err)
+static int note_head(struct applied *a, struct kf_error *err)
+{
+	int rc = git_commit(a->src, "HEAD", &a->base, err);
+
+	return rc < 0 ? rc : head_of(a->src, GIT_READS, &a->was_branch, &a->before, err);
+}
+
+/* git checkout.  When the post-checkout hook fails, so does git, but the tree is what it
+ * was to be: *ret_there. */
+static int check_out(const struct applied *a, const char *const words[], bool branch,
+		     const char *name, bool *ret_there, struct kf_error *err)
+{
+	int rc = git_check(a->src, words, GIT_CHANGES, NULL, err);
+	_free_ char *now = NULL;
+	bool on_branch = false;
+
+	*ret_there =
+		rc == 0 || (head_of(a->src, GIT_CHANGES, &on_branch, &now, NULL) == 0 &&
+			    on_branch == branch && strcmp(now, name) == 0);
+	return rc < 0 && *ret_there ? kf_err_wrap(err, "the post-checkout hook failed")
+				    : rc;
+}
+
+/* *ret_there: it is made, and checked out. */
+static int make_branch(const struct applied *a, bool *ret_there, struct kf_error *err)
 {
 	const char *const check[] = {"check-ref-format", "--branch", a->branch, NULL};
 	_free_ char *ref = strf("refs/heads/%s", a->branch);
@@ -130,7 +159,7 @@ static int make_branch(const struct applied *a, struct kf_error *err)
 			      "there is a branch %s in %s already: name another with "
 			      "--branch, or remove it (git branch -D %s)",
 			      a->branch, a->src, a->branch);
-	return git_check(a->src, make, GIT_CHANGES, NULL, err);
+	return check_out(a, make, true, a->branch, ret_there, err);
 }
 
 /* The commit that the branch is at.  An interruption does not end this: what is done has
@@ -149,21 +178,35 @@ static int branch_tip(const struct applied *a, char **ret, struct kf_error *err)
 	return *ret ? 0 : no_memory(err);
 }
 
+static int remove_branch(const struct applied *a, struct kf_error *err)
+{
+	const char *const gone[] = {"branch", "--quiet", "-D", a->branch, NULL};
+	_free_ char *now = NULL;
+	int rc = branch_tip(a, &now, err);
+
+	if (rc < 0 || strcmp(now, a->tip ? a->tip : a->base) != 0)
+		return rc;
+	return git_check(a->src, gone, GIT_CHANGES, NULL, err);
+}
+
 int apply_leave(const struct applied *a, bool remove, struct kf_error *err)
 {
 	const char *const back[] = {"checkout", "--quiet",
 				    a->was_branch ? a->before : "--detach",
 				    a->was_branch ? "--" : a->before, NULL};
-	const char *const gone[] = {"branch", "--quiet", "-D", a->branch, NULL};
-	_free_ char *now = NULL;
-	int rc = git_check(a->src, back, GIT_CHANGES, NULL, err);
+	struct kf_error inner = {0};
+	bool there;
+	int rc = check_out(a, back, a->was_branch, a->before, &there, err);
 
-	if (rc < 0 || !remove)
-		return rc;
-	rc = branch_tip(a, &now, err);
-	if (rc < 0 || strcmp(now, a->tip ? a->tip : a->base) != 0)
-		return rc;
-	return git_check(a->src, gone, GIT_CHANGES, NULL, err);
+	if (!there)
+		return kf_err_wrap(err, "the tree stays on the branch %s", a->branch);
+	if (remove && remove_branch(a, &inner) < 0) {
+		*err = inner;
+		return kf_err_wrap(err,
+				   "the tree is back on %s, but there is the branch %s",
+				   a->before, a->branch);
+	}
+	return rc < 0 ? kf_err_wrap(err, "the tree is back on %s, but", a->before) : 0;
 }
 
 /* --- git am ----------------------------------------------------------------------------
@@ -196,8 +239,9 @@ static void explain(struct buf *said, const struct patchset *p, char *text, size
 		 why ? why + 7 : "git am gave up");
 }
 
+/* *ret_stuck: it ended in the middle, and could not be taken back. */
 static int am(const struct applied *a, const struct patchset *p, const char *mbox,
-	      struct kf_error *err)
+	      bool *ret_stuck, struct kf_error *err)
 {
 	const char *const words[] = {
 		"am",	   "--3way",
@@ -205,7 +249,7 @@ static int am(const struct applied *a, const struct patchset *p, const char *mbo
 		mbox,	   NULL};
 	const char *const undo[] = {"am", "--abort", NULL};
 	_buf_ struct buf said = {.max = 4u << 20};
-	struct kf_error inner = {0};
+	struct kf_error undone = {0};
 	char why[600] = "";
 	int status = 1, rc;
 
@@ -214,12 +258,12 @@ static int am(const struct applied *a, const struct patchset *p, const char *mbo
 		return 0;
 	if (rc == 0)
 		explain(&said, p, why, sizeof(why));
+	if (rc == 0)
+		rc = kf_err(err, -EINVAL, KF_REASON_INVALID, "%s", why);
 	/* It may not have begun: then there is nothing to abort. */
-	(void)!git_check(a->src, undo, GIT_CHANGES, NULL, &inner);
-	if (rc < 0)
-		return rc;
-	return kf_err(err, -EINVAL, KF_REASON_INVALID,
-		      "%s; nothing is applied, the tree is as it was", why);
+	*ret_stuck = git_check(a->src, undo, GIT_CHANGES, NULL, &undone) < 0 &&
+		     git_check_idle(a->src, NULL) == -EBUSY;
+	return *ret_stuck ? kf_err_wrap(err, "%.200s", undone.msg) : rc;
 }
 
 /* Only what was applied, and nothing but that. */
@@ -322,23 +366,36 @@ static int prepare(struct applied *a, const struct patchset *p, const char *dir,
 /* --- all of it -------------------------------------------------------------------------
  */
 
+static int take_back(const struct applied *a, bool stuck, struct kf_error *err)
+{
+	const struct kf_error why = *err;
+	struct kf_error inner = {0};
+
+	if (stuck)
+		return kf_err_wrap(
+			err,
+			"%s is on the branch %s, in the middle of git am: `git am "
+			"--abort`, then `git checkout %s` and `git branch -D %s`",
+			a->src, a->branch, a->before, a->branch);
+	if (apply_leave(a, true, &inner) < 0)
+		return kf_err_wrap(err, "%.300s", inner.msg);
+	return kf_err(err, why.code, why.reason,
+		      "%s; nothing is applied, the tree is as it was", why.msg);
+}
+
 static int on_branch(struct applied *a, const struct patchset *p, const char *mbox,
 		     struct kf_error *err)
 {
-	struct kf_error inner = {0};
-	int rc = make_branch(a, err);
+	bool there = false, stuck = false;
+	int rc = make_branch(a, &there, err);
 
-	if (rc < 0)
-		return rc;
-	rc = am(a, p, mbox, err);
+	if (rc == 0)
+		rc = am(a, p, mbox, &stuck, err);
 	if (rc == 0)
 		rc = branch_tip(a, &a->tip, err);
 	if (rc == 0)
 		rc = count(a, p, err);
-	if (rc < 0 && apply_leave(a, true, &inner) < 0)
-		kf_err_wrap(err, "%s is left on the branch %s (%.200s)", a->src,
-			    a->branch, inner.msg);
-	return rc;
+	return rc < 0 && there ? take_back(a, stuck, err) : rc;
 }
 
 int apply_run(const struct config *cfg, const char *src, const struct patchset *p,

@@ -33,7 +33,7 @@ int apply_tree(char **ret_src, struct kf_error *err) _must_check_;
 int apply_run(const struct config *cfg, const char *src, const struct patchset *p,
 	      const char *branch, struct applied *ret, struct kf_error *err) _must_check_;
 /* Back to what was checked out before; remove: the branch goes, if nobody committed to
- * it meanwhile. */
+ * it meanwhile.  An error says where the tree is then. */
 int apply_leave(const struct applied *a, bool remove, struct kf_error *err) _must_check_;
 
 /* "patches/gpio-sim-fix-it-v3"; the caller's, NULL: no memory. */

@@ -366,6 +366,42 @@ class Applying(Case):
             self.assertFalse((self.tree / "more").exists())
             self.assertFalse((self.tree / ".git/rebase-apply").exists())
 
+    def hook(self, text):
+        path = self.tree / ".git/hooks/post-checkout"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+    def test_a_post_checkout_hook_that_fails_is_told_and_the_tree_as_it_was(self):
+        before = self.state()
+        self.hook("[ $(git symbolic-ref --short HEAD) = main ] || { echo no luck >&2; exit 1; }")
+        err = self.kferry("apply", f"demo/{self.v2_ids[0]}", check=2).err
+        self.assertIn("the post-checkout hook failed", err)
+        self.assertIn("no luck", err)
+        self.assertIn("the tree is as it was", err)
+        self.assertEqual(self.state(), before)
+        self.hook("echo no luck >&2; exit 1")
+        err = self.kferry("apply", f"demo/{self.v2_ids[0]}", check=2).err
+        self.assertIn("the tree is back on main, but", err)
+        self.assertEqual(self.state(), before)
+
+    def test_git_that_does_not_take_back_is_told(self):
+        bin_dir = self.board.dir / "bin"
+        bin_dir.mkdir()
+        (bin_dir / "git").write_text(
+            "#!/bin/sh\ncase \"$*\" in *'am --abort'*) echo 'fatal: no luck' >&2; exit 128;; esac\n"
+            f"exec {shutil.which('git')} \"$@\"\n")
+        (bin_dir / "git").chmod(0o755)
+        err = self.kferry("apply", "demo/" + PatchMails.id(self.bad[0]), check=2,
+                          env={"PATH": f"{bin_dir}:{os.environ['PATH']}"}).err
+        for text in ("patch 2/2", "no luck", "in the middle of git am", "git checkout main",
+                     "patches/more-does-not-apply-v1"):
+            self.assertIn(text, err)
+        self.assertNotIn("as it was", err)
+        self.assertTrue((self.tree / ".git/rebase-apply").exists())
+        self.assertEqual(self.git("symbolic-ref", "--short", "HEAD"),
+                         "patches/more-does-not-apply-v1")
+
     def test_apply_takes_whole_sets_only(self):
         before = self.state()
         err = self.kferry("apply", "demo/" + PatchMails.id(self.hole[0]), check=2).err
