@@ -181,6 +181,15 @@ class Own(unittest.TestCase):
         self.rm("6.1.1", "--force")
         self.assertNotIn("vmlinuz-6.1.1", self.board.boot_files())
 
+    def test_of_two_the_one_that_runs_stays(self):
+        self.start([FOREIGN_RELEASE, "6.1.0"])
+        for order in ((FOREIGN_RELEASE, "6.1.0"), ("6.1.0", FOREIGN_RELEASE)):
+            self.assertIn("stays: it runs", self.rm(*order, "--force", check=2).err)
+            self.assertIn("vmlinuz-6.1.0", self.board.boot_files())
+        self.rm("--all", "--force", "--yes")
+        self.assertIn(f"vmlinuz-{FOREIGN_RELEASE}", self.board.boot_files())
+        self.assertNotIn("vmlinuz-6.1.0", self.board.boot_files())
+
     @unittest.skipUnless(pathlib.Path("/usr/bin/kernel-install").exists(), "no kernel-install")
     def test_kernel_install_that_fails_is_told(self):
         self.start([FOREIGN_RELEASE, "6.1.0"])
