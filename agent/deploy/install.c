@@ -18,6 +18,7 @@
 #include "agent/deploy/space.h"
 #include "agent/initramfs/initramfs.h"
 #include "agent/oserr.h"
+#include "agent/slot/bootmark.h"
 #include "agent/slot/shown.h"
 #include "agent/slot/slot_modules.h"
 #include "proto/base/clock.h"
@@ -266,6 +267,17 @@ static void drop_old_entry(struct deploy *d)
 		log_warn("deploy id=%s chain=%s error=\"%s\"", d->id, old, e.msg);
 }
 
+/* What runs has not been booted in the way that it is about to have: before anything of
+ * that is written, as the next CONFIRM must know. */
+static int mark_running(struct deploy *d, struct kf_error *err)
+{
+	int rc = 0;
+
+	if (strcmp(d->id, d->a->boot.slot) == 0)
+		rc = bootmark_leave(d->a, BOOTMARK_RESTAGED);
+	return rc < 0 ? oserr(err, rc, "write %s", BOOTMARK_RESTAGED) : 0;
+}
+
 /* The files are there; only how they boot changes.  In between slot.conf names no chain:
  * a crash there must not leave an entry that slot.conf describes wrongly. */
 static int restage_entry(struct deploy *d, struct kf_error *err)
@@ -284,7 +296,9 @@ static int restage_entry(struct deploy *d, struct kf_error *err)
 	}
 	unstaged = d->conf;
 	unstaged.chain = NULL;
-	rc = slot_conf_save(d->slot.fd, &unstaged, err);
+	rc = mark_running(d, err);
+	if (rc == 0)
+		rc = slot_conf_save(d->slot.fd, &unstaged, err);
 	if (rc < 0)
 		return rc;
 	drop_old_entry(d);

@@ -8,6 +8,7 @@
 #include "agent/boot/boot.h"
 #include "agent/deploy/deploy.h"
 #include "agent/session/msg.h"
+#include "agent/slot/bootmark.h"
 #include "agent/slot/shown.h"
 #include "agent/trial/trial.h"
 #include "proto/base/clock.h"
@@ -75,6 +76,7 @@ int status_build(struct agent *a, Kferry__Status **ret)
 	m->cmdline = msg_text(a->boot.cmdline, LIMIT_STRING);
 	m->watchdog = msg_text(watchdog, LIMIT_STRING);
 	m->modules_changed = shown_has_changed(a);
+	m->restaged = bootmark_is(a, BOOTMARK_RESTAGED);
 	shown_now(a, shown);
 	m->modules_slot = msg_text(shown, LIMIT_NAME);
 	if (!m->boot_id || !m->release || !m->banner || !m->build_id ||

@@ -13,6 +13,7 @@
 #include "agent/module/modfile.h"
 #include "agent/oserr.h"
 #include "agent/outside/outside.h"
+#include "agent/slot/bootmark.h"
 #include "agent/slot/modules_cover.h"
 #include "agent/slot/slot_modules.h"
 #include "proto/base/fs.h"
@@ -286,22 +287,15 @@ static int record_and_show(struct agent *a, const struct slot *s, struct kf_erro
 
 bool shown_has_changed(const struct agent *a)
 {
-	_free_ char *boot = agent_line(a, SHOWN_MARK);
-
-	return boot && strcmp(boot, a->boot.boot_id) == 0;
+	return bootmark_is(a, BOOTMARK_MODULES);
 }
 
-/* It counts in this boot only, also where /run outlives it. */
 static void leave_mark(const struct agent *a)
 {
-	_free_ char *mark = agent_path(a, SHOWN_MARK);
-	int rc = mark ? fs_mkdirs_parent(AT_FDCWD, mark) : -ENOMEM;
+	int rc = bootmark_leave(a, BOOTMARK_MODULES);
 
-	if (rc == 0)
-		rc = fs_replace(AT_FDCWD, mark, a->boot.boot_id, strlen(a->boot.boot_id),
-				0644);
 	if (rc < 0)
-		log_warn("modules mark=%s error=\"%s\"", SHOWN_MARK, strerror(-rc));
+		log_warn("modules mark=%s error=\"%s\"", BOOTMARK_MODULES, strerror(-rc));
 }
 
 /* Nothing but its modules was ever wanted of it, and now others are. */

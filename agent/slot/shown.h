@@ -12,8 +12,7 @@
 
 #include "agent/slot/slot.h"
 
-#define SHOWN_MARK  "/run/kferry/modules-changed" /* in this boot */
-#define SHOWN_NAMES 32				  /* of changed modules that are told */
+#define SHOWN_NAMES 32 /* of changed modules that are told */
 
 /* The modules of a slot against those that were shown. */
 struct shown_change {

@@ -11,7 +11,7 @@
  *
  * A slot's directory appears by one rename of a complete, flushed, verified staging
  * directory; after that nothing in it changes but slot.conf and initrd of a slot that is
- * neither running nor known-good.
+ * neither known-good nor the default, and of one that runs slot.conf only.
  */
 #ifndef KF_SLOT_H
 #define KF_SLOT_H

@@ -42,7 +42,8 @@ int trial_boot(struct agent *a, struct kf_error *err) _must_check_;
 void trial_settle(struct agent *a);
 /* The slot is good (and known-good when it is or becomes the default); ends the deadline.
  * Refused (KF_REASON_NOT_RUNNING) for one that was started by kexec and never was good:
- * nothing shows that the board boots it. */
+ * nothing shows that the board boots it.  Likewise, whatever force says, for one that
+ * runs and was staged anew since. */
 int trial_confirm(struct agent *a, const char *slot, bool make_default, bool force,
 		  struct kf_error *err) _must_check_;
 /* The same where that has to do as a proof. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/boot/boot.h"
+#include "agent/slot/bootmark.h"
 #include "agent/slot/shown.h"
 #include "agent/trial/trial_parts.h"
 #include "proto/base/log.h"
@@ -116,6 +117,18 @@ static int check_modules(const struct agent *a, const char *slot, struct kf_erro
 		slot);
 }
 
+/* It runs, but not as it would boot: that has to be seen first. */
+static int check_restaged(const struct agent *a, const char *slot, struct kf_error *err)
+{
+	if (strcmp(slot, a->boot.slot) != 0 || !bootmark_is(a, BOOTMARK_RESTAGED))
+		return 0;
+	return kf_err(
+		err, -EINVAL, KF_REASON_NOT_RUNNING,
+		"slot %s runs, but how it boots (its command line) was changed since, "
+		"and nothing shows that it still does: boot it again (kferry deploy)",
+		slot);
+}
+
 static int confirm(struct agent *a, const char *slot, bool make_default, bool force,
 		   struct kf_error *err)
 {
@@ -136,6 +149,8 @@ static int confirm(struct agent *a, const char *slot, bool make_default, bool fo
 	pthread_mutex_unlock(&a->state_lock);
 	if (rc == 0)
 		rc = check_time(a, slot, err);
+	if (rc == 0)
+		rc = check_restaged(a, slot, err);
 	if (rc == 0 && !force)
 		rc = check_modules(a, slot, err);
 	if (rc < 0)

@@ -237,6 +237,9 @@ static bool runs_already(const struct deploy *d, const Kferry__Status *st)
 	if (strcmp(st->running_slot, d->k->slot) != 0 || d->opts->force ||
 	    d->opts->no_reboot)
 		return false;
+	/* What it boots with next time has not been seen to boot. */
+	if (st->restaged)
+		return false;
 	/* With another slot's modules it is not this very kernel; also when they are no
 	 * longer shown, for they may be loaded. */
 	if (st->modules_changed ||

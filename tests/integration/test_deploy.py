@@ -170,6 +170,23 @@ class Deploy(unittest.TestCase):
         self.assertFalse((self.board.firmware / "once").exists())
         self.assertEqual(self.board.slots(), [package.slot()])
 
+    def test_a_line_that_was_never_booted_is_booted_first(self):
+        """What runs, and is not the default, gets another line: no known-good unseen."""
+        package = self.package()
+        default = self.board.firmware / "default"
+        line = self.board.firmware / f"cmdline-{package.slot()}"
+        self.deploy(package, "--once")
+        self.deploy(package, "--no-reboot", "--cmdline", "root=/dev/typo")
+        self.assertIn("root=/dev/typo", line.read_text())
+        done = self.board.kferry("kernels", "confirm")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertFalse(default.exists())
+        boots = self.board.boots
+        self.deploy(package, "--cmdline", "root=/dev/typo")
+        self.assertEqual(self.board.boots, boots + 1)
+        self.assertIn("root=/dev/typo", (self.board.root / "proc/cmdline").read_text())
+        self.assertEqual(default.read_text(), package.slot())
+
     def test_deadline_returns_without_the_controller(self):
         """P2: nobody confirms, nobody asks; the board comes back by itself."""
         package = self.package()

@@ -203,6 +203,53 @@ static void rollback_keeps_the_deadline_of_what_runs(void **state)
 	assert_true(trial_left_ms(&b->s.a) > 0);
 }
 
+static int restage(struct board *b, const char *extra)
+{
+	struct trip t = {.extra = extra};
+
+	return scratch_deploy(&b->s, &b->a, &t);
+}
+
+/* A deploy without a reboot changes the line of the slot that runs. */
+static void a_line_that_was_never_booted_is_not_confirmed(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+	struct kf_error err = {0};
+
+	arm(b, &b->a);
+	boot(b, &b->a);
+	assert_int_equal(restage(b, "root=/dev/typo"), 0);
+	for (int force = 0; force < 2; force++) {
+		assert_int_equal(trial_confirm(a, b->a.id, true, force, &err), -EINVAL);
+		assert_int_equal(err.reason, KF_REASON_NOT_RUNNING);
+	}
+	/* An agent that has started again knows it, too. */
+	scratch_off(&b->s);
+	scratch_on(&b->s);
+	assert_true(trial_confirm(a, b->a.id, false, false, &err) < 0);
+	assert_false(scratch_has(&b->s, "firmware/default"));
+	assert_string_equal(a->state.known_good, FOREIGN);
+	/* Booted with it, it is as good as any. */
+	arm(b, &b->a);
+	boot(b, &b->a);
+	assert_int_equal(trial_confirm(a, b->a.id, true, false, &err), 0);
+	assert_true(scratch_has(&b->s, "firmware/default"));
+}
+
+/* Whether another one's is changed says nothing of what runs. */
+static void what_runs_is_confirmed_when_another_is_restaged(void **state)
+{
+	struct board *b = *state;
+	struct kf_error err = {0};
+
+	scratch_install(&b->s, &b->b);
+	arm(b, &b->b);
+	boot(b, &b->b);
+	assert_int_equal(restage(b, "debug"), 0);
+	assert_int_equal(trial_confirm(&b->s.a, b->b.id, true, false, &err), 0);
+}
+
 /* --- two chains: hook, and U-Boot on a FAT -------------------------------------- */
 
 #define FAT "boot/efi/"
@@ -283,6 +330,8 @@ int main(void)
 		T(an_arm_settles_what_was_left),
 		T(no_confirmation_after_the_deadline),
 		T(rollback_keeps_the_deadline_of_what_runs),
+		T(a_line_that_was_never_booted_is_not_confirmed),
+		T(what_runs_is_confirmed_when_another_is_restaged),
 		T(a_default_of_another_chain_is_given_up),
 		T(runs_again_goes_back_over_chains),
 	};
