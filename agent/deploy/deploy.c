@@ -223,6 +223,12 @@ static bool initramfs_follows(const struct deploy *d)
 	       strcmp(how, "package") != 0 && is_of_another_image(d);
 }
 
+bool deploy_slot_is_kept(const struct deploy *d)
+{
+	return strcmp(d->id, d->a->state.known_good) == 0 ||
+	       strcmp(d->id, d->a->state.default_slot) == 0;
+}
+
 /* The same package again: nothing to do, another entry, or refused. */
 static int look_at_slot(struct deploy *d, const Kferry__PlanRequest *req,
 			struct kf_error *err)
@@ -234,8 +240,7 @@ static int look_at_slot(struct deploy *d, const Kferry__PlanRequest *req,
 		return 0;
 	}
 	pthread_mutex_lock(&d->a->state_lock);
-	kept = strcmp(d->id, d->a->state.known_good) == 0 ||
-	       strcmp(d->id, d->a->state.default_slot) == 0;
+	kept = deploy_slot_is_kept(d);
 	pthread_mutex_unlock(&d->a->state_lock);
 	d->new_initrd = !initramfs_fits(d) || initramfs_follows(d);
 	d->installed = same(d->conf.cmdline, d->slot.conf.cmdline) &&

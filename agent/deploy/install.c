@@ -238,20 +238,27 @@ static int install_new(struct deploy *d, struct kf_error *err)
 	return rc;
 }
 
-/* Between the plan and now somebody may have removed it. */
-static int check_still_there(struct deploy *d, struct kf_error *err)
+/* Between the plan and now somebody may have removed it, or confirmed it. */
+static int check_still_loose(struct deploy *d, struct kf_error *err)
 {
 	struct state_slot *entry;
-	bool there;
+	bool there, kept;
 
 	pthread_mutex_lock(&d->a->state_lock);
 	entry = state_find(&d->a->state, d->id);
 	there = entry && entry->state != KFERRY__SLOT_STATE__SLOT_GONE;
+	kept = deploy_slot_is_kept(d);
 	pthread_mutex_unlock(&d->a->state_lock);
-	if (there)
-		return 0;
-	return kf_err(err, -ENOENT, KF_REASON_NO_SLOT,
-		      "slot %s was removed meanwhile; deploy it again", d->id);
+	if (!there)
+		return kf_err(err, -ENOENT, KF_REASON_NO_SLOT,
+			      "slot %s was removed meanwhile; deploy it again", d->id);
+	if (kept)
+		return kf_err(
+			err, -EBUSY, KF_REASON_SLOT_IN_USE,
+			"slot %s has become the known-good or default one meanwhile, "
+			"which is never changed",
+			d->id);
+	return 0;
 }
 
 static void drop_old_entry(struct deploy *d)
@@ -285,7 +292,7 @@ static int restage_entry(struct deploy *d, struct kf_error *err)
 	struct slot_conf unstaged;
 	int rc;
 
-	rc = check_still_there(d, err);
+	rc = check_still_loose(d, err);
 	if (rc < 0)
 		return rc;
 	if (!d->conf.initramfs && d->slot.conf.initramfs) {
@@ -310,8 +317,10 @@ static int restage_entry(struct deploy *d, struct kf_error *err)
 
 static int restage(struct deploy *d, struct kf_error *err)
 {
-	int rc = d->new_initrd ? make_initramfs(d, err) : 0;
+	int rc = check_still_loose(d, err);
 
+	if (rc == 0 && d->new_initrd)
+		rc = make_initramfs(d, err);
 	if (rc < 0)
 		return rc;
 	pthread_mutex_lock(&d->a->chain_lock);

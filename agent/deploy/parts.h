@@ -74,6 +74,9 @@ void deploy_done(struct deploy *d, uint64_t n);
 /* 0, or -ECANCELED with err set. */
 int deploy_check_cancel(const struct deploy *d, struct kf_error *err) _must_check_;
 
+/* Is its slot the known-good or the default one?  a->state_lock is held. */
+bool deploy_slot_is_kept(const struct deploy *d);
+
 /* The directory that holds path below fd, made where it is missing; *ret_base points
  * into path. */
 int deploy_parent(int fd, const char *path, const char **ret_base) _must_check_;

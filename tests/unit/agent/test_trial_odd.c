@@ -250,6 +250,35 @@ static void what_runs_is_confirmed_when_another_is_restaged(void **state)
 	assert_int_equal(trial_confirm(&b->s.a, b->b.id, true, false, &err), 0);
 }
 
+/* Confirmed between the plan of another's deploy and its install. */
+static void what_became_the_default_meanwhile_is_not_restaged(void **state)
+{
+	struct board *b = *state;
+	struct trip t = {.extra = "debug"};
+	Kferry__Installed done = KFERRY__INSTALLED__INIT;
+	Kferry__Plan plan = KFERRY__PLAN__INIT;
+	_free_ char *before = NULL, *after = NULL;
+	struct kf_error err = {0};
+	Kferry__PlanRequest req;
+	struct deploy *d = NULL;
+	char path[64];
+
+	snprintf(path, sizeof(path), "firmware/cmdline-%s", b->a.id);
+	arm(b, &b->a);
+	boot(b, &b->a);
+	before = scratch_read(&b->s, path);
+	scratch_request(&b->a, &t, &req);
+	assert_int_equal(deploy_begin(&b->s.a, &req, "t", &d, &plan, &err), 0);
+	assert_false(plan.installed);
+	assert_int_equal(trial_confirm(&b->s.a, b->a.id, true, false, &err), 0);
+	assert_int_equal(deploy_install(d, &done, &err), -EBUSY);
+	assert_int_equal(err.reason, KF_REASON_SLOT_IN_USE);
+	deploy_end(d);
+	after = scratch_read(&b->s, path);
+	assert_string_equal(before, after);
+	assert_int_equal(scratch_state(&b->s, b->a.id), KFERRY__SLOT_STATE__SLOT_GOOD);
+}
+
 /* --- two chains: hook, and U-Boot on a FAT -------------------------------------- */
 
 #define FAT "boot/efi/"
@@ -332,6 +361,7 @@ int main(void)
 		T(rollback_keeps_the_deadline_of_what_runs),
 		T(a_line_that_was_never_booted_is_not_confirmed),
 		T(what_runs_is_confirmed_when_another_is_restaged),
+		T(what_became_the_default_meanwhile_is_not_restaged),
 		T(a_default_of_another_chain_is_given_up),
 		T(runs_again_goes_back_over_chains),
 	};
