@@ -114,7 +114,8 @@ static int move(struct deploy *d, const char *from, const char *to, struct kf_er
 	return rc < 0 ? oserr(err, rc, "move %s to %s", old, new) : 0;
 }
 
-/* The flip.  A slot that is there keeps its number but has to prove itself again. */
+/* The flip.  A slot that was there has to prove itself again, and is the newest now: the
+ * retention that follows must take others first. */
 static int flip(struct deploy *d, struct kf_error *err)
 {
 	struct agent *a = d->a;
@@ -131,8 +132,7 @@ static int flip(struct deploy *d, struct kf_error *err)
 			    "some with `kferry kernels rm`",
 			    STATE_SLOTS);
 	} else {
-		if (entry->number == 0 || entry->state == KFERRY__SLOT_STATE__SLOT_GONE)
-			entry->number = a->state.next_number++;
+		entry->number = a->state.next_number++;
 		entry->state = KFERRY__SLOT_STATE__SLOT_STAGED;
 		rc = state_change(a->state_fd, &a->state, &before, err);
 	}

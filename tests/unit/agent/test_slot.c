@@ -136,6 +136,25 @@ static void test_retention(void **state)
 	assert_non_null(state_find(&s->a.state, ids[6]));
 }
 
+/* The older one gets another command line: that deploy is about to arm it. */
+static void test_retention_spares_what_is_staged_anew(void **state)
+{
+	struct scratch *s = *state;
+	struct trip t = {.extra = "debug"};
+	struct kernel a, b;
+
+	kernel_make(&a, 'a');
+	kernel_make(&b, 'b');
+	scratch_install(s, &a);
+	scratch_install(s, &b);
+	s->a.conf.keep = 1;
+	assert_int_equal(scratch_deploy(s, &a, &t), 0);
+	assert_non_null(state_find(&s->a.state, a.id));
+	assert_null(state_find(&s->a.state, b.id));
+	kernel_fini(&a);
+	kernel_fini(&b);
+}
+
 static void test_retention_of_bad_ones(void **state)
 {
 	struct scratch *s = *state;
@@ -320,6 +339,7 @@ int main(void)
 		T(test_remove),
 		T(test_remove_fails),
 		T(test_retention),
+		T(test_retention_spares_what_is_staged_anew),
 		T(test_retention_of_bad_ones),
 		T(test_show_modules),
 		T(test_show_modules_on_a_read_only_root),
