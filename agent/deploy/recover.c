@@ -194,8 +194,13 @@ static bool is_lost(struct agent *a, const struct state_slot *s)
 	if (s->state == KFERRY__SLOT_STATE__SLOT_GONE)
 		return true;
 	snprintf(path, sizeof(path), SLOTS_DIR "/%.*s", SLOT_ID_SIZE - 1, s->id);
-	if (fs_exists(a->state_fd, path))
+	if (faccessat(a->state_fd, path, F_OK, 0) == 0)
 		return false;
+	/* What cannot be looked at now may be there when the disk answers again. */
+	if (errno != ENOENT) {
+		log_err("recover slot=%s error=\"%s\"", s->id, strerror(errno));
+		return false;
+	}
 	if (slot_check_unused(a, s->id, NULL) == 0)
 		return true;
 	/* The boot chain has its own copy of the kernel; the state must still name it. */

@@ -431,6 +431,22 @@ static void commits_and_goes_back(void **state)
 	board_fini(&b);
 }
 
+static void a_tryboot_that_cannot_be_read_is_not_disarmed(void **state)
+{
+	struct kf_error err = {0};
+	struct board b;
+	struct slot s;
+
+	(void)state;
+	rpi_board(&b);
+	rpi_slot(&b, &s);
+	assert_int_equal(symlinkat("tryboot.txt", b.fd, FAT "tryboot.txt"),
+			 0); /* ELOOP */
+	assert_true(c->disarm(&b.a, &err) < 0);
+	slot_drop(&s);
+	board_fini(&b);
+}
+
 /* A power cut may leave the new name without its content. */
 static void an_empty_tryboot_is_nobodys(void **state)
 {
@@ -594,6 +610,7 @@ int main(void)
 		cmocka_unit_test(refuses_slots_that_the_firmware_cannot_start),
 		cmocka_unit_test(damage_is_repaired_entry_last),
 		cmocka_unit_test(commits_and_goes_back),
+		cmocka_unit_test(a_tryboot_that_cannot_be_read_is_not_disarmed),
 		cmocka_unit_test(an_empty_tryboot_is_nobodys),
 		cmocka_unit_test(does_not_commit_where_config_is_generated),
 		cmocka_unit_test(removes_all_of_a_slot),

@@ -199,6 +199,27 @@ static void test_recover_rest(void **state)
 	kernel_fini(&c);
 }
 
+/* The disk gives an error for a moment, when the agent starts: nothing is gone. */
+static void test_what_cannot_be_looked_at_is_not_lost(void **state)
+{
+	struct scratch *s = *state;
+	struct kf_error err = {0};
+	struct kernel k;
+	char path[64];
+
+	kernel_make(&k, 'a');
+	scratch_install(s, &k);
+	snprintf(path, sizeof(path), "slots/%s", k.id);
+	assert_int_equal(renameat(s->a.state_fd, path, s->a.state_fd, "aside"), 0);
+	assert_int_equal(symlinkat(k.id, s->a.state_fd, path), 0); /* ELOOP */
+	scratch_boot(s, NULL);
+	assert_int_equal(deploy_recover(&s->a, &err), 0);
+	assert_int_equal(scratch_state(s, k.id), KFERRY__SLOT_STATE__SLOT_STAGED);
+	snprintf(path, sizeof(path), "firmware/cmdline-%s", k.id);
+	assert_true(scratch_has(s, path));
+	kernel_fini(&k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +232,7 @@ int main(void)
 		T(test_recover_unflipped),
 		T(test_recover_keeps_no_temporaries),
 		T(test_recover_rest),
+		T(test_what_cannot_be_looked_at_is_not_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
