@@ -24,8 +24,10 @@ struct kernfile {
 	int fd;
 	ZSTD_CCtx *zstd;
 	uint64_t unpacked, packed;
+	uint64_t whole; /* of packed: where the last flush ended, or nothing is torn */
 	uint64_t last_seq;
 	bool any;
+	bool half_line; /* what is there ends inside a record */
 	bool open_frame;
 	int failed;
 	char *out;
@@ -74,41 +76,69 @@ static int scan(struct kernfile *f, struct kernlog_file *in)
 		f->last_seq = last.seq;
 		f->any = true;
 	}
+	f->half_line = buf_len(&b) > 0 && buf_data(&b)[buf_len(&b) - 1] != '\n';
 	return (int)n;
 }
 
-/* Begin anew: what is there cannot be continued.  The kernel's own buffer fills it
- * again. */
-static int start_over(struct kernfile *f)
+static int cut(struct kernfile *f, uint64_t size)
 {
-	f->unpacked = f->packed = 0;
-	f->any = false;
-	return ftruncate(f->fd, 0) < 0 ? -errno : 0;
+	if (ftruncate(f->fd, (off_t)size) < 0)
+		return -errno;
+	f->packed = size;
+	return 0;
+}
+
+/* After a write that failed: what it may have left could not be continued. */
+static void cut_back(struct kernfile *f)
+{
+	int r = cut(f, f->whole);
+
+	if (r < 0)
+		log_warn("kernlog-torn error=\"%s\"", strerror(-r));
+}
+
+/* As kernlog_file_tail(). */
+static int look(struct kernfile *f, int dir_fd, const void *closing, size_t n)
+{
+	struct kernlog_file *in;
+	int r = kernlog_file_open(dir_fd, &in);
+
+	f->unpacked = 0;
+	f->any = f->half_line = false;
+	if (r < 0)
+		return r;
+	r = scan(f, in);
+	if (r == 0)
+		r = kernlog_file_tail(in, closing, n);
+	kernlog_file_close(in);
+	return r;
 }
 
 /*
  * Read what is there, and close a frame that has no end: an empty last block does that,
- * because every flush ends a block.
+ * because every flush ends a block.  What is torn goes on behind its last whole block,
+ * and what is damaged before that is given up: the kernel's own buffer fills it again.
  */
 static int continue_file(struct kernfile *f, int dir_fd)
 {
 	static const uint8_t last_block[] = {0x01, 0x00, 0x00};
-	struct kernlog_file *in;
-	int r = kernlog_file_open(dir_fd, &in), tail;
+	int r = look(f, dir_fd, last_block, sizeof(last_block));
 
-	if (r < 0)
+	for (int whole = 1; r == -EBADMSG && whole >= 0; whole--) {
+		r = cut(f, whole ? kernlog_file_whole(f->fd, f->packed) : 0);
+		if (r == 0)
+			r = look(f, dir_fd, last_block, sizeof(last_block));
+	}
+	f->whole = f->packed;
+	if (r <= 0)
 		return r;
-	r = scan(f, in);
-	tail = kernlog_file_tail(in, last_block, sizeof(last_block));
-	kernlog_file_close(in);
-	if (r == -ENOMEM)
+	r = fs_write_all(f->fd, last_block, sizeof(last_block));
+	if (r < 0) {
+		cut_back(f);
 		return r;
-	if (r < 0 || tail < 0)
-		return start_over(f);
-	if (tail == 0)
-		return 0;
+	}
 	f->packed += sizeof(last_block);
-	return fs_write_all(f->fd, last_block, sizeof(last_block));
+	return 0;
 }
 
 /* --- writing -------------------------------------------------------------------- */
@@ -132,14 +162,16 @@ static int pack(struct kernfile *f, const char *data, size_t n, ZSTD_EndDirectiv
 		int r;
 
 		left = ZSTD_compressStream2(f->zstd, &out, &in, how);
-		if (ZSTD_isError(left))
-			return fail(f, -EIO);
-		r = fs_write_all(f->fd, f->out, out.pos);
-		if (r < 0)
+		r = ZSTD_isError(left) ? -EIO : fs_write_all(f->fd, f->out, out.pos);
+		if (r < 0) {
+			cut_back(f);
 			return fail(f, r);
+		}
 		f->packed += out.pos;
 	} while (how == ZSTD_e_continue ? in.pos < in.size : left > 0);
 	f->open_frame = how != ZSTD_e_end;
+	if (how != ZSTD_e_continue)
+		f->whole = f->packed;
 	return 0;
 }
 
@@ -246,8 +278,11 @@ int kernfile_open(int dir_fd, struct kernfile **ret)
 		kernfile_free(f);
 		return r;
 	}
+	f->whole = f->packed;
 	if (f->packed >= KERNFILE_MAX)
 		f->failed = -EFBIG;
+	else if (f->half_line)
+		(void)!kernfile_append(f, "\n", 1);
 	*ret = f;
 	return 0;
 }

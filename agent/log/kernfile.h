@@ -3,7 +3,8 @@
  * kmsg.zst of the running boot, written as records come.
  *
  * One zstd frame for each run of the agent.  What was flushed can be read although the
- * frame has no end; a frame that an earlier run of this boot left open is closed first.
+ * frame has no end; a frame that an earlier run of this boot left open is closed first,
+ * behind its last whole block.
  */
 #ifndef KF_KERNFILE_H
 #define KF_KERNFILE_H
@@ -38,5 +39,7 @@ int kernfile_fd(const struct kernfile *f);
  * bytes of `closing` behind it; -EBADMSG: it was cut inside a block. */
 struct kernlog_file;
 int kernlog_file_tail(struct kernlog_file *f, const void *closing, size_t n) _must_check_;
+/* Of the first size bytes of fd, those up to the end of the last whole block. */
+uint64_t kernlog_file_whole(int fd, uint64_t size);
 
 #endif

@@ -4,6 +4,8 @@
  * block ends; that is the end, not an error.
  */
 #include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #include "agent/log/kernfile.h"
@@ -102,4 +104,53 @@ int kernlog_file_tail(struct kernlog_file *f, const void *closing, size_t n)
 	if (!f->inside)
 		return 0;
 	return ZSTD_decompressStream(f->zstd, &out, &in) == 0 ? 1 : -EBADMSG;
+}
+
+/* --- its blocks, by the format's description (RFC 8878) -------------------------------
+ */
+
+#define BLOCK_HEADER 3
+#define FRAME_HEADER 5 /* as far as its length is told by it */
+#define CHECKSUM     4
+#define BLOCK_RLE    1 /* one byte, whatever its size */
+
+static size_t frame_header_len(unsigned descriptor)
+{
+	static const uint8_t dictionary[] = {0, 1, 2, 4}, content[] = {0, 2, 4, 8};
+	bool single = descriptor & 0x20;
+	size_t n = content[descriptor >> 6];
+
+	return FRAME_HEADER + !single + dictionary[descriptor & 3] +
+	       (n == 0 && single ? 1 : n);
+}
+
+uint64_t kernlog_file_whole(int fd, uint64_t size)
+{
+	uint64_t at = 0, whole = 0;
+	bool inside = false, checked = false;
+	uint8_t h[FRAME_HEADER];
+
+	while (at < size) {
+		size_t n = inside ? BLOCK_HEADER : FRAME_HEADER;
+		uint32_t block;
+
+		if (pread(fd, h, n, (off_t)at) != (ssize_t)n)
+			break;
+		if (!inside) {
+			if (memcmp(h, "\x28\xb5\x2f\xfd", 4) != 0)
+				break;
+			at += frame_header_len(h[4]);
+			checked = h[4] & 4;
+			inside = true;
+			continue;
+		}
+		block = h[0] | (uint32_t)h[1] << 8 | (uint32_t)h[2] << 16;
+		at += n + ((block >> 1 & 3) == BLOCK_RLE ? 1 : block >> 3);
+		inside = !(block & 1);
+		if (!inside && checked)
+			at += CHECKSUM;
+		if (at <= size)
+			whole = at;
+	}
+	return whole;
 }

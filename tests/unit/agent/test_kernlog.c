@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The kernel's log on a made /dev/kmsg: kept, followed, continued, cut, bounded. */
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "agent/log/kernfile.h"
@@ -309,6 +311,73 @@ static void a_torn_log_is_read_to_its_tear(void **state)
 	assert_int_equal(count_records(&text, 1, 800), 800);
 }
 
+static void cut_kept(struct board *b, size_t bytes)
+{
+	_buf_ struct buf raw = BUF_INIT;
+
+	assert_int_equal(fs_read_file(b->dir, KERNFILE_NAME, 1 << 20, &raw), 0);
+	assert_true(buf_len(&raw) > bytes);
+	assert_int_equal(fs_replace(b->dir, KERNFILE_NAME, buf_data(&raw),
+				    buf_len(&raw) - bytes, 0600),
+			 0);
+}
+
+/* ... but not with what the kernel has forgotten meanwhile: that is in the file only. */
+static void a_torn_log_keeps_what_the_kernel_forgot(void **state)
+{
+	struct board *b = *state;
+	_buf_ struct buf text = BUF_INIT;
+
+	for (size_t cut = 1; cut < 200; cut += 9) {
+		scratch_write(&b->s, "dev/kmsg", "", 0);
+		assert_true(unlinkat(b->dir, KERNFILE_NAME, 0) == 0 || cut == 1);
+		say_many(b, 1, 400);
+		start(b);
+		say_many(b, 401, 1000);
+		stop(b);
+		cut_kept(b, cut);
+		scratch_write(&b->s, "dev/kmsg", "", 0);
+		say_many(b, 995, 1000);
+		start(b);
+		stop(b);
+		buf_reset(&text);
+		read_kept(b, &text);
+		assert_true(count_records(&text, 1, 1000) >= 400);
+		assert_non_null(strstr(buf_str(&text), "\n6,1000,"));
+	}
+}
+
+/* The disk is full in the middle of a block, as a limit to the file's size has it. */
+static void what_was_flushed_outlives_a_write_that_fails(void **state)
+{
+	struct board *b = *state;
+	_buf_ struct buf text = BUF_INIT, raw = BUF_INIT, after = BUF_INIT;
+	struct rlimit was, limit;
+
+	say_many(b, 1, 400);
+	start(b);
+	kernlog_flush(b->k);
+	assert_int_equal(fs_read_file(b->dir, KERNFILE_NAME, 1 << 20, &raw), 0);
+	say_many(b, 401, 800);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	limit = was;
+	limit.rlim_cur = buf_len(&raw) + 7;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	kernlog_flush(b->k);
+	stop(b);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_int_equal(fs_read_file(b->dir, KERNFILE_NAME, 1 << 20, &after), 0);
+	assert_int_equal(buf_len(&after), buf_len(&raw));
+	scratch_write(&b->s, "dev/kmsg", "", 0);
+	say_many(b, 795, 800);
+	start(b);
+	stop(b);
+	read_kept(b, &text);
+	assert_int_equal(count_records(&text, 1, 400), 400);
+	assert_non_null(strstr(buf_str(&text), "\n6,800,"));
+}
+
 static void a_warning_is_flushed_by_itself(void **state)
 {
 	struct board *b = *state;
@@ -368,6 +437,8 @@ int main(void)
 		TEST(a_restart_continues_the_same_log),
 		TEST(a_log_without_its_end_is_whole_and_goes_on),
 		TEST(a_torn_log_is_read_to_its_tear),
+		TEST(a_torn_log_keeps_what_the_kernel_forgot),
+		TEST(what_was_flushed_outlives_a_write_that_fails),
 		TEST(a_warning_is_flushed_by_itself),
 		TEST(the_file_has_a_bound),
 	};
