@@ -112,6 +112,10 @@ int evidence_log(struct deploy *d, struct kf_error *err) _must_check_;
 /* What the trial left, after the board fell back: its log and pstore. */
 int evidence_of_trial(struct deploy *d, const char *now_boot,
 		      struct kf_error *err) _must_check_;
+/* 1: the slot runs, and ret is a boot of it that died between the deploy's reboot and
+ * this one; 0: none is known. */
+int evidence_find_death(struct deploy *d, const char *now_boot,
+			char ret[static BOOT_ID_SIZE], struct kf_error *err) _must_check_;
 /* The log of that boot, which has ended, and its pstore. */
 int evidence_of_boot(struct deploy *d, const char *boot_id,
 		     struct kf_error *err) _must_check_;

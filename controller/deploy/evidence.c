@@ -329,6 +329,82 @@ int evidence_of_trial(struct deploy *d, const char *now_boot, struct kf_error *e
 	return evidence_of_boot(d, boot_id, err);
 }
 
+static bool ended_badly(const Kferry__Boot *b)
+{
+	return b->end == KFERRY__BOOT_END__BOOT_END_CRASH ||
+	       b->end == KFERRY__BOOT_END__BOOT_END_LOST ||
+	       b->end == KFERRY__BOOT_END__BOOT_END_DEADLINE;
+}
+
+/*
+ * The newest boot of our slot since the deploy began; else the one that no agent saw, and
+ * that left a dump: before it our slot must have run as well, for the dump may be of that
+ * kernel's way down.  *ret_seen: it is the former.
+ */
+static bool find_death(const struct deploy *d, const Kferry__Boots *boots,
+		       const char *now_boot, char ret[static BOOT_ID_SIZE],
+		       bool *ret_seen)
+{
+	const Kferry__Boot *seen = NULL, *unseen = NULL, *before = NULL;
+
+	for (size_t i = 0; i < boots->n_boot && !before; i++) {
+		const Kferry__Boot *b = boots->boot[i];
+
+		if (strcmp(b->boot_id, d->old_boot) == 0)
+			before = b;
+		else if (strcmp(b->boot_id, now_boot) == 0)
+			continue;
+		else if (strcmp(b->slot, d->k->slot) == 0 && ended_badly(b))
+			seen = seen ? seen : b;
+		else if (!*b->slot && b->end == KFERRY__BOOT_END__BOOT_END_CRASH)
+			unseen = unseen ? unseen : b;
+	}
+	if (!before || (!seen && (!unseen || strcmp(before->slot, d->k->slot) != 0)))
+		return false;
+	snprintf(ret, BOOT_ID_SIZE, "%s", seen ? seen->boot_id : unseen->boot_id);
+	*ret_seen = seen != NULL;
+	return *ret;
+}
+
+/* A dump of an oops alone may be of the kernel before, which ran on; a panic is the end.
+ * 1: it is one. */
+static int left_panic(struct deploy *d, const char *boot_id, struct kf_error *err)
+{
+	_cleanup_(classifier_freep) struct classifier *c = NULL;
+	struct classifier *before = d->classifier;
+	char *log = TAKE_PTR(d->log);
+	int r;
+
+	if (classifier_new(d->patterns, &c) < 0) {
+		d->log = log;
+		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
+	}
+	d->classifier = c;
+	r = evidence_of_boot(d, boot_id, err);
+	d->classifier = before;
+	free(d->log);
+	d->log = log;
+	return r < 0 ? r : findings_number(classifier_findings(c), SEVERITY_FATAL) > 0;
+}
+
+int evidence_find_death(struct deploy *d, const char *now_boot,
+			char ret[static BOOT_ID_SIZE], struct kf_error *err)
+{
+	Kferry__BootsRequest q = KFERRY__BOOTS_REQUEST__INIT;
+	Kferry__Envelope env = CLIENT_ENVELOPE(BOOTS_REQUEST, boots_request, &q);
+	const Kferry__Envelope *answer;
+	bool seen;
+	int r;
+
+	r = client_call(d->client, &env, KFERRY__ENVELOPE__BODY_BOOTS,
+			deploy_deadline(d, "timeout.health"), &answer, err);
+	if (r < 0)
+		return r;
+	if (!find_death(d, answer->boots, now_boot, ret, &seen))
+		return 0;
+	return seen ? 1 : left_panic(d, ret, err);
+}
+
 struct findings *evidence_findings(struct deploy *d)
 {
 	return classifier_findings(d->classifier);

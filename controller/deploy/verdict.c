@@ -24,6 +24,7 @@ struct running {
 	bool waits;	  /* for a confirmation; a reboot ends its trial */
 	bool not_tried; /* the agent knows of no trial that this boot could have ended */
 	bool is_default;
+	bool fell_back; /* the slot's trial ended in an earlier boot */
 	uint64_t deadline_left_ms;
 	bool kexec; /* the agent says that it was started so */
 	struct timeline times;
@@ -77,6 +78,8 @@ static int look(struct deploy *d, struct running *ret, struct kf_error *err)
 	ret->matched = match(d->k, st);
 	ret->not_tried = st->trial == KFERRY__TRIAL__TRIAL_NONE ||
 			 st->trial == KFERRY__TRIAL__TRIAL_ARMED;
+	ret->fell_back = st->trial == KFERRY__TRIAL__TRIAL_FELL_BACK &&
+			 strcmp(st->trial_slot, d->k->slot) == 0;
 	ret->waits = verdict_waits(st);
 	ret->deadline_left_ms = st->deadline_left_ms;
 	ret->kexec = st->kexec;
@@ -142,6 +145,16 @@ int verdict_by_finding(const struct finding *f, int reason, struct kf_error *err
 		      f->known ? "; the known-good kernel says that, too" : "");
 }
 
+/* The findings of a kernel that is dead are whole, but for what r and why say. */
+static void settle_findings(struct deploy *d, int r, struct kf_error *why)
+{
+	recording_evidence(d, true);
+	if (r < 0 || baseline_compare(d, why) < 0)
+		ui_warn(d->ui, "%s: the dead kernel's log could not be fetched: %s",
+			d->board, why->msg);
+	evidence_save_findings(d);
+}
+
 /* The board came back with something else.  Evidence that cannot be had does not change
  * the verdict. */
 static int fell_back(struct deploy *d, const struct running *now, struct kf_error *err)
@@ -150,7 +163,7 @@ static int fell_back(struct deploy *d, const struct running *now, struct kf_erro
 	const struct finding *worst;
 	int r;
 
-	if (now->not_tried)
+	if (now->not_tried && !*d->trial_boot)
 		return kf_err(
 			err, -EIO, KF_REASON_NOT_TRIED,
 			"the board came back with %s before it had started the "
@@ -158,17 +171,59 @@ static int fell_back(struct deploy *d, const struct running *now, struct kf_erro
 			"still there; deploy it again",
 			now->release);
 	r = evidence_of_trial(d, now->boot_id, &inner);
-	recording_evidence(d, true);
-	if (r < 0 || baseline_compare(d, &inner) < 0)
-		ui_warn(d->ui, "%s: the dead kernel's log could not be fetched: %s",
-			d->board, inner.msg);
-	evidence_save_findings(d);
+	settle_findings(d, r, &inner);
 	worst = findings_cause(evidence_findings(d));
 	if (worst && worst->severity >= SEVERITY_ERROR)
 		return verdict_by_finding(worst, KF_REASON_FELL_BACK, err);
 	return kf_err(err, -EIO, KF_REASON_FELL_BACK,
-		      "the trial kernel did not come up; it left no panic and no oops%s",
-		      d->log ? "" : ", and no log");
+		      "the trial kernel did not %s up; it left no panic and no oops%s",
+		      *d->trial_boot ? "stay" : "come", d->log ? "" : ", and no log");
+}
+
+/* The slot is what the board boots by default as well: it runs again, in another boot
+ * than the one that was judged, or should have been.  boot_id: "" if no record is of it.
+ */
+static int died(struct deploy *d, const char *boot_id, const char *how,
+		struct kf_error *err)
+{
+	struct kf_error inner = {0};
+	const struct finding *worst;
+	int r = *boot_id ? evidence_of_boot(d, boot_id, &inner) : 0;
+
+	settle_findings(d, r, &inner);
+	worst = findings_cause(evidence_findings(d));
+	if (worst && worst->severity >= SEVERITY_ERROR)
+		return verdict_by_finding(worst, KF_REASON_UNHEALTHY, err);
+	return kf_err(err, -EIO, KF_REASON_UNHEALTHY,
+		      "%s runs, but the board rebooted %s; it left no panic and no oops",
+		      d->k->slot, how);
+}
+
+/* Is this the boot to judge, or what came after its death? */
+static int check_boot(struct deploy *d, const struct running *now, struct kf_error *err)
+{
+	struct kf_error inner = {0};
+	char boot_id[BOOT_ID_SIZE] = "";
+	int r;
+
+	if (*d->trial_boot)
+		return strcmp(d->trial_boot, now->boot_id) == 0
+			       ? 0
+			       : died(d, d->trial_boot, "while it was judged", err);
+	/* Where the board falls back to another slot, it would run that. */
+	if (!now->is_default || strcmp(d->old_boot, now->boot_id) == 0)
+		return 0;
+	r = evidence_find_death(d, now->boot_id, boot_id, &inner);
+	if (r == 1 || now->fell_back)
+		return died(d, r == 1 ? boot_id : "", "once more before that", err);
+	if (r < 0 && deploy_is_lost(&inner)) {
+		*err = inner;
+		return r;
+	}
+	if (r < 0)
+		ui_warn(d->ui, "%s: whether its first boot died cannot be told: %s",
+			d->board, inner.msg);
+	return 0;
 }
 
 /* Checks and log of the running kernel; nothing is decided on the board. */
@@ -345,8 +400,11 @@ static int judge(struct deploy *d, int64_t took_ms, struct running *now,
 			      "%s runs, and it is not the kernel that was sent (%s)",
 			      now->release, d->k->manifest.release);
 	}
-	memcpy(d->trial_boot, now->boot_id, sizeof(d->trial_boot));
-	r = examine(d, err);
+	r = check_boot(d, now, err);
+	if (r == 0) {
+		memcpy(d->trial_boot, now->boot_id, sizeof(d->trial_boot));
+		r = examine(d, err);
+	}
 	if (r == 0)
 		r = run_tests(d, now, err);
 	if (r == 0)

@@ -152,6 +152,97 @@ class Deploy(unittest.TestCase):
             self.assertIn(f"health check could not be run: {check}", done.text)
         self.assertFalse((self.board.firmware / "default").exists())
 
+    DUMP = "Panic#1 Part1\n<0>[ 9.000000] Kernel panic - not syncing: died while judged\n"
+
+    def pstore(self):
+        (self.board.root / "sys/fs/pstore/dmesg-efi-170000000001001").write_text(self.DUMP)
+
+    def reset_while_judged(self, package, *args, dump):
+        """The first health check does not end: the board is reset in it."""
+        seen = self.board.dir / "seen"
+        self.board.write_config(f"health.checks = /bin/sh -c 'test -e {seen} || "
+                                f"{{ touch {seen}; sleep 60; }}'\n")
+        process = self.board.start("deploy", "--from", package.file, *args)
+        wait_for("the check", seen.exists)
+        if dump:
+            self.pstore()
+        self.board.press_reset()
+        out, err = process.communicate()
+        return process.returncode, out + err
+
+    def test_a_default_that_dies_while_it_is_judged_fails(self):
+        """What comes back is the same slot, and this time its check passes."""
+        package = self.package()
+        self.deploy(package)
+        status, text = self.reset_while_judged(package, dump=True)
+        self.assertEqual(status, 1, text)
+        self.assertEqual(self.board.boot_log, ["foreign", package.slot(), package.slot()])
+        self.assertIn('panic: "died while judged"', text)
+        result = self.board.runs()[-1]
+        self.assertEqual((result["verdict"], result["reason"]), ("FAIL", "unhealthy"))
+        self.assertIn("died while judged",
+                      (self.board.last_run_dir() / "pstore/dmesg.txt").read_text())
+
+    def test_a_default_that_resets_while_it_is_judged_fails(self):
+        package = self.package()
+        self.deploy(package)
+        status, text = self.reset_while_judged(package, dump=False)
+        self.assertEqual(status, 1, text)
+        self.assertIn("rebooted while it was judged", text)
+
+    def test_a_connection_that_is_lost_while_it_is_judged_is_none_of_the_kernel(self):
+        """The agent is another one, the boot is the same."""
+        package = self.package()
+        seen = self.board.dir / "seen"
+        self.board.write_config(f"health.checks = /bin/sh -c 'test -e {seen} || "
+                                f"{{ touch {seen}; sleep 60; }}'\n")
+        process = self.board.start("deploy", "--from", package.file)
+        wait_for("the check", seen.exists)
+        with self.board.reset_lock:
+            self.board.kill_agent()
+            self.board.start_agent()
+        out, err = process.communicate()
+        self.assertEqual(process.returncode, 0, out + err)
+        self.assertEqual(self.board.boot_log, ["foreign", package.slot()])
+
+    def test_a_default_whose_armed_boot_dies_fails(self):
+        """The chain then boots the same slot, because it is the default."""
+        package = self.package()
+        self.deploy(package)
+
+        def boots(_slot):
+            if len(self.board.boot_log) == 3:
+                self.pstore()
+                return "death"
+            return None
+        self.board.on_boot = boots
+        done = self.deploy(package, "--force", status=1)
+        self.assertEqual(self.board.boot_log[:4], ["foreign"] + 3 * [package.slot()])
+        self.assertIn('panic: "died while judged"', done.text)
+
+    def test_a_default_whose_armed_boot_is_reset_fails(self):
+        """It had come up, and left nothing but its record."""
+        package = self.package()
+        self.deploy(package)
+
+        def boots(_slot):
+            if len(self.board.boot_log) == 3:
+                self.board.start_agent()
+                self.board.kill_agent()
+                return "death"
+            return None
+        self.board.on_boot = boots
+        done = self.deploy(package, "--force", status=1)
+        self.assertIn("it left no panic and no oops", done.text)
+
+    def test_a_default_that_is_booted_again_passes(self):
+        package = self.package()
+        self.deploy(package)
+        done = self.deploy(package, "--force")
+        self.assertIn("PASS", done.text)
+        self.assertEqual(self.board.boot_log, ["foreign"] + 2 * [package.slot()])
+        self.assertFalse((self.board.last_run_dir() / "pstore").exists())
+
     def test_kernel_that_is_not_the_one_sent_fails(self):
         package = self.package()
 
