@@ -347,13 +347,6 @@ static void say_verdict(struct deploy *d, const char *verdict, const char *text,
 		ui_out(d->ui, "           log: %s\n", log ? log : run_dir(d->run));
 }
 
-static json_t *string_or_null(const char *text)
-{
-	json_t *j = json_string(text);
-
-	return j ? j : json_null();
-}
-
 static int conclude(struct deploy *d, int r, const char *text, const struct kf_error *err)
 {
 	int status = r < 0 ? cmd_status(err->reason) : STATUS_PASS;
@@ -369,12 +362,12 @@ static int conclude(struct deploy *d, int r, const char *text, const struct kf_e
 		run_set(d->run, "reason", json_string(reason_name(err->reason)));
 		text = err->msg;
 	}
-	run_set(d->run, "text", string_or_null(text));
+	run_set(d->run, "text", run_json_text(text));
 	run_set(d->run, "status", json_integer(status));
 	if (r == 0)
 		run_set(d->run, "confirmed", json_boolean(is_confirmed(d)));
 	if (d->log)
-		run_set(d->run, "log", string_or_null(d->log));
+		run_set(d->run, "log", run_json_text(d->log));
 	if (r < 0 && !judged)
 		ui_error(d->ui, d->board, err);
 	if (r == 0 || judged || ui_is_json(d->ui))

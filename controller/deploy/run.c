@@ -289,6 +289,18 @@ void run_step(struct run *r, const char *stage, int64_t took_ms, json_t *fields)
 	save(r);
 }
 
+json_t *run_json_text(const char *text)
+{
+	_buf_ struct buf b = BUF_INIT;
+	const char *plain = NULL;
+	json_t *j;
+
+	if (text_escape(&b, text, strlen(text), true) == 0)
+		plain = buf_str(&b);
+	j = plain ? json_string(plain) : NULL;
+	return j ? j : json_null();
+}
+
 void run_set(struct run *r, const char *key, json_t *value)
 {
 	json_object_set_new(r->result, key, value);

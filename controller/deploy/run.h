@@ -52,6 +52,8 @@ int run_create_both(struct run *r, const char *name, struct kf_error *err) _must
 /* Record a step or a field of result.json; written at once. Takes the reference. */
 void run_step(struct run *r, const char *stage, int64_t took_ms, json_t *fields);
 void run_set(struct run *r, const char *key, json_t *value);
+/* A text for result.json, whatever bytes a board gave it: escaped as for a terminal. */
+json_t *run_json_text(const char *text);
 /* What became of the board, beyond the verdict; kept here, and not in result.json. */
 enum run_board {
 	RUN_BOARD_UNTOUCHED, /* nothing was sent to it yet, and nothing started */

@@ -25,6 +25,7 @@
 #include "controller/strf.h"
 #include "proto/base/clock.h"
 #include "proto/reason.h"
+#include "proto/text.h"
 
 enum group_state { WAITING, PACKING, READY, FAILED };
 
@@ -140,9 +141,9 @@ static void end_run(struct one *o, struct run *run)
 /* It ended before there was a run: that has a result too. */
 static void record(struct one *o, const struct kf_error *err)
 {
-	json_t *fields = json_pack("{s:s, s:s, s:s*, s:i}", "verdict", o->out.verdict,
-				   "reason", reason_name(err->reason), "text", err->msg,
-				   "status", o->out.status);
+	json_t *fields = json_pack("{s:s, s:s, s:o, s:i}", "verdict", o->out.verdict,
+				   "reason", reason_name(err->reason), "text",
+				   run_json_text(err->msg), "status", o->out.status);
 	struct kf_error inner = {0};
 	struct run *run = NULL;
 	const char *key;
@@ -164,14 +165,31 @@ static void record(struct one *o, const struct kf_error *err)
 	end_run(o, run);
 }
 
+/* For the table: escaped, and cut between characters. */
+static void set_text(struct one *o, const char *text)
+{
+	_buf_ struct buf b = BUF_INIT;
+	uint32_t point;
+	const char *s;
+	size_t n = 0;
+
+	if (text_escape(&b, text, strlen(text), true) < 0 || !(s = buf_str(&b)))
+		return;
+	for (size_t len;
+	     (len = text_utf8(s + n, buf_len(&b) - n, &point)) && n + len < TEXT_SIZE;
+	     n += len)
+		;
+	memcpy(o->out.text, s, n);
+	o->out.text[n] = '\0';
+}
+
 static void fail(struct one *o, const struct kf_error *err)
 {
 	snprintf(o->out.reason, sizeof(o->out.reason), "%s", reason_name(err->reason));
 	o->out.status = cmd_fail(o->call->env, o->out.board, err);
 	snprintf(o->out.verdict, sizeof(o->out.verdict), "%s",
 		 o->out.status == STATUS_FAIL ? "FAIL" : "ERROR");
-	snprintf(o->out.text, sizeof(o->out.text), "%.*s", (int)sizeof(o->out.text) - 1,
-		 err->msg);
+	set_text(o, err->msg);
 	record(o, err);
 }
 
@@ -306,8 +324,7 @@ static void deploy_to(struct one *o, const struct kernel *k, struct greeting *gr
 	o->end.board = run_board(run);
 	snprintf(o->out.reason, sizeof(o->out.reason), "%s", reason ? reason : "");
 	snprintf(o->out.verdict, sizeof(o->out.verdict), "%s", verdict ? verdict : "");
-	snprintf(o->out.text, sizeof(o->out.text), "%s",
-		 text ? text : "installed and not booted");
+	set_text(o, text ? text : verdict ? "" : "installed and not booted");
 	end_run(o, run);
 }
 

@@ -50,6 +50,25 @@ class Many(unittest.TestCase):
             if event["event"] not in ("summary", "pack"):
                 self.assertIn(event.get("board"), rows, event)
 
+    def test_a_panic_that_is_no_utf8_is_told(self):
+        fleet = self.fleet("bad", "too")
+        title = b"Kernel panic - not syncing: \xfe" + 90 * "\u00e9".encode()
+
+        def boots(board, slot):
+            if not slot:
+                return None
+            (board.root / "sys/fs/pstore/dmesg-efi-170000000001001").write_bytes(
+                b"Panic#1 Part1\n<0>[    1.000000] " + title + b"\n")
+            return "death"
+        for board in fleet.boards.values():
+            board.on_boot = lambda slot, board=board: boots(board, slot)
+        events = fleet.events("deploy", "-b", "all", "--from", fleet.package().file, check=1)
+        for result in fleet.results().values():
+            self.assertIn('panic: "\\xfe\u00e9\u00e9', result["text"])
+        summary, = of(events, "summary")
+        for row in summary["results"]:
+            self.assertTrue((row["text"] or "").startswith('panic: "\\xfe\u00e9'), row)
+
     def test_a_table_tells_people(self):
         fleet = self.fleet("one", "two")
         done = fleet.kferry("deploy", "-b", "all", "--from", fleet.package().file, check=0)

@@ -109,6 +109,18 @@ static void test_result_is_written_at_once(void **state)
 	run_free(r);
 }
 
+/* What a board said may be any bytes. */
+static void test_a_text_that_is_no_utf8_is_kept(void **state)
+{
+	struct run *r = make_run(*state);
+
+	run_set(r, "text", run_json_text("panic: \"\xfe\xc3\" \xc3\xa9"));
+	assert_string_equal(run_text(r, "text"), "panic: \"\\xfe\\xc3\" \xc3\xa9");
+	run_set(r, "text", run_json_text(""));
+	assert_string_equal(run_text(r, "text"), "");
+	run_free(r);
+}
+
 static void test_files_and_their_names(void **state)
 {
 	static const char *const bad[] = {"../x", "/x", "", "a//b", "a/../b", "a\nb"};
@@ -145,6 +157,7 @@ int main(void)
 		TEST(test_no_two_share_one),
 		TEST(test_numbers_go_on_after_a_gap),
 		TEST(test_result_is_written_at_once),
+		TEST(test_a_text_that_is_no_utf8_is_kept),
 		TEST(test_files_and_their_names),
 		TEST(test_a_place_that_cannot_be_made),
 	};
