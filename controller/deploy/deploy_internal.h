@@ -65,6 +65,7 @@ struct deploy {
 	char *log; /* the artifact to name in the verdict, relative to the run; or NULL */
 	enum deploy_stage stage;
 	uint64_t log_lost; /* records that nobody could look at */
+	bool log_cut;	   /* and it floods: no more of it was looked at */
 	struct rescue rescue;
 };
 

@@ -20,6 +20,7 @@ struct incoming {
 	struct classifier *classifier;
 	int fd;	      /* -1: it is only looked through */
 	bool records; /* /dev/kmsg records, else lines of text */
+	bool may_be_cut;
 	char source[LIMIT_PATH + 1];
 	struct buf rest; /* a record that is not whole yet */
 	uint64_t size;
@@ -95,6 +96,10 @@ static int feed(struct incoming *in, const void *data, size_t n, bool end, uint6
 	int r = 0;
 
 	in->size += n;
+	if (in->size > limit && in->may_be_cut)
+		return classifier_end(in->classifier) == 0
+			       ? 1
+			       : kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
 	if (in->size > limit)
 		return kf_err(err, -EFBIG, KF_REASON_PROTOCOL,
 			      "the board's %s is larger than %llu MiB", in->source,
@@ -114,7 +119,7 @@ static int feed(struct incoming *in, const void *data, size_t n, bool end, uint6
 	return 0;
 }
 
-/* DATA up to END. */
+/* DATA up to END.  1: it was cut, and goes on coming. */
 static int receive(struct incoming *in, deadline_ms deadline, uint64_t limit,
 		   struct kf_error *err)
 {
@@ -166,6 +171,40 @@ static int request_log(struct deploy *d, int boot, const char *boot_id,
 	return r;
 }
 
+/* Nobody waits for the rest of a log that was cut.  That the board cannot be reached
+ * again is a lost connection: it may have died. */
+static int connect_anew(struct deploy *d, struct kf_error *err)
+{
+	char boot_id[BOOT_ID_SIZE];
+	int r;
+
+	snprintf(boot_id, sizeof(boot_id), "%s", client_hello(d->client)->boot_id);
+	client_close(TAKE_PTR(d->client));
+	r = client_open(d->cfg, d->board, deploy_deadline(d, "timeout.connect"),
+			&d->client, err);
+	if (r == 0 && strcmp(client_hello(d->client)->boot_id, boot_id) != 0)
+		r = kf_err(err, -ECONNRESET, KF_REASON_CONNECTION,
+			   "the board rebooted while its log was read");
+	else if (r < 0 && err->reason != KF_REASON_CANCELLED)
+		err->reason = KF_REASON_CONNECTION;
+	return r;
+}
+
+/* All of a log that was asked for, or as much as is looked at. */
+static int receive_log(struct incoming *in, deadline_ms deadline, bool *ret_cut,
+		       struct kf_error *err)
+{
+	int r;
+
+	in->may_be_cut = true;
+	r = receive(in, deadline, MAX_LOG, err);
+	close_incoming(in);
+	*ret_cut = r == 1;
+	if (r < 0)
+		return r;
+	return *ret_cut ? connect_anew(in->d, err) : await_end(in->d, deadline, err);
+}
+
 int evidence_log(struct deploy *d, struct kf_error *err)
 {
 	deadline_ms deadline = deploy_deadline(d, "timeout.health");
@@ -176,12 +215,11 @@ int evidence_log(struct deploy *d, struct kf_error *err)
 		return r;
 	r = open_incoming(&in, d, "dmesg", true, err);
 	if (r == 0)
-		r = receive(&in, deadline, MAX_LOG, err);
-	close_incoming(&in);
-	if (r == 0)
-		r = await_end(d, deadline, err);
+		r = receive_log(&in, deadline, &d->log_cut, err);
 	if (r < 0)
 		return r;
+	if (d->log_cut)
+		run_set(d->run, "log_cut", json_true());
 	if (!d->log)
 		d->log = strdup("dmesg");
 	/* No fault in no log is no sign of health. */
@@ -202,6 +240,7 @@ int evidence_look_at(struct deploy *d, int boot, const char *boot_id,
 	deadline_ms deadline = deploy_deadline(d, "timeout.health");
 	struct incoming in = {.d = d, .classifier = c, .fd = -1, .records = true};
 	int r = request_log(d, boot, boot_id, err);
+	bool cut;
 
 	/* A log that is not there is an answer; what breaks off in the middle is none. */
 	if (r < 0)
@@ -209,11 +248,10 @@ int evidence_look_at(struct deploy *d, int boot, const char *boot_id,
 	snprintf(in.source, sizeof(in.source), "the log of boot %d", boot);
 	if (classifier_source(c, boot_id, NULL) < 0)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
-	r = receive(&in, deadline, MAX_LOG, err);
-	close_incoming(&in);
+	r = receive_log(&in, deadline, &cut, err);
 	if (boot == 0)
 		d->log_us = in.usec;
-	return r < 0 ? r : await_end(d, deadline, err);
+	return r;
 }
 
 /* The text to show a person is pstore's joined one, else any of pstore's, else the log.

@@ -322,12 +322,15 @@ static void findings_text(struct deploy *d, char text[static 96])
 
 static void pass_text(struct deploy *d, bool make_default, char text[static 256])
 {
-	char found[96], lost[64] = "";
+	char found[96], lost[72] = "";
 
 	findings_text(d, found);
 	if (d->log_lost > 0)
-		snprintf(lost, sizeof(lost), " (%llu record%s of the log lost)",
-			 (unsigned long long)d->log_lost, d->log_lost == 1 ? "" : "s");
+		snprintf(lost, sizeof(lost), " (%llu record%s of the log lost%s)",
+			 (unsigned long long)d->log_lost, d->log_lost == 1 ? "" : "s",
+			 d->log_cut ? ", cut at 64 MiB" : "");
+	else if (d->log_cut)
+		snprintf(lost, sizeof(lost), " (the log was cut at 64 MiB)");
 	snprintf(text, 256, "%.50s%s%s%s; %s", d->tested_text, d->tested ? "; " : "",
 		 found, lost,
 		 d->unproven	? "booted by kexec, not confirmed"

@@ -102,6 +102,30 @@ class Deploy(unittest.TestCase):
         wait_for("the return to the board's own kernel",
                  lambda: self.board.boot_log[-1] == "foreign")
 
+    def floods(self, first=""):
+        """More than is looked at of a log, in records as long as they may be."""
+        def boots(slot):
+            if slot:
+                with open(self.board.root / "dev/kmsg", "a") as kmsg:
+                    kmsg.write(first or "6,2,300,-;nothing\n")
+                    kmsg.writelines(f"6,{i},{i},-;{8000 * 'x'}\n" for i in range(3, 8600))
+        self.board.on_boot = boots
+        self.board.write_config("timeout.health = 600\ntimeout.confirm = 600\n")
+
+    def test_an_oops_in_a_log_that_floods_fails(self):
+        self.floods("0,2,300,-;BUG: kernel NULL pointer dereference, address: 0\n")
+        done = self.deploy(self.package(), status=1, timeout=600)
+        self.assertIn("NULL pointer dereference", done.text)
+        findings = json.loads((self.board.last_run_dir() / "findings.json").read_text())
+        self.assertEqual([f["class"] for f in findings], ["oops"])
+        self.assertIs(self.board.runs()[-1]["returns"], True)
+
+    def test_a_log_that_floods_is_told(self):
+        self.floods()
+        done = self.deploy(self.package(), timeout=600)
+        self.assertIn("the log was cut at 64 MiB", done.text)
+        self.assertIs(self.board.runs()[-1]["log_cut"], True)
+
     WARNS = ("4,9,300,-;WARNING: CPU: %d PID: 7 at kernel/demo.c:12 demo_init+0x1%d/0x20\n")
 
     def warns(self, *slots_too):
