@@ -185,6 +185,13 @@ int run_error(const struct run *r)
 	return r->error;
 }
 
+void run_tell_error(const struct run *r, struct ui *ui, const char *board)
+{
+	if (r->error)
+		ui_warn(ui, "%s: what is in %s is not all: %s", board, r->dir,
+			strerror(-r->error));
+}
+
 const char *run_dir(const struct run *r)
 {
 	return r->dir;

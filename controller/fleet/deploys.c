@@ -121,13 +121,15 @@ static int start_run(struct one *o, struct run **ret, struct kf_error *err)
 	return 0;
 }
 
-/* All is in result.json; what a CI gets of it. */
-static void end_run(struct one *o, struct run *run)
+/* All is in result.json, or what is missing is told, once; what a CI gets of it. */
+static void end_run(struct one *o, struct run *run, bool told)
 {
 	struct cmd_env *env = o->call->env;
 	struct kf_error err = {0};
 
 	run_finish(run);
+	if (!told)
+		run_tell_error(run, env->ui, o->out.board);
 	note_run(env->cfg, env->ui, run_result(run), run_dir(run));
 	o->out.result = json_incref(run_result(run));
 	o->out.suites = run_take_suites(run, &o->out.n_suites);
@@ -162,7 +164,7 @@ static void record(struct one *o, const struct kf_error *err)
 	}
 	json_object_foreach(fields, key, value) run_set(run, key, json_incref(value));
 	json_decref(fields);
-	end_run(o, run);
+	end_run(o, run, false);
 }
 
 /* For the table: escaped, and cut between characters. */
@@ -304,6 +306,7 @@ static void deploy_to(struct one *o, const struct kernel *k, struct greeting *gr
 	const char *board = o->out.board, *verdict, *text, *reason;
 	struct kf_error err = {0};
 	struct run *run = NULL;
+	bool told;
 	int r = 0;
 
 	if (!told_before(o))
@@ -317,6 +320,7 @@ static void deploy_to(struct one *o, const struct kernel *k, struct greeting *gr
 	snprintf(o->out.slot, sizeof(o->out.slot), "%s", k->slot);
 	o->out.status = deploy_run(env->cfg, env->ui, board, k, &o->group->opts,
 				   o->patterns, greeting, run);
+	told = run_error(run) < 0;
 	verdict = run_text(run, "verdict");
 	text = run_text(run, "text");
 	reason = run_text(run, "reason");
@@ -325,7 +329,7 @@ static void deploy_to(struct one *o, const struct kernel *k, struct greeting *gr
 	snprintf(o->out.reason, sizeof(o->out.reason), "%s", reason ? reason : "");
 	snprintf(o->out.verdict, sizeof(o->out.verdict), "%s", verdict ? verdict : "");
 	set_text(o, text ? text : verdict ? "" : "installed and not booted");
-	end_run(o, run);
+	end_run(o, run, told);
 }
 
 static bool may_be_used(struct one *o)

@@ -5,13 +5,15 @@
 import json
 import os
 import pathlib
+import resource
 import signal
+import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import tap  # noqa: E402
-from scratch import KFERRYD, SCALE, TOP, Board, Package, wait_for  # noqa: E402
+from scratch import KFERRY, KFERRYD, SCALE, TOP, Board, Package, wait_for  # noqa: E402
 
 USAGE = 64
 PROXY = TOP / "tests/lib/proxy.py"
@@ -286,6 +288,21 @@ class Runs(Case):
         self.board.write_config(f"health.checks = /bin/rm -rf {runs}\n")
         done = self.board.kferry("deploy", "--from", self.package().file)
         self.assertIn("is not all", done.err)
+
+    def test_a_result_that_lacks_its_end_is_told(self):
+        """Only the last that is written of it is too long for the disk."""
+        self.board.write_config("timeout.connect = 1\n", link="exec:/bin/false")
+        args = ("deploy", "--from", self.package().file)
+        self.board.kferry(*args, check=2)
+        size = (self.board.last_run_dir() / "result.json").stat().st_size - 10
+        done = subprocess.run([KFERRY, *args], env=self.board.environment(), cwd=self.board.dir,
+                              capture_output=True, text=True, check=False,
+                              restore_signals=False,  # SIGXFSZ stays ignored
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE,
+                                                                    (size, size)))
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertNotIn("ended", self.board.runs()[-1])
+        self.assertIn("is not all", done.stderr)
 
 
 class Interrupts(Case):
