@@ -23,11 +23,18 @@ static int take(struct classifier *c, struct buf *b, bool end)
 static int receive(struct client *client, struct classifier *c, struct kf_error *err)
 {
 	_buf_ struct buf records = {.max = LIMIT_DATA + 2 * LIMIT_KMSG_RECORD};
+	deadline_ms all = deadline_in(BOARDLOG_ALL_MS);
 	struct peer_event ev;
 
 	for (;;) {
-		int rc = client_next(client, deadline_in(BOARDLOG_STALL_MS), &ev, err);
+		deadline_ms stall = deadline_in(BOARDLOG_STALL_MS);
+		int rc;
 
+		if (!deadline_left(all))
+			return kf_err(err, -ETIMEDOUT, KF_REASON_TIMEOUT,
+				      "the board's log did not end in %d minutes",
+				      BOARDLOG_ALL_MS / 60000);
+		rc = client_next(client, stall < all ? stall : all, &ev, err);
 		if (rc < 0)
 			return rc;
 		if (ev.type == PEER_ENVELOPE &&

@@ -6,7 +6,8 @@
 #include "controller/client.h"
 #include "controller/log/classifier.h"
 
-#define BOARDLOG_STALL_MS 60000 /* a log has to go on coming */
+#define BOARDLOG_STALL_MS 60000	 /* a log has to go on coming */
+#define BOARDLOG_ALL_MS	  600000 /* and to end: a board that floods never comes to it */
 
 /* boot: 0 this one, -1 the one before, ...; slot: which that boot must have been of, or
  * NULL; another's is -ESTALE, and nothing of it goes through c.  Else all of it does as
