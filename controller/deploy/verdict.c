@@ -234,7 +234,8 @@ static int examine(struct deploy *d, struct kf_error *err)
 	int health = health_check(d, &unhealthy);
 	int r;
 
-	if (health < 0 && unhealthy.reason != KF_REASON_UNHEALTHY) {
+	/* Also where a check could not be run: that may be for a fault of the kernel. */
+	if (health < 0 && (deploy_is_lost(&unhealthy) || health == -ECANCELED)) {
 		*err = unhealthy;
 		return health;
 	}

@@ -176,6 +176,17 @@ class Deploy(unittest.TestCase):
             self.assertIn(f"health check could not be run: {check}", done.text)
         self.assertFalse((self.board.firmware / "default").exists())
 
+    def test_health_check_that_a_broken_kernel_cannot_run_is_its_fault(self):
+        self.board.write_config("health.checks = /no/such/program\n")
+
+        def boots(slot):
+            if slot:
+                with open(self.board.root / "dev/kmsg", "a", encoding="ascii") as f:
+                    f.write("0,9,300,-;BUG: kernel NULL pointer dereference, address: 0\n")
+        self.board.on_boot = boots
+        done = self.deploy(self.package(), status=1)
+        self.assertIn("NULL pointer dereference", done.text)
+
     DUMP = "Panic#1 Part1\n<0>[ 9.000000] Kernel panic - not syncing: died while judged\n"
 
     def pstore(self):
