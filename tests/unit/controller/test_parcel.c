@@ -333,7 +333,7 @@ static void patience_ends(void **state)
 	sem_wait(&s->source.stopped);
 	pthread_join(b.thread, NULL);
 	assert_int_equal(b.r, -ETIMEDOUT);
-	assert_int_equal(b.err.reason, KF_REASON_TIMEOUT);
+	assert_int_equal(b.err.reason, KF_REASON_IO);
 	assert_in_range(b.got, 20000, STREAM - 1);
 	sem_post(&s->source.go);
 }
@@ -423,7 +423,7 @@ static void waiting_for_others_that_stand_still_does(void **state)
 	start(&b, s);
 	pthread_join(b.thread, NULL);
 	assert_int_equal(b.r, -ETIMEDOUT);
-	assert_int_equal(b.err.reason, KF_REASON_TIMEOUT);
+	assert_int_equal(b.err.reason, KF_REASON_IO);
 	assert_int_equal(b.got, 0);
 	let_go(s, before);
 }
