@@ -47,7 +47,8 @@ struct boot_chain {
 		     struct kf_error *err);
 	/* The next boot, and only that, starts the slot. */
 	int (*arm)(const struct agent *a, const char *slot, struct kf_error *err);
-	/* 0 when the next boot is armed for exactly this slot. */
+	/* 0 when the next boot is armed for exactly this slot; -ENODATA: it is not, or
+	 * not any more; another errno: that cannot be read now. */
 	int (*read_back)(const struct agent *a, const char *slot, struct kf_error *err);
 	/* Undo an arm, and take away what is left of one that was used; nothing armed is
 	 * not an error. */

@@ -32,6 +32,7 @@
 #define STAGE_TIMEOUT_MS (10 * 60 * 1000)
 #define LINE_SIZE	 256
 #define ENV_MAX		 8
+#define NO_ANSWER	 126 /* a shell that could run no program, or a signal */
 
 /* The last line of a stream that is not blank. */
 struct last_line {
@@ -44,6 +45,7 @@ struct call {
 	const char *env[ENV_MAX + 1];
 	size_t n_env;
 	int timeout_ms;
+	int status; /* of the program, when it has ended */
 	struct last_line out, err;
 };
 
@@ -138,6 +140,7 @@ static int run(const struct agent *a, struct call *c, const char *verb, const ch
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_EXEC, "run the boot hook %s: %m%s",
 			      argv[0], outside_hint(r));
+	c->status = status;
 	if (status != 0)
 		return kf_err(err, -EIO, KF_REASON_BOOT_CHAIN,
 			      "the boot hook %s failed at %s with status %d: %s", argv[0],
@@ -239,7 +242,13 @@ static int hook_arm(const struct agent *a, const char *slot, struct kf_error *er
 
 static int hook_read_back(const struct agent *a, const char *slot, struct kf_error *err)
 {
-	return call_simple(a, "read-back", slot, err);
+	_call_ struct call c = {.n_env = 0};
+	int r;
+
+	r = prepare(a, &c, slot, err);
+	if (r == 0)
+		r = run(a, &c, "read-back", slot, err);
+	return r < 0 && c.status > 0 && c.status < NO_ANSWER ? -ENODATA : r;
 }
 
 static int hook_disarm(const struct agent *a, struct kf_error *err)

@@ -21,7 +21,7 @@ static int chain_of_arm(const struct agent *a, const char *id,
 	return 0;
 }
 
-static void settle_disarm(struct agent *a, const char *slot)
+static int settle_disarm(struct agent *a, const char *slot)
 {
 	const struct boot_chain *chain = NULL;
 	struct kf_error e;
@@ -31,6 +31,7 @@ static void settle_disarm(struct agent *a, const char *slot)
 		rc = chain->disarm(a, &e);
 	if (rc < 0)
 		log_warn("trial slot=%s event=disarm error=\"%s\"", slot, e.msg);
+	return rc;
 }
 
 /* The chain boots by default what the state does not want. */
@@ -71,32 +72,50 @@ static void not_tried(struct agent *a)
 	trial_end_others(&a->state);
 }
 
-/* kexec lost it in the reset, or no boot stage has taken what would start it. */
-static bool was_tried(struct agent *a, const char *slot, enum state_kexec kexec)
+/* 0: kexec lost it in the reset, or no boot stage has taken what would start it; 1: it
+ * was taken; negative: that cannot be read. */
+static int was_tried(struct agent *a, const char *slot, enum state_kexec kexec,
+		     struct kf_error *err)
 {
 	const struct boot_chain *chain = NULL;
-	struct kf_error e;
+	int rc;
 
 	if (kexec != STATE_KEXEC_NOT)
 		return kexec == STATE_KEXEC_STARTED;
-	return trial_chain_of(a, slot, &chain, &e) < 0 ||
-	       chain->read_back(a, slot, &e) < 0;
+	rc = trial_chain_of(a, slot, &chain, err);
+	if (rc < 0)
+		return rc;
+	rc = chain->read_back(a, slot, err);
+	return rc == -ENODATA ? 1 : rc;
+}
+
+static bool may_be_armed(struct agent *a, const char *slot, int disarmed)
+{
+	struct kf_error e;
+	int tried = was_tried(a, slot, STATE_KEXEC_NOT, &e);
+
+	return tried == 0 || (tried < 0 && disarmed < 0);
 }
 
 /* Disarmed first: what is still armed after the state has forgotten it would start with
- * nobody watching it. */
+ * nobody watching it.  So it stays a trial, too, where nothing can be told: the next
+ * start asks again. */
 static void settle_elsewhere(struct agent *a, const char *slot)
 {
 	enum state_kexec kexec;
 	struct kf_error e;
-	bool tried;
+	int tried, rc;
 
 	pthread_mutex_lock(&a->state_lock);
 	kexec = a->state.trial.kexec;
 	pthread_mutex_unlock(&a->state_lock);
-	tried = was_tried(a, slot, kexec);
-	settle_disarm(a, slot);
-	if (!tried && kexec == STATE_KEXEC_NOT && !was_tried(a, slot, kexec)) {
+	tried = was_tried(a, slot, kexec, &e);
+	if (tried < 0) {
+		log_err("trial slot=%s event=cannot-tell error=\"%s\"", slot, e.msg);
+		return;
+	}
+	rc = settle_disarm(a, slot);
+	if (!tried && kexec == STATE_KEXEC_NOT && may_be_armed(a, slot, rc)) {
 		log_err("trial slot=%s event=still-armed", slot);
 		return;
 	}

@@ -309,7 +309,7 @@ static int grub_read_back(const struct agent *a, const char *slot, struct kf_err
 		return r;
 	r = env_is(&e, ONCE, slot);
 	if (r <= 0)
-		return kf_err(err, -ENODATA, KF_REASON_BOOT_CHAIN,
+		return kf_err(err, r < 0 ? r : -ENODATA, KF_REASON_BOOT_CHAIN,
 			      "%s/" ENV " does not name %s: the next boot is not armed "
 			      "for it",
 			      g.path, slot);

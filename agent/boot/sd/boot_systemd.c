@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "agent/boot/boot.h"
+#include "agent/boot/efi/efidir.h"
 #include "agent/boot/efi/efivar.h"
 #include "agent/boot/efi/secureboot.h"
 #include "agent/boot/fatdir.h"
@@ -86,7 +87,7 @@ static void sd_close(struct sd *sd)
 }
 
 /* slot may be NULL. */
-static int sd_open(const struct agent *a, const char *slot, struct sd *sd,
+static int sd_find(const struct agent *a, const char *slot, struct sd *sd,
 		   struct kf_error *err)
 {
 	int r;
@@ -97,10 +98,15 @@ static int sd_open(const struct agent *a, const char *slot, struct sd *sd,
 			return kf_err(err, r, KF_REASON_INVALID,
 				      "\"%s\" is not a slot's name", slot);
 	}
-	r = bootdirs_find(a, &sd->dirs, err);
-	if (r < 0)
-		return r;
-	return sdloader_open(a, &sd->vars, NULL, err);
+	return bootdirs_find(a, &sd->dirs, err);
+}
+
+static int sd_open(const struct agent *a, const char *slot, struct sd *sd,
+		   struct kf_error *err)
+{
+	int r = sd_find(a, slot, sd, err);
+
+	return r < 0 ? r : sdloader_open(a, &sd->vars, NULL, err);
 }
 
 static int check_signature(const struct agent *a, const struct slot *s,
@@ -196,12 +202,16 @@ static int sd_arm(const struct agent *a, const char *slot, struct kf_error *err)
 	return set_var(sd.vars, VAR_ONESHOT, sd.entry, err);
 }
 
+/* Also where something else than systemd-boot has started the board: the one-shot waits
+ * for the next boot through it. */
 static int sd_read_back(const struct agent *a, const char *slot, struct kf_error *err)
 {
 	_cleanup_(sd_close) struct sd sd = {.vars = -1};
 	int r;
 
-	r = sd_open(a, slot, &sd, err);
+	r = sd_find(a, slot, &sd, err);
+	if (r == 0)
+		r = efidir_open(a, &sd.vars, err);
 	if (r < 0)
 		return r;
 	r = var_is(sd.vars, VAR_ONESHOT, sd.entry);
@@ -229,7 +239,7 @@ static int disarm_vars(int vars, const char *entry, struct kf_error *err)
 static int sd_disarm(const struct agent *a, struct kf_error *err)
 {
 	_close_ int vars = -1;
-	int r = sdloader_open(a, &vars, NULL, err);
+	int r = efidir_open(a, &vars, err);
 
 	return r < 0 ? r : disarm_vars(vars, NULL, err);
 }

@@ -362,6 +362,23 @@ static bool file_is(const struct fatdir *fat, const char *name, const void *data
 	       n > 0 && memcmp(buf_data(&b), data, n) == 0;
 }
 
+static int check_once(const struct fatdir *fat, const char *slot, struct kf_error *err)
+{
+	_buf_ struct buf once = BUF_INIT;
+	int r = fs_read_file(fat->fd, BOOTSCR_ONCE, EXTLINUX_MAX, &once);
+
+	if (r < 0 && r != -ENOENT)
+		return kf_err(err, r, KF_REASON_IO, "read %s/" BOOTSCR_ONCE ": %m",
+			      fat->path);
+	if (buf_len(&once) == strlen(slot) &&
+	    memcmp(buf_data(&once), slot, strlen(slot)) == 0)
+		return 0;
+	return kf_err(err, -ENODATA, KF_REASON_BOOT_CHAIN,
+		      "%s/" BOOTSCR_ONCE " does not name %s: the next boot is not armed "
+		      "for it",
+		      fat->path, slot);
+}
+
 static int uboot_read_back(const struct agent *a, const char *slot, struct kf_error *err)
 {
 	_fatdir_ struct fatdir fat = {.fd = -1};
@@ -369,6 +386,8 @@ static int uboot_read_back(const struct agent *a, const char *slot, struct kf_er
 	struct bootcount count;
 	int r = uboot_open(a, &fat, err);
 
+	if (r == 0)
+		r = check_once(&fat, slot, err);
 	if (r == 0)
 		r = check_order(&fat, err);
 	if (r == 0)
@@ -379,11 +398,10 @@ static int uboot_read_back(const struct agent *a, const char *slot, struct kf_er
 		return r;
 	if (bootscr_make(&script) < 0)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "check the arm: %m");
-	if (!file_is(&fat, BOOTSCR_ONCE, slot, strlen(slot)) ||
-	    !file_is(&fat, BOOTSCR_TRIAL, buf_data(&entry), buf_len(&entry)) ||
+	if (!file_is(&fat, BOOTSCR_TRIAL, buf_data(&entry), buf_len(&entry)) ||
 	    !file_is(&fat, SCRIPT, buf_data(&script), buf_len(&script)))
 		return kf_err(err, -ENODATA, KF_REASON_BOOT_CHAIN,
-			      "%s/" BOOTSCR_ONCE
+			      "%s/" BOOTSCR_TRIAL
 			      " does not start %s: the next boot is not "
 			      "armed for it",
 			      fat.path, slot);

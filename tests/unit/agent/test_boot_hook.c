@@ -96,6 +96,24 @@ static void failure_has_its_last_line(void **state)
 	board_fini(&h.b);
 }
 
+/* A no, and no answer: only the first says that the one-shot was used. */
+static void a_no_is_told_from_no_answer(void **state)
+{
+	struct kf_error err = {0};
+	struct hooked h;
+
+	(void)state;
+	hook_init(&h, "#!/bin/sh\nexit 1\n");
+	assert_int_equal(boot_hook.read_back(&h.b.a, TEST_SLOT, &err), -ENODATA);
+	put_program(&h.b, SCRIPT, "#!/bin/sh\nkill -9 $$\n");
+	assert_int_equal(boot_hook.read_back(&h.b.a, TEST_SLOT, &err), -EIO);
+	put_program(&h.b, SCRIPT, "#!/bin/sh\nexec /nonexistent/ask\n");
+	assert_int_equal(boot_hook.read_back(&h.b.a, TEST_SLOT, &err), -EIO);
+	h.argv[0] = (char *)"/nonexistent/hook";
+	assert_int_equal(boot_hook.read_back(&h.b.a, TEST_SLOT, &err), -ENOENT);
+	board_fini(&h.b);
+}
+
 static void probe_gives_a_note(void **state)
 {
 	struct kf_error err = {0};
@@ -145,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hands_over_what_is_promised),
 		cmocka_unit_test(failure_has_its_last_line),
+		cmocka_unit_test(a_no_is_told_from_no_answer),
 		cmocka_unit_test(probe_gives_a_note),
 		cmocka_unit_test(choice_keeps_to_names),
 	};

@@ -257,6 +257,30 @@ static void stages_arms_and_disarms(void **state)
 	board_fini(&b);
 }
 
+/* The board was started another way, and the one-shot waits for the next boot. */
+static void knows_of_an_arm_without_its_loader(void **state)
+{
+	struct kf_error err = {0};
+	struct board b;
+	struct slot s;
+
+	(void)state;
+	sd_board(&b);
+	slot_make(&b, &s, "MZ kernel");
+	assert_int_equal(c->stage(&b.a, &s, -1, &err), 0);
+	assert_int_equal(c->arm(&b.a, s.id, &err), 0);
+	assert_int_equal(fs_remove_tree(b.fd, VARS EFIVAR_LOADER("LoaderInfo")), 0);
+	assert_int_equal(c->read_back(&b.a, s.id, &err), 0);
+	assert_int_equal(c->disarm(&b.a, &err), 0);
+	assert_var(&b, EFIVAR_LOADER("LoaderEntryOneShot"), NULL);
+	assert_int_equal(c->read_back(&b.a, s.id, &err), -ENODATA);
+	put_text(&b, "proc/self/mountinfo", "25 1 254:2 / / rw - ext4 /dev/vda2 rw\n");
+	assert_int_not_equal(c->read_back(&b.a, s.id, &err), -ENODATA);
+	assert_true(c->read_back(&b.a, s.id, &err) < 0);
+	slot_drop(&s);
+	board_fini(&b);
+}
+
 static void stages_again(void **state)
 {
 	_close_ int first = -1, second = -1;
@@ -430,6 +454,7 @@ int main(void)
 		cmocka_unit_test(refuses_what_cannot_be_written),
 		cmocka_unit_test(refuses_defaults_that_would_choose_ours),
 		cmocka_unit_test(stages_arms_and_disarms),
+		cmocka_unit_test(knows_of_an_arm_without_its_loader),
 		cmocka_unit_test(stages_again),
 		cmocka_unit_test(refuses_bad_images),
 		cmocka_unit_test(refuses_unsigned_kernels),

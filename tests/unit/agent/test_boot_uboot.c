@@ -149,7 +149,7 @@ static void stages_arms_and_disarms(void **state)
 	assert_file(&b, FAT "kferry/once", TEST_SLOT);
 	assert_file(&b, FAT "kferry/trial.conf", ENTRY);
 	assert_int_equal(c->read_back(&b.a, s.id, &err), 0);
-	assert_int_equal(c->read_back(&b.a, "k-00000000", &err), -ENOENT);
+	assert_int_equal(c->read_back(&b.a, "k-00000000", &err), -ENODATA);
 	/* The distribution's hook made the file that U-Boot would take first. */
 	put_text(&b, FAT "extlinux/extlinux.conf", OWN);
 	assert_int_equal(c->read_back(&b.a, s.id, &err), -ENOTSUP);
@@ -161,6 +161,13 @@ static void stages_arms_and_disarms(void **state)
 	assert_int_equal(c->disarm(&b.a, &err), 0);
 	assert_false(fs_exists(b.fd, FAT "kferry/once"));
 	assert_int_equal(c->read_back(&b.a, s.id, &err), -ENODATA);
+	/* It was used, whatever has become of the slot. */
+	assert_int_equal(fs_remove_tree(b.fd, OURS "extlinux.conf"), 0);
+	assert_int_equal(c->read_back(&b.a, s.id, &err), -ENODATA);
+	/* What cannot be read does not say so. */
+	assert_int_equal(fs_mkdirs(b.fd, FAT "kferry/once"), 0);
+	assert_int_equal(c->read_back(&b.a, s.id, &err), -EISDIR);
+	assert_int_equal(fs_remove_tree(b.fd, FAT "kferry/once"), 0);
 	assert_int_equal(c->disarm(&b.a, &err), 0);
 	assert_false(fs_exists(b.fd, FAT "kferry/good.conf"));
 	assert_file(&b, "boot/extlinux/extlinux.conf", OWN);

@@ -73,6 +73,25 @@ static void set_chain(struct board *b, const struct kernel *k, const char *chain
 	put(b, path, text);
 }
 
+#define FAT "boot/efi/"
+
+/* b's slot moves to the chain uboot-extlinux: what a deploy after boot.chain was changed
+ * leaves. */
+static void put_on_uboot(struct board *b, const struct kernel *k)
+{
+	char path[128];
+
+	put(b, "proc/self/mountinfo",
+	    "30 25 179:1 / /boot/efi rw - vfat /dev/mmcblk0p1 rw\n");
+	put(b, "proc/device-tree/chosen/u-boot,version", "2023.01");
+	put(b, "boot/extlinux/extlinux.conf", "default l0\nlabel l0\n\tlinux /x\n");
+	snprintf(path, sizeof(path), FAT "kferry/%s/image", k->id);
+	put(b, path, "image");
+	snprintf(path, sizeof(path), FAT "kferry/%s/extlinux.conf", k->id);
+	put(b, path, "default x\n");
+	set_chain(b, k, "uboot-extlinux");
+}
+
 /* The slot's kernel is the very build that the board has as its own: the trial dies, and
  * the board's own entry, which has no mark, comes up. */
 static void fall_back_to_the_same_build_is_no_trial(void **state)
@@ -81,7 +100,7 @@ static void fall_back_to_the_same_build_is_no_trial(void **state)
 	struct kf_error err = {0};
 
 	arm(b, &b->a);
-	set_chain(b, &b->a, "systemd-boot");
+	put_on_uboot(b, &b->a);
 	scratch_boot(&b->s, &b->a);
 	put(b, "proc/cmdline", "BOOT_IMAGE=/old root=/dev/vda1 quiet\n");
 	scratch_off(&b->s);
@@ -157,6 +176,55 @@ static void what_stays_armed_stays_a_trial(void **state)
 	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
 	scratch_refuse(&b->s, "disarm", false);
 	assert_int_equal(boot(b, &b->a), KFERRY__TRIAL__TRIAL_RUNNING);
+}
+
+static void move_hook(struct board *b, bool away)
+{
+	_free_ char *there = agent_path(&b->s.a, "/hook");
+	_free_ char *gone = agent_path(&b->s.a, "/hook.away");
+
+	assert_int_equal(rename(away ? there : gone, away ? gone : there), 0);
+}
+
+/* ... or nobody can say whether it is: the same, until somebody can. */
+static void what_cannot_be_told_stays_a_trial(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+	struct kf_error err = {0};
+
+	arm(b, &b->a);
+	scratch_boot(&b->s, NULL);
+	put(b, "firmware/once", b->a.id);
+	move_hook(b, true);
+	assert_int_equal(trial_boot(a, &err), 0);
+	trial_settle(a);
+	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
+	move_hook(b, false);
+	assert_int_equal(boot(b, &b->a), KFERRY__TRIAL__TRIAL_RUNNING);
+	assert_true(trial_left_ms(a) > 0);
+}
+
+static void what_could_not_be_told_is_asked_for_again(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+	struct kf_error err = {0};
+
+	arm(b, &b->a);
+	scratch_boot(&b->s, NULL);
+	move_hook(b, true);
+	assert_int_equal(trial_boot(a, &err), 0);
+	trial_settle(a);
+	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
+	move_hook(b, false);
+	/* The agent starts again, in the same boot. */
+	scratch_off(&b->s);
+	scratch_on(&b->s);
+	assert_int_equal(trial_boot(a, &err), 0);
+	trial_settle(a);
+	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_FELL_BACK);
+	assert_int_equal(scratch_state(&b->s, b->a.id), KFERRY__SLOT_STATE__SLOT_BAD);
 }
 
 /* Whoever comes before the settling does it himself. */
@@ -281,25 +349,6 @@ static void what_became_the_default_meanwhile_is_not_restaged(void **state)
 
 /* --- two chains: hook, and U-Boot on a FAT -------------------------------------- */
 
-#define FAT "boot/efi/"
-
-/* b's slot moves to the chain uboot-extlinux: what a deploy after boot.chain was changed
- * leaves. */
-static void put_on_uboot(struct board *b, const struct kernel *k)
-{
-	char path[128];
-
-	put(b, "proc/self/mountinfo",
-	    "30 25 179:1 / /boot/efi rw - vfat /dev/mmcblk0p1 rw\n");
-	put(b, "proc/device-tree/chosen/u-boot,version", "2023.01");
-	put(b, "boot/extlinux/extlinux.conf", "default l0\nlabel l0\n\tlinux /x\n");
-	snprintf(path, sizeof(path), FAT "kferry/%s/image", k->id);
-	put(b, path, "image");
-	snprintf(path, sizeof(path), FAT "kferry/%s/extlinux.conf", k->id);
-	put(b, path, "default x\n");
-	set_chain(b, k, "uboot-extlinux");
-}
-
 static void a_default_of_another_chain_is_given_up(void **state)
 {
 	struct board *b = *state;
@@ -356,6 +405,8 @@ int main(void)
 		T(the_mark_may_be_missing_where_the_chain_says_so),
 		T(what_was_never_started_is_not_bad),
 		T(what_stays_armed_stays_a_trial),
+		T(what_cannot_be_told_stays_a_trial),
+		T(what_could_not_be_told_is_asked_for_again),
 		T(an_arm_settles_what_was_left),
 		T(no_confirmation_after_the_deadline),
 		T(rollback_keeps_the_deadline_of_what_runs),
