@@ -146,13 +146,34 @@ int trial_check_image(struct agent *a, const char *slot, struct kf_error *err)
 		      slot, word && *word ? word : "with another root");
 }
 
+/* Armed as far as it came, and now it must not be.  Where that cannot be taken back the
+ * slot may start, or the one that was armed before: it must be watched then. */
+static int give_up(struct agent *a, const char *slot, const struct boot_chain *chain,
+		   const struct state *before, struct kf_error *err)
+{
+	const struct state_trial *t = &before->trial;
+	struct kf_error e;
+	int rc = chain->disarm(a, &e);
+
+	if (rc == 0) {
+		trial_unrecord(a, slot, before, false);
+		return kf_err_wrap(err, "arm slot %s through %s", slot, chain->name);
+	}
+	log_warn("trial slot=%s event=disarm error=\"%s\"", slot, e.msg);
+	if (t->phase == ARMED && chain->read_back(a, t->slot, &e) == 0)
+		trial_unrecord(a, slot, before, true);
+	return kf_err_wrap(err,
+			   "arm slot %s through %s, which cannot be disarmed: a slot "
+			   "may still start once",
+			   slot, chain->name);
+}
+
 /* through NULL: the slot's own chain. */
 static int arm(struct agent *a, const char *slot, const struct boot_chain *through,
 	       unsigned confirm_timeout_s, char text[256], struct kf_error *err)
 {
 	const struct boot_chain *chain = NULL;
 	struct state before;
-	struct kf_error e;
 	int rc;
 
 	rc = trial_chain_of(a, slot, &chain, err);
@@ -173,13 +194,8 @@ static int arm(struct agent *a, const char *slot, const struct boot_chain *throu
 	rc = chain->arm(a, slot, err);
 	if (rc == 0)
 		rc = chain->read_back(a, slot, err);
-	if (rc < 0) {
-		kf_err_wrap(err, "arm slot %s through %s", slot, chain->name);
-		if (chain->disarm(a, &e) < 0)
-			log_warn("trial slot=%s event=disarm error=\"%s\"", slot, e.msg);
-		trial_unrecord(a, slot, &before, false);
-		return rc;
-	}
+	if (rc < 0)
+		return give_up(a, slot, chain, &before, err);
 	log_info("trial slot=%s chain=%s event=armed", slot, chain->name);
 	snprintf(text, 256, "boots once through %s", chain->name);
 	return 0;

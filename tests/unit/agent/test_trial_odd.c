@@ -227,6 +227,47 @@ static void what_could_not_be_told_is_asked_for_again(void **state)
 	assert_int_equal(scratch_state(&b->s, b->a.id), KFERRY__SLOT_STATE__SLOT_BAD);
 }
 
+static void arm_fails(struct board *b, const struct kernel *k, const char *says)
+{
+	struct kf_error err = {0};
+	char text[256];
+
+	assert_true(trial_arm(&b->s.a, k->id, 120, text, &err) < 0);
+	if (!strstr(err.msg, says))
+		fail_msg("\"%s\" is not in \"%s\"", says, err.msg);
+}
+
+/* Arming has failed half way, and what was done cannot be taken back. */
+static void an_arm_that_stays_is_a_trial(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+
+	scratch_refuse(&b->s, "read-back", true);
+	scratch_refuse(&b->s, "disarm", true);
+	arm_fails(b, &b->a, "cannot be disarmed: a slot may still start");
+	assert_true(scratch_has(&b->s, "firmware/once"));
+	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
+	assert_int_equal(boot(b, &b->a), KFERRY__TRIAL__TRIAL_RUNNING);
+	assert_true(trial_left_ms(a) > 0);
+}
+
+/* Then the one that was armed before may still be. */
+static void an_arm_that_changed_nothing_leaves_the_one_before(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+
+	scratch_install(&b->s, &b->b);
+	arm(b, &b->a);
+	scratch_refuse(&b->s, "arm", true);
+	scratch_refuse(&b->s, "disarm", true);
+	arm_fails(b, &b->b, "cannot be disarmed");
+	assert_string_equal(a->state.trial.slot, b->a.id);
+	assert_int_equal(scratch_state(&b->s, b->b.id), KFERRY__SLOT_STATE__SLOT_STAGED);
+	assert_int_equal(boot(b, &b->a), KFERRY__TRIAL__TRIAL_RUNNING);
+}
+
 /* Whoever comes before the settling does it himself. */
 static void an_arm_settles_what_was_left(void **state)
 {
@@ -407,6 +448,8 @@ int main(void)
 		T(what_stays_armed_stays_a_trial),
 		T(what_cannot_be_told_stays_a_trial),
 		T(what_could_not_be_told_is_asked_for_again),
+		T(an_arm_that_stays_is_a_trial),
+		T(an_arm_that_changed_nothing_leaves_the_one_before),
 		T(an_arm_settles_what_was_left),
 		T(no_confirmation_after_the_deadline),
 		T(rollback_keeps_the_deadline_of_what_runs),
