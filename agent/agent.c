@@ -13,6 +13,7 @@
 #include "agent/oserr.h"
 #include "agent/slot/running.h"
 #include "agent/slot/slot.h"
+#include "proto/base/clock.h"
 #include "proto/base/fs.h"
 #include "proto/base/log.h"
 #include "proto/reason.h"
@@ -162,7 +163,7 @@ static void keep_damaged(struct agent *a)
 
 /* Slots that are whole are entered again, and the board's own kernel is what it falls
  * back to.  Nothing is there on a board that was never deployed to. */
-static int rebuild_state(struct agent *a, bool change, struct kf_error *err)
+static void rebuild_state(struct agent *a)
 {
 	int rc;
 
@@ -172,19 +173,43 @@ static int rebuild_state(struct agent *a, bool change, struct kf_error *err)
 		rc = each_name(a->state_fd, "boots", skip_boot, a);
 	if (rc < 0 && rc != -ENOENT)
 		log_warn("state event=rebuild error=\"%s\"", strerror(-rc));
-	return change ? state_save(a->state_fd, &a->state, err) : 0;
 }
 
+/* Whether it was a trial is lost as well: it has as long as one from now on, which costs
+ * one reboot where it was none. */
+static void watch_running(struct agent *a)
+{
+	struct state_unconfirmed *u = &a->state.unconfirmed;
+	int64_t up_ms = clock_now_ms() - a->boot.start_ms;
+
+	if (!a->boot.slot[0])
+		return;
+	memcpy(u->slot, a->boot.slot, sizeof(u->slot));
+	memcpy(u->boot_id, a->boot.boot_id, sizeof(u->boot_id));
+	u->confirm_timeout_s = a->conf.confirm_timeout_s + (unsigned)(up_ms / 1000);
+	log_warn("state slot=%s event=unconfirmed timeout=%u", u->slot,
+		 u->confirm_timeout_s);
+}
+
+/* The state, and what runs by it. */
 static int load_state(struct agent *a, bool change, struct kf_error *err)
 {
 	int rc = state_load(a->state_fd, &a->state, err);
+	bool lost = rc == -ENOENT || rc == -EBADMSG;
 
 	if (rc == -EBADMSG) {
 		log_err("state event=damaged error=\"%s\"", err->msg);
 		if (change)
 			keep_damaged(a);
 	}
-	return rc == -ENOENT || rc == -EBADMSG ? rebuild_state(a, change, err) : rc;
+	if (rc < 0 && !lost)
+		return rc;
+	if (lost)
+		rebuild_state(a);
+	running_find_slot(a);
+	if (lost)
+		watch_running(a);
+	return lost && change ? state_save(a->state_fd, &a->state, err) : 0;
 }
 
 static int bring_up(struct agent *a, const char *root, bool change, struct kf_error *err)
@@ -209,8 +234,6 @@ static int bring_up(struct agent *a, const char *root, bool change, struct kf_er
 		rc = open_state_dir(a, change, err);
 	if (rc == 0)
 		rc = load_state(a, change, err);
-	if (rc == 0)
-		running_find_slot(a);
 	return rc;
 }
 

@@ -108,7 +108,8 @@ struct agent {
 /*
  * Read the configuration and what runs, load the state, make the directories of the
  * state. root: "" on a board.  Fails with a reason; a damaged state file is set aside and
- * reported, the board's own kernel then counts as known-good.
+ * reported, the board's own kernel then counts as known-good, and a slot that runs as one
+ * that is not confirmed.
  */
 int agent_init(struct agent *a, const char *root, struct kf_error *err) _must_check_;
 /* As agent_init(), and nothing on disk is made or changed: for the early-boot step. */

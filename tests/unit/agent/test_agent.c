@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "agent/trial/early.h"
 #include "agent/trial/trial.h"
 #include "proto/base/fs.h"
+#include "proto/base/proc.h"
 #include "proto/reason.h"
 
 #define VAR "var/lib/kferry/"
@@ -54,8 +56,10 @@ static void test_bad_conf(void **state)
 
 static void test_damaged_state(void **state)
 {
+	struct kf_error err = {0};
 	struct scratch s;
 	struct kernel k;
+	unsigned timeout_s;
 
 	(void)state;
 	scratch_new(&s);
@@ -70,6 +74,11 @@ static void test_damaged_state(void **state)
 	assert_int_equal(scratch_state(&s, k.id), KFERRY__SLOT_STATE__SLOT_STAGED);
 	assert_string_equal(s.a.boot.slot, k.id);
 	assert_int_equal(s.a.state.next_boot, 42);
+	assert_int_equal(trial_boot(&s.a, &err), 0);
+	assert_true(trial_timeout(&s.a, &timeout_s));
+	/* Until somebody says that it is good. */
+	assert_int_equal(trial_confirm(&s.a, k.id, false, false, &err), 0);
+	assert_false(trial_timeout(&s.a, &timeout_s));
 	kernel_fini(&k);
 	scratch_free(&s);
 }
@@ -92,6 +101,64 @@ static void test_lost_state(void **state)
 	assert_string_equal(s.a.boot.slot, k.id);
 	assert_int_equal(deploy_recover(&s.a, &err), 0);
 	assert_int_equal(s.a.state.n_slots, 1);
+	kernel_fini(&k);
+	scratch_free(&s);
+}
+
+/* As kferry-deadline finds it: 1 when it reboots, 0 when it ends. */
+static int deadline_runs_out(struct scratch *s)
+{
+	_free_ char *root = NULL, *program = agent_path(&s->a, "/reboot"), *reboot = NULL;
+	const char *const argv[] = {"/bin/sh", "agent/units/kferry-deadline", NULL};
+	const char *env[3] = {NULL, NULL, NULL};
+	const struct proc_opts opts = {.env_extra = env, .timeout_ms = 20000};
+	static const char text[] = "#!/bin/sh\n: >\"$KFERRY_ROOT/rebooted\"\n";
+	int status;
+
+	scratch_write(s, "reboot", text, strlen(text));
+	assert_int_equal(chmod(program, 0755), 0);
+	scratch_write(s, "proc/uptime", "9000.0 1.0\n", 11);
+	scratch_write(s, "dev/kmsg", "", 0);
+	assert_true(asprintf(&root, "KFERRY_ROOT=%s", s->root) > 0);
+	assert_true(asprintf(&reboot, "KFERRY_REBOOT=%s", program) > 0);
+	env[0] = root;
+	env[1] = reboot;
+	assert_int_equal(proc_run(argv, &opts, &status), 0);
+	assert_int_equal(status, 0);
+	return scratch_has(s, "rebooted");
+}
+
+/* A trial runs, it is up for a long time, and the state goes: nothing that ends a trial
+ * may stop, and it must not end in the same instant either. */
+static void test_lost_state_ends_no_deadline(void **state)
+{
+	const struct timespec ago[2] = {{.tv_sec = time(NULL) - 5000},
+					{.tv_sec = time(NULL) - 5000}};
+	_free_ char *id = NULL;
+	struct kf_error err = {0};
+	struct scratch s;
+	struct kernel k;
+	unsigned timeout_s;
+
+	(void)state;
+	scratch_new(&s);
+	kernel_make(&k, 'a');
+	scratch_install(&s, &k);
+	scratch_boot(&s, &k);
+	assert_int_equal(unlinkat(s.a.state_fd, "state", 0), 0);
+	id = agent_path(&s.a, "/proc/sys/kernel/random/boot_id");
+	assert_int_equal(utimensat(AT_FDCWD, id, ago, 0), 0);
+	scratch_off(&s);
+	scratch_on(&s);
+	assert_int_equal(trial_boot(&s.a, &err), 0);
+	assert_true(trial_timeout(&s.a, &timeout_s));
+	assert_false(trial_is_over(&s.a));
+	assert_true(trial_left_ms(&s.a) / 1000 <= s.a.conf.confirm_timeout_s);
+	assert_int_equal(deadline_runs_out(&s), 1);
+	/* It was the default after all: that has cost it one reboot. */
+	scratch_boot(&s, &k);
+	assert_int_equal(trial_boot(&s.a, &err), 0);
+	assert_false(trial_timeout(&s.a, &timeout_s));
 	kernel_fini(&k);
 	scratch_free(&s);
 }
@@ -151,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_bad_conf),
 		cmocka_unit_test(test_damaged_state),
 		cmocka_unit_test(test_lost_state),
+		cmocka_unit_test(test_lost_state_ends_no_deadline),
 		cmocka_unit_test(test_early_makes_nothing),
 		cmocka_unit_test(test_early),
 	};
