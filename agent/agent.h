@@ -50,7 +50,8 @@ struct agent_boot {
 	char *cmdline;			 /* /proc/cmdline, one line */
 	/* The slot that runs: named by kferry.slot= on the command line or by a slot
 	 * whose build-id is this one, and in either case only when build-id (else banner)
-	 * agrees.
+	 * agrees.  Where the slot cannot be read, or has neither (then the release must
+	 * agree), the command line's word counts.
 	 * "": a foreign kernel. */
 	char slot[SLOT_ID_SIZE];
 	/* The command line names it: no other slot of the same image is meant. */

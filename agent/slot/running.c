@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Which kernel runs, and whether it is a slot's.  The command line only says where to
- * look: a slot counts as running when its build-id (or banner) is the running kernel's.
+ * look: a slot counts as running when its build-id (or banner) is the running kernel's,
+ * or when the command line names it and nothing can be held against that.
  */
 #include "agent/slot/running.h"
 
@@ -134,9 +135,31 @@ static bool may_be_unmarked(const struct slot *s)
 	return chain && chain->may_lack_mark;
 }
 
-/* unmarked: the command line does not say so.  Then the same build may run as the board's
- * own kernel, and few chains have reason to leave the mark out. */
-static bool runs(const struct agent *a, const char *id, bool unmarked)
+/* Is there anything by which another kernel of the same release would be known? */
+static bool can_be_told(const struct agent *a, const struct manifest *m)
+{
+	return (m->build_id && a->boot.build_id[0]) || (m->banner && a->boot.banner);
+}
+
+/* Where nobody can tell, the command line's word counts: a trial that is taken for
+ * another kernel would have no deadline. */
+static bool runs_as_marked(const struct agent *a, const char *id)
+{
+	_slot_ struct slot s = {.fd = -1};
+	struct kf_error err;
+
+	if (slot_open(a, id, &s, &err) < 0) {
+		log_warn("running slot=%s by=mark error=\"%s\"", id, err.msg);
+		return true;
+	}
+	if (!can_be_told(a, &s.manifest))
+		return strcmp(s.manifest.release, a->boot.release) == 0;
+	return slot_matches_running(a, &s.manifest);
+}
+
+/* The command line does not say so.  Then the same build may run as the board's own
+ * kernel, and few chains have reason to leave the mark out. */
+static bool runs_unmarked(const struct agent *a, const char *id)
 {
 	_slot_ struct slot s = {.fd = -1};
 	struct kf_error err;
@@ -145,9 +168,7 @@ static bool runs(const struct agent *a, const char *id, bool unmarked)
 		log_warn("running slot=%s error=\"%s\"", id, err.msg);
 		return false;
 	}
-	if (unmarked && !may_be_unmarked(&s))
-		return false;
-	return slot_matches_running(a, &s.manifest);
+	return may_be_unmarked(&s) && slot_matches_running(a, &s.manifest);
 }
 
 void running_find_slot(struct agent *a)
@@ -159,7 +180,7 @@ void running_find_slot(struct agent *a)
 	a->boot.kexec = a->boot.marked = false;
 	marked_slot(a, marked);
 	if (marked[0] && state_find(&a->state, marked)) {
-		if (runs(a, marked, false)) {
+		if (runs_as_marked(a, marked)) {
 			memcpy(a->boot.slot, marked, SLOT_ID_SIZE);
 			a->boot.marked = true;
 			a->boot.kexec = cmdword_has(a->boot.cmdline, CMDWORD_KEXEC);
@@ -173,7 +194,7 @@ void running_find_slot(struct agent *a)
 		const struct state_slot *s = &a->state.slots[i];
 
 		if ((!best || s->number > best->number) && strcmp(s->id, marked) != 0 &&
-		    runs(a, s->id, true))
+		    runs_unmarked(a, s->id))
 			best = s;
 	}
 	if (best)

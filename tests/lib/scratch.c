@@ -285,8 +285,10 @@ void kernel_finish(struct kernel *k)
 	m.release = strdup(k->release);
 	m.arch = strdup(scratch_arch());
 	m.image = strdup("boot/image");
-	m.build_id = strdup(k->build_id);
-	m.banner = strdup(banner);
+	if (!k->anonymous) {
+		m.build_id = strdup(k->build_id);
+		m.banner = strdup(banner);
+	}
 	for (size_t i = 0; i < k->n_files; i++) {
 		const struct kernel_file *f = &k->files[i];
 		_free_ char *data = NULL;

@@ -34,6 +34,7 @@ struct kernel_file {
 struct kernel {
 	char release[32];
 	char build_id[41];
+	bool anonymous; /* the package says neither build-id nor banner */
 	struct kernel_file files[KERNEL_FILES];
 	size_t n_files;
 	/* Made by kernel_finish() */

@@ -142,6 +142,48 @@ static void the_mark_may_be_missing_where_the_chain_says_so(void **state)
 	assert_string_equal(b->s.a.boot.slot, "");
 }
 
+/* That another kernel runs must be known, not supposed: the deadline hangs on it. */
+static void what_cannot_be_looked_at_is_a_trial(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+
+	arm(b, &b->a);
+	put(b, kernel_path(&b->a, "slots", "manifest"), "damaged");
+	assert_int_equal(boot(b, &b->a), KFERRY__TRIAL__TRIAL_RUNNING);
+	assert_string_equal(a->boot.slot, b->a.id);
+	assert_true(trial_left_ms(a) > 0);
+	/* Named by nobody it does not run. */
+	assert_int_equal(boot(b, NULL), KFERRY__TRIAL__TRIAL_FELL_BACK);
+	assert_string_equal(a->boot.slot, "");
+}
+
+/* A package with neither build-id nor banner. */
+static void what_says_nothing_of_itself_is_a_trial(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+	struct kernel k, other;
+
+	kernel_init(&k, "6.9.0-c", 'c');
+	k.anonymous = true;
+	kernel_finish(&k);
+	scratch_install(&b->s, &k);
+	arm(b, &k);
+	assert_int_equal(boot(b, &k), KFERRY__TRIAL__TRIAL_RUNNING);
+	assert_true(trial_left_ms(a) > 0);
+	/* Another release is another kernel, whatever the line says. */
+	other = k;
+	snprintf(other.release, sizeof(other.release), "6.9.0-d");
+	assert_int_equal(boot(b, &other), KFERRY__TRIAL__TRIAL_FELL_BACK);
+	/* And without the mark it is nothing. */
+	snprintf(other.release, sizeof(other.release), "%s", k.release);
+	snprintf(other.id, sizeof(other.id), "%s", "");
+	boot(b, &other);
+	assert_string_equal(a->boot.slot, "");
+	kernel_fini(&k);
+}
+
 /* The boot stage did not take the one-shot: it is still there after the reboot. */
 static void what_was_never_started_is_not_bad(void **state)
 {
@@ -444,6 +486,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(fall_back_to_the_same_build_is_no_trial),
 		T(the_mark_may_be_missing_where_the_chain_says_so),
+		T(what_cannot_be_looked_at_is_a_trial),
+		T(what_says_nothing_of_itself_is_a_trial),
 		T(what_was_never_started_is_not_bad),
 		T(what_stays_armed_stays_a_trial),
 		T(what_cannot_be_told_stays_a_trial),
