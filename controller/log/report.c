@@ -168,6 +168,17 @@ static int learn_work(struct report *r, struct finding *it, const struct pattern
 	return set_func(r, it, ps, s + at, len);
 }
 
+/* " #0: ADDRESS (LOCK){.+.+}-{0:0}, at: FUNC+0x1/0x2" */
+static void learn_taken(struct report *r, const char *s, size_t n)
+{
+	const char *name, *at = begins(s, n, "#") ? memmem(s, n, ", at: ", 6) : NULL;
+	size_t len;
+
+	if (at && !*r->taken && symbol(at, (size_t)(s + n - at), &name, &len))
+		snprintf(r->taken, sizeof(r->taken), "%.*s",
+			 (int)signature_func(name, len), name);
+}
+
 static int learn_func(struct report *r, struct finding *it, const struct patterns *ps,
 		      const char *s, size_t n)
 {
@@ -184,6 +195,7 @@ static int learn_func(struct report *r, struct finding *it, const struct pattern
 	    begins(s, n, "Backtrace:") || begins(s, n, "[<")) {
 		r->trace = true;
 	}
+	learn_taken(r, s, n);
 	instruction = is_instruction(s, n);
 	rc = learn_work(r, it, ps, s, n);
 	if (rc < 0 || r->placed || begins(s, n, "? ") || memmem(s, n, "] ? ", 4) ||
@@ -274,9 +286,12 @@ bool report_is_over(const struct report *r)
 
 int report_end(const struct report *r, struct finding *it)
 {
-	/* Better than nothing: the function itself, whoever called it. */
-	if (!it->func && *r->passed) {
-		it->func = strdup(r->passed);
+	/* Better than nothing: the function itself, whoever called it; and of a report
+	 * without a trace who took what is held. */
+	const char *func = *r->passed || r->trace ? r->passed : r->taken;
+
+	if (!it->func && *func) {
+		it->func = strdup(func);
 		if (!it->func)
 			return -ENOMEM;
 	}
