@@ -179,6 +179,19 @@ static void learn_taken(struct report *r, const char *s, size_t n)
 			 (int)signature_func(name, len), name);
 }
 
+/* Who turned preemption off is not who then slept. */
+static bool is_aside(struct report *r, const char *s, size_t n)
+{
+	if (begins(s, n, "Preemption disabled at:")) {
+		r->aside = true;
+		return true;
+	}
+	if (!r->aside || !begins(s, n, "[<"))
+		return false;
+	r->aside = false;
+	return true;
+}
+
 static int learn_func(struct report *r, struct finding *it, const struct patterns *ps,
 		      const char *s, size_t n)
 {
@@ -191,6 +204,8 @@ static int learn_func(struct report *r, struct finding *it, const struct pattern
 		lead++;
 	s += lead;
 	n -= lead;
+	if (is_aside(r, s, n))
+		return 0;
 	if (begins(s, n, "Call Trace") || begins(s, n, "Call trace") ||
 	    begins(s, n, "Backtrace:") || begins(s, n, "[<")) {
 		r->trace = true;

@@ -12,6 +12,7 @@
 struct report {
 	bool trace;	  /* its call trace has begun */
 	bool placed;	  /* the function is known */
+	bool aside;	  /* a line is to come that names another's place */
 	char passed[64];  /* the instruction's, though no report is about that one */
 	char taken[64];	  /* where the first lock was that is held */
 	unsigned strange; /* lines at the end that look like none of a report's */

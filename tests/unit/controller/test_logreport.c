@@ -141,6 +141,22 @@ static void test_a_work_that_leaves_something(void **state)
 	       "atomic: kworker/0:1/0x00000001/12\n");
 }
 
+static void test_who_slept_is_not_who_forbade_it(void **state)
+{
+	(void)state;
+	expect("[    3.000000] BUG: scheduling while atomic: sh/33/0x00000002\n"
+	       "[    3.000001] Modules linked in: demo(O)\n"
+	       "[    3.000002] Preemption disabled at:\n"
+	       "[    3.000003] [<ffffffffa00011ba>] demo_begin+0xa/0x30 [demo]\n"
+	       "[    3.000004] CPU: 0 PID: 33 Comm: sh\n"
+	       "[    3.000005] Call Trace:\n"
+	       "[    3.000006]  __schedule_bug.cold+0xae/0xc0\n"
+	       "[    3.000007]  schedule+0x6a/0x100\n"
+	       "[    3.000008]  demo_wait+0x14/0x30 [demo]\n",
+	       "error atomic-sleep demo_wait -:0 x1: BUG: scheduling while atomic: "
+	       "sh/33/0x00000002\n");
+}
+
 /* Of RCU's own lines none is the end of its report. */
 static void test_a_stall_with_a_starved_thread_is_one(void **state)
 {
@@ -217,6 +233,7 @@ int main(void)
 		cmocka_unit_test(test_a_check_is_not_who_did_it),
 		cmocka_unit_test(test_slub_and_its_caches_names),
 		cmocka_unit_test(test_a_work_that_leaves_something),
+		cmocka_unit_test(test_who_slept_is_not_who_forbade_it),
 		cmocka_unit_test(test_a_stall_with_a_starved_thread_is_one),
 		cmocka_unit_test(test_memory_that_was_not_there),
 	};
