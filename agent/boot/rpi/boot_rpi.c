@@ -147,6 +147,21 @@ static int read_config(const struct fatdir *fat, const char *name, struct buf *o
 	return 0;
 }
 
+/* The flag first: the firmware has taken it, whatever became of the files since. */
+static int check_flag(const struct agent *a, const struct rpiboard *b,
+		      struct kf_error *err)
+{
+	int r = rpiboard_armed(a, b);
+
+	if (r < 0)
+		return kf_err(err, r, KF_REASON_BOOT_CHAIN, "read the tryboot flag: %m");
+	if (r == 0)
+		return kf_err(err, -ENODATA, KF_REASON_BOOT_CHAIN,
+			      "the firmware's tryboot flag is not set: the next boot is "
+			      "not armed");
+	return 0;
+}
+
 static int rpi_read_back(const struct agent *a, const char *slot, struct kf_error *err)
 {
 	_rpiboard_ struct rpiboard b = {.fat.fd = -1, .vcio.fd = -1};
@@ -154,6 +169,8 @@ static int rpi_read_back(const struct agent *a, const char *slot, struct kf_erro
 	int r;
 
 	r = rpiboard_open(a, &b, err);
+	if (r == 0)
+		r = check_flag(a, &b, err);
 	if (r == 0)
 		r = make_tryboot(a, &b, slot, &want, err);
 	if (r == 0)
@@ -166,13 +183,6 @@ static int rpi_read_back(const struct agent *a, const char *slot, struct kf_erro
 			      "%s/" TRYBOOT " does not start %s: the next boot is not "
 			      "armed for it",
 			      b.fat.path, slot);
-	r = rpiboard_armed(a, &b);
-	if (r < 0)
-		return kf_err(err, r, KF_REASON_BOOT_CHAIN, "read the tryboot flag: %m");
-	if (r == 0)
-		return kf_err(err, -ENODATA, KF_REASON_BOOT_CHAIN,
-			      "the firmware's tryboot flag is not set: the next boot is "
-			      "not armed");
 	return 0;
 }
 

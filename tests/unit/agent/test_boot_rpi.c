@@ -230,6 +230,11 @@ static void stages_arms_and_disarms(void **state)
 	/* The firmware clears the flag before it starts anything. */
 	put_text(&b, "dev/vcio", "0\n");
 	assert_int_equal(c->read_back(&b.a, s.id, &err), -ENODATA);
+	/* Also when nothing could be armed any more. */
+	put_text(&b, FAT "config.txt", "include theirs.txt\n");
+	put_text(&b, FAT "theirs.txt", "os_prefix=theirs/\n");
+	assert_int_equal(c->read_back(&b.a, s.id, &err), -ENODATA);
+	put_text(&b, FAT "config.txt", CONFIG);
 	put_text(&b, "dev/vcio", "1\n");
 	assert_int_equal(c->disarm(&b.a, &err), 0);
 	assert_file(&b, "dev/vcio", "0\n");
