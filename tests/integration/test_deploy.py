@@ -260,9 +260,16 @@ class Deploy(unittest.TestCase):
         package = self.package()
         self.deploy(package)
 
+        root = self.board.root
+
+        def is_recorded():
+            boot = (root / "proc/sys/kernel/random/boot_id").read_text()
+            return any(boot in p.read_text() for p in root.glob("var/lib/kferry/boots/*/record"))
+
         def boots(_slot):
             if len(self.board.boot_log) == 3:
                 self.board.start_agent()
+                wait_for("its record", is_recorded)
                 self.board.kill_agent()
                 return "death"
             return None
