@@ -28,6 +28,7 @@ import tap  # noqa: E402
 from desk import Desk  # noqa: E402
 from lab import CACHE, LAB  # noqa: E402
 from scratch import SCALE, wait_for  # noqa: E402
+from terminal import Terminal  # noqa: E402
 
 RELEASE_GOOD = "-e2e-good"
 NAME = "e2e"
@@ -135,6 +136,53 @@ class Vm(unittest.TestCase):
         self.on_board("systemctl", "start", "dbus.socket")
         self.kferry("exec", "--timeout", "3s", "--", "sh", "-c", "sleep 4711 & sleep 4711", check=2)
         self.kferry("exec", "--", "pgrep", "-f", "^sleep 4711", check=1)
+
+    def test_0_a_login_shell_on_a_terminal(self):
+        terminal = Terminal(self.desk, "shell", rows=31, columns=97)
+        self.addCleanup(terminal.close)
+        terminal.type("stty size; echo $HOME $TERM\n")
+        terminal.until("31 97")
+        terminal.until("/root vt100")
+        terminal.type("kill -INT $$; exit 9\n")
+        self.assertEqual(terminal.end()[0], 9)
+
+    def test_0_files_go_both_ways(self):
+        tree = self.dir / "tree"
+        (tree / "a b").mkdir(parents=True)
+        (tree / "a b/data").write_bytes(random.randbytes(300_000))
+        (tree / "run").write_text("#!/bin/sh\nexit 7\n")
+        (tree / "run").chmod(0o755)
+        (tree / "link").symlink_to("a b/data")
+        self.kferry("put", tree, "/root", check=0)
+        self.kferry("exec", "--", "/root/tree/run", check=7)
+        self.on_board("sh", "-c", "echo new > '/root/tree/a b/data'")
+        self.kferry("get", "/root/tree/", self.dir / "back", check=0)
+        self.assertEqual((self.dir / "back/a b/data").read_text(), "new\n")
+        self.assertEqual(os.readlink(self.dir / "back/link"), "a b/data")
+        self.assertTrue(os.access(self.dir / "back/run", os.X_OK))
+
+    def test_0_the_graphical_session_goes_and_comes(self):
+        """The unit stands in for a display manager, of which nothing but its name is known."""
+        unit = self.dir / "display-manager.service"
+        unit.write_text("[Unit]\nDescription=stands in for a display manager\n"
+                        "[Service]\nExecStart=/bin/sleep infinity\n")
+        self.kferry("put", unit, "/etc/systemd/system", check=0)
+        self.on_board("systemctl", "daemon-reload")
+
+        def manager():
+            return self.kferry("exec", "--", "systemctl", "is-active", unit.name).out.strip()
+
+        self.kferry("gui", "on", check=0)
+        self.assertEqual(manager(), "active")
+        self.assertRegex(self.kferry("gui", "off", check=0).err, r"gui +\S+ +off; ")
+        self.assertEqual(manager(), "inactive")
+        # What the agent and its commands run in is none of it.
+        self.assertEqual(self.on_board("systemctl", "is-active", "kferryd.service").out, "active\n")
+        self.kferry("gui", "on", "--after-reboot", check=0)
+        self.assertEqual(manager(), "inactive")
+        self.assertEqual(self.kferry("gui", check=0).out, "off; on after a reboot\n")
+        self.kferry("gui", "off", "--after-reboot", check=0)
+        self.assertEqual(self.on_board("systemctl", "get-default").out, "multi-user.target\n")
 
     def test_1_bd_of_a_kernel_from_source_passes(self):
         self.set("build.extra", f"LOCALVERSION={RELEASE_GOOD}")

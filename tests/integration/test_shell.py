@@ -2,13 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """kferry shell on a terminal of this test's, and kferry exec --script."""
 
-import fcntl
 import os
-import pty
 import re
-import select
 import signal
-import struct
 import subprocess
 import sys
 import termios
@@ -20,65 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import tap  # noqa: E402
 from scratch import KFERRY, SCALE, Board, wait_for  # noqa: E402
 from sshcase import SshCase  # noqa: E402
-
-
-class Terminal:
-    """kferry on a pseudo terminal."""
-
-    def __init__(self, board, *args, rows=24, columns=80, **env):
-        self.master, slave = pty.openpty()
-        self.resize(rows, columns)
-        self.before = termios.tcgetattr(slave)
-        self.slave = slave
-        self.seen = b""
-
-        def own():
-            os.setsid()
-            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-        self.process = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn
-            [KFERRY, *args], stdin=slave, stdout=slave, stderr=slave, preexec_fn=own,
-            env=board.environment({"TERM": "vt100", **env}), cwd=board.dir)
-
-    def resize(self, rows, columns):
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def type(self, text):
-        os.write(self.master, text.encode())
-
-    def read(self, seconds=0.05):
-        if select.select([self.master], [], [], seconds)[0]:
-            self.seen += os.read(self.master, 65536)
-            return True
-        return False
-
-    def until(self, text):
-        """Read until the text was written; what came up to its end."""
-        end = time.monotonic() + 20 * SCALE
-        while text.encode() not in self.seen:
-            if time.monotonic() > end:
-                raise AssertionError(f"no {text!r} in {self.seen[-2000:]!r}")
-            self.read(0.5)
-        head, self.seen = self.seen.split(text.encode(), 1)
-        return (head + text.encode()).decode(errors="replace")
-
-    def end(self):
-        """Its exit status, and all that was written."""
-        end = time.monotonic() + 20 * SCALE
-        while self.process.poll() is None:
-            if time.monotonic() > end:
-                self.process.kill()
-                raise AssertionError(f"kferry does not end; it wrote {self.seen[-2000:]!r}")
-            self.read()
-        while self.read():
-            pass
-        return self.process.returncode, self.seen.decode(errors="replace")
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        os.close(self.master)
-        os.close(self.slave)
+from terminal import Terminal  # noqa: E402
 
 
 class Shell(unittest.TestCase):
@@ -146,9 +84,11 @@ class Shell(unittest.TestCase):
         self.assertEqual(int(ignored.group(1), 16) & ~(0b11 << 31), 0)
 
     def test_what_a_program_wrote_before_it_left_the_terminal(self):
-        # kferryd is held meanwhile, so that all of it waits when nobody is there any more.
+        # Its parent is held meanwhile, so that all of it waits when nobody is there any more:
+        # more than one read(2) of a terminal gives, and less than the 8192 bytes that one
+        # takes at once, or the shell would wait for a reader that it has stopped.
         t = self.terminal("shell", "--", "/bin/sh", "-c",
-                          "kill -STOP $PPID; head -c 12000 /dev/zero | tr '\\0' x; echo the e''nd; "
+                          "kill -STOP $PPID; head -c 7000 /dev/zero | tr '\\0' x; echo the e''nd; "
                           "exec </dev/null >/dev/null 2>&1; kill -CONT $PPID; exec sleep 1000")
         t.until("the end")
 
