@@ -131,6 +131,7 @@ CASES = [
     fault("spin-twice", script="sleep 30", first=NO_STALL),
     fault("workqueue", script="sleep 30",
           first=NO_STALL + "echo 5 >/sys/module/workqueue/parameters/watchdog_thresh\n"),
+    fault("rcu-stall", first=STALL_SOON),
     fault("oob-read", as_name="kasan-panics", first=DIE.format("panic_on_warn")),
     Case("debug-leak", "debug", "echo 1 >/sys/module/kmemleak/parameters/verbose\n"
          "fault leak\nsleep 6\necho scan >/sys/kernel/debug/kmemleak\n"
