@@ -2,16 +2,13 @@
 #include "controller/clean/cachelock.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/file.h>
 
 #include "controller/strf.h"
-#include "proto/base/clock.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 
 #define WAIT_MS 60000 /* for a clean; removing many files takes its time */
-#define STEP_MS 50
 
 static int open_lock(const struct config *cfg)
 {
@@ -27,16 +24,8 @@ static int open_lock(const struct config *cfg)
 int cachelock_share(const struct config *cfg)
 {
 	_close_ int fd = open_lock(cfg);
-	deadline_ms end = deadline_in(WAIT_MS);
 
-	if (fd < 0)
-		return -1;
-	while (flock(fd, LOCK_SH | LOCK_NB) < 0) {
-		if ((errno != EWOULDBLOCK && errno != EINTR) || !deadline_left(end))
-			return -1;
-		poll(NULL, 0, STEP_MS);
-	}
-	return TAKE_FD(fd);
+	return fd < 0 || fs_lock(fd, LOCK_SH, WAIT_MS) < 0 ? -1 : TAKE_FD(fd);
 }
 
 int cachelock_take(const struct config *cfg, struct kf_error *err)

@@ -4,14 +4,12 @@
 
 #include <fcntl.h>
 #include <jansson.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "controller/strf.h"
-#include "proto/base/clock.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 #include "proto/text.h"
@@ -22,7 +20,6 @@
 #define WHY_MAX	     159 /* bytes taken; escaped they are four times that, at most */
 #define FAILURES_MAX 1000000
 #define LOCK_MS	     8000 /* others hold it for the time of a file's replacement */
-#define LOCK_STEP    10
 
 bool quarantine_is_fault(const char *reason)
 {
@@ -123,18 +120,9 @@ static int take_lock(int dir, const char *board)
 	_close_ int fd =
 		name ? fs_open_beneath(dir, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600)
 		     : -ENOMEM;
-	deadline_ms end = deadline_in(LOCK_MS);
+	int r = fd < 0 ? fd : fs_lock(fd, LOCK_EX, LOCK_MS);
 
-	if (fd < 0)
-		return fd;
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		if (!deadline_left(end))
-			return -ETIMEDOUT;
-		poll(NULL, 0, LOCK_STEP);
-	}
-	return TAKE_FD(fd);
+	return r < 0 ? r : TAKE_FD(fd);
 }
 
 static int failed(int r, const struct config *cfg, const char *board,

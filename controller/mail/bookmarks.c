@@ -2,22 +2,19 @@
 #include "controller/mail/bookmarks.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
 
 #include "controller/strf.h"
-#include "proto/base/clock.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
-#define FORMAT	  "kferry-patches"
-#define VERSION	  1
-#define FILE_MAX  (8u << 20)
-#define LOCK_MS	  8000 /* others hold it for the time of a file's replacement */
-#define LOCK_STEP 10
+#define FORMAT	 "kferry-patches"
+#define VERSION	 1
+#define FILE_MAX (8u << 20)
+#define LOCK_MS	 8000 /* others hold it for the time of a file's replacement */
 
 static int no_memory(struct kf_error *err)
 {
@@ -92,7 +89,6 @@ int bookmarks_load(const struct config *cfg, json_t **ret, struct kf_error *err)
 static int take_lock(const struct config *cfg, struct kf_error *err)
 {
 	_free_ char *path = strf("%s/patches.lock", config_data_dir(cfg));
-	deadline_ms end = deadline_in(LOCK_MS);
 	_close_ int fd = -1;
 	int rc = path ? fs_mkdirs_parent(AT_FDCWD, path) : -ENOMEM;
 
@@ -102,17 +98,13 @@ static int take_lock(const struct config *cfg, struct kf_error *err)
 		return no_memory(err);
 	if (rc < 0 || fd < 0)
 		return kf_err(err, rc < 0 ? rc : fd, KF_REASON_IO, "open %s: %m", path);
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return kf_err(err, -errno, KF_REASON_IO, "lock %s: %m", path);
-		if (!deadline_left(end))
-			return kf_err(err, -EBUSY, KF_REASON_BUSY,
-				      "another kferry has the bookmarks (%s): try again "
-				      "when it has ended",
-				      path);
-		poll(NULL, 0, LOCK_STEP);
-	}
-	return TAKE_FD(fd);
+	rc = fs_lock(fd, LOCK_EX, LOCK_MS);
+	if (rc == -ETIMEDOUT)
+		return kf_err(err, -EBUSY, KF_REASON_BUSY,
+			      "another kferry has the bookmarks (%s): try again when it "
+			      "has ended",
+			      path);
+	return rc < 0 ? kf_err(err, rc, KF_REASON_IO, "lock %s: %m", path) : TAKE_FD(fd);
 }
 
 /* Under the lock. */

@@ -7,7 +7,6 @@
 #include "controller/session/session_place.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -149,23 +148,9 @@ static int bind_new(int dir, const char *name)
 	return TAKE_FD(fd);
 }
 
-static int lock(int dir)
-{
-	deadline_ms end = deadline_in(LOCK_MS);
-
-	while (flock(dir, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		if (!deadline_left(end))
-			return -ETIMEDOUT;
-		poll(NULL, 0, 10);
-	}
-	return 0;
-}
-
 int session_place_listen(int dir, const char *name)
 {
-	int rc = lock(dir);
+	int rc = fs_lock(dir, LOCK_EX, LOCK_MS);
 
 	if (rc < 0)
 		return rc;
@@ -179,7 +164,7 @@ void session_place_remove(int dir, const char *name)
 	_close_ int now = -1;
 	pid_t pid = 0;
 
-	if (lock(dir) < 0)
+	if (fs_lock(dir, LOCK_EX, LOCK_MS) < 0)
 		return;
 	now = session_place_connect(dir, name, &pid);
 	if (now >= 0 && pid == getpid())

@@ -6,16 +6,21 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+
+#include "proto/base/clock.h"
 
 #define READ_STEP     (16 * 1024)
 #define COPY_STEP     (128 * 1024)
 #define COPY_ONCE     (16 * 1024 * 1024) /* bytes asked of one copy_file_range() */
 #define LINE_FILE_MAX (64 * 1024)
 #define TMP_TRIES     16
+#define LOCK_STEP_MS  10
 
 static int read_all(int fd, size_t max, struct buf *b)
 {
@@ -337,6 +342,20 @@ int fs_total_bytes(int fd, uint64_t *ret)
 bool fs_exists(int dirfd, const char *path)
 {
 	return faccessat(dirfd, path, F_OK, 0) == 0;
+}
+
+int fs_lock(int fd, int how, int wait_ms)
+{
+	deadline_ms end = deadline_in(wait_ms);
+
+	while (flock(fd, how | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (!deadline_left(end))
+			return -ETIMEDOUT;
+		poll(NULL, 0, LOCK_STEP_MS);
+	}
+	return 0;
 }
 
 int fs_set_cloexec(int fd, bool on)

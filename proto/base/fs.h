@@ -35,6 +35,8 @@ int fs_dir_stream(int fd, DIR **ret) _must_check_;
 /* The next name in it but "." and "..", good until the next call; NULL: there are no
  * more.  An error of the disk is not the end. */
 int fs_dir_next(DIR *d, const char **ret) _must_check_;
+/* Take flock(2) of fd (LOCK_SH or LOCK_EX), waiting so long at most: -ETIMEDOUT. */
+int fs_lock(int fd, int how, int wait_ms) _must_check_;
 /* Create the directories of rel below dirfd (all components), mode 0755; existing ones
  * are fine. */
 int fs_mkdirs(int dirfd, const char *rel) _must_check_;

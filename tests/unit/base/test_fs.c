@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -273,6 +274,24 @@ static void cloexec_on_and_off(void **state)
 	assert_int_equal(fs_set_cloexec(-1, true), -EBADF);
 }
 
+static void a_lock_is_waited_for(void **state)
+{
+	_close_ int one = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), two = -1;
+	char path[40];
+
+	(void)state;
+	assert_true(one >= 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", one);
+	two = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(two >= 0);
+	assert_int_equal(fs_lock(one, LOCK_SH, 0), 0);
+	assert_int_equal(fs_lock(two, LOCK_SH, 0), 0);
+	assert_int_equal(fs_lock(two, LOCK_EX, 30), -ETIMEDOUT);
+	assert_int_equal(flock(one, LOCK_UN), 0);
+	assert_int_equal(fs_lock(two, LOCK_EX, 0), 0);
+	assert_int_equal(fs_lock(-1, LOCK_EX, 1000), -EBADF);
+}
+
 #define FS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -290,6 +309,7 @@ int main(void)
 		FS_TEST(copy_goes_through_pipes),
 		FS_TEST(space_and_sync),
 		FS_TEST(cloexec_on_and_off),
+		FS_TEST(a_lock_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
