@@ -159,6 +159,16 @@ size_t text_utf8(const char *s, size_t n, uint32_t *ret_point)
 	return len;
 }
 
+size_t text_fit(const char *s, size_t n, size_t room)
+{
+	size_t used = 0, len;
+	uint32_t point;
+
+	while ((len = text_utf8(s + used, n - used, &point)) && used + len <= room)
+		used += len;
+	return used;
+}
+
 /* U+2028, U+2029 and the bidirectional controls can make a line read as what it is not.
  */
 static bool is_control(uint32_t point)

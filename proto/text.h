@@ -44,6 +44,9 @@ bool text_is_plain(const char *s, size_t n, bool keep_lines);
 /* Length of the valid UTF-8 sequence that s begins with, 0 if there is none. */
 size_t text_utf8(const char *s, size_t n, uint32_t *ret_point);
 
+/* How much of s fits in room bytes, whole characters only. */
+size_t text_fit(const char *s, size_t n, size_t room);
+
 /*
  * Append n bytes of s to out so that a terminal shows them and does nothing else: control
  * characters (but for '\n' and '\t' when keep_lines), bytes that are no valid UTF-8, and

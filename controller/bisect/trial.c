@@ -261,6 +261,7 @@ static void on_board(const struct attempt *a, const struct kernel *k)
 		if (a->ret->judged == JUDGED_GOOD)
 			test(a, k, patterns, run);
 		run_finish(run);
+		run_tell_error(run, a->env->ui, a->board);
 		sift_count_run(a->env, a->board, run);
 		note_run(a->env->cfg, a->env->ui, run_result(run), run_dir(run));
 		if (json_is_true(json_object_get(run_result(run), "returns")))

@@ -118,7 +118,6 @@ static int test_one(struct cmd_env *env, const char *board, void *arg)
 	struct patterns *patterns = NULL;
 	struct kf_error err = {0};
 	struct run *run = NULL;
-	bool told;
 	int status;
 
 	if (sift_refuse(env, board, &err) < 0)
@@ -131,10 +130,8 @@ static int test_one(struct cmd_env *env, const char *board, void *arg)
 	}
 	run_set(run, "mode", json_string("test"));
 	status = testcall(env->cfg, env->ui, board, &a->plan, patterns, run);
-	told = run_error(run) < 0;
 	run_finish(run);
-	if (!told)
-		run_tell_error(run, env->ui, board);
+	run_tell_error(run, env->ui, board);
 	sift_count_run(env, board, run);
 	note_run(env->cfg, env->ui, run_result(run), run_dir(run));
 	if (report_files_keep(&a->files, run_dir(run), board, &err) < 0) {

@@ -29,6 +29,7 @@ struct run {
 	json_t *steps;	/* borrowed from result */
 	int64_t began;	/* clock_now_ms() */
 	int error;	/* the last of writing result.json */
+	bool told;	/* that there is one */
 	enum run_board board;
 	struct suite_run *suites;
 	size_t n_suites;
@@ -185,11 +186,12 @@ int run_error(const struct run *r)
 	return r->error;
 }
 
-void run_tell_error(const struct run *r, struct ui *ui, const char *board)
+void run_tell_error(struct run *r, struct ui *ui, const char *board)
 {
-	if (r->error)
+	if (r->error && !r->told)
 		ui_warn(ui, "%s: what is in %s is not all: %s", board, r->dir,
 			strerror(-r->error));
+	r->told = r->told || r->error;
 }
 
 const char *run_dir(const struct run *r)

@@ -39,8 +39,8 @@ json_t *run_result(const struct run *r);
 void run_finish(struct run *r);
 /* 0, or why result.json could not be written (the last time that it could not). */
 int run_error(const struct run *r);
-/* Warn of that, if there is one. */
-void run_tell_error(const struct run *r, struct ui *ui, const char *board);
+/* Warn of that, if there is one, once. */
+void run_tell_error(struct run *r, struct ui *ui, const char *board);
 /* A field of result.json that is a text; NULL: it is none, or was not set.  Valid until
  * it is set again. */
 const char *run_text(const struct run *r, const char *key);

@@ -121,15 +121,14 @@ static int start_run(struct one *o, struct run **ret, struct kf_error *err)
 	return 0;
 }
 
-/* All is in result.json, or what is missing is told, once; what a CI gets of it. */
-static void end_run(struct one *o, struct run *run, bool told)
+/* All is in result.json, or what is missing is told; what a CI gets of it. */
+static void end_run(struct one *o, struct run *run)
 {
 	struct cmd_env *env = o->call->env;
 	struct kf_error err = {0};
 
 	run_finish(run);
-	if (!told)
-		run_tell_error(run, env->ui, o->out.board);
+	run_tell_error(run, env->ui, o->out.board);
 	note_run(env->cfg, env->ui, run_result(run), run_dir(run));
 	o->out.result = json_incref(run_result(run));
 	o->out.suites = run_take_suites(run, &o->out.n_suites);
@@ -164,25 +163,20 @@ static void record(struct one *o, const struct kf_error *err)
 	}
 	json_object_foreach(fields, key, value) run_set(run, key, json_incref(value));
 	json_decref(fields);
-	end_run(o, run, false);
+	end_run(o, run);
 }
 
 /* For the table: escaped, and cut between characters. */
 static void set_text(struct one *o, const char *text)
 {
 	_buf_ struct buf b = BUF_INIT;
-	uint32_t point;
-	const char *s;
-	size_t n = 0;
+	const char *s = NULL;
 
-	if (text_escape(&b, text, strlen(text), true) < 0 || !(s = buf_str(&b)))
-		return;
-	for (size_t len;
-	     (len = text_utf8(s + n, buf_len(&b) - n, &point)) && n + len < TEXT_SIZE;
-	     n += len)
-		;
-	memcpy(o->out.text, s, n);
-	o->out.text[n] = '\0';
+	if (text_escape(&b, text, strlen(text), true) == 0)
+		s = buf_str(&b);
+	if (s)
+		snprintf(o->out.text, sizeof(o->out.text), "%.*s",
+			 (int)text_fit(s, buf_len(&b), sizeof(o->out.text) - 1), s);
 }
 
 static void fail(struct one *o, const struct kf_error *err)
@@ -306,7 +300,6 @@ static void deploy_to(struct one *o, const struct kernel *k, struct greeting *gr
 	const char *board = o->out.board, *verdict, *text, *reason;
 	struct kf_error err = {0};
 	struct run *run = NULL;
-	bool told;
 	int r = 0;
 
 	if (!told_before(o))
@@ -320,7 +313,6 @@ static void deploy_to(struct one *o, const struct kernel *k, struct greeting *gr
 	snprintf(o->out.slot, sizeof(o->out.slot), "%s", k->slot);
 	o->out.status = deploy_run(env->cfg, env->ui, board, k, &o->group->opts,
 				   o->patterns, greeting, run);
-	told = run_error(run) < 0;
 	verdict = run_text(run, "verdict");
 	text = run_text(run, "text");
 	reason = run_text(run, "reason");
@@ -329,7 +321,7 @@ static void deploy_to(struct one *o, const struct kernel *k, struct greeting *gr
 	snprintf(o->out.reason, sizeof(o->out.reason), "%s", reason ? reason : "");
 	snprintf(o->out.verdict, sizeof(o->out.verdict), "%s", verdict ? verdict : "");
 	set_text(o, text ? text : verdict ? "" : "installed and not booted");
-	end_run(o, run, told);
+	end_run(o, run);
 }
 
 static bool may_be_used(struct one *o)

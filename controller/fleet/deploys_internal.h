@@ -6,15 +6,13 @@
 #include "controller/fleet/deploys.h"
 #include "controller/results/suite.h"
 
-#define TEXT_SIZE 160
-
 /* What became of a board: written by its job, read once that has ended. */
 struct outcome {
 	const char *board;
 	int status;
 	char verdict[8]; /* "": there was none to reach */
 	char reason[24]; /* of the error, as result.json has it; "": none */
-	char text[TEXT_SIZE];
+	char text[160];
 	char slot[SLOT_ID_SIZE];
 	char *run;	/* directory, or NULL */
 	json_t *result; /* as result.json has it, or NULL */

@@ -12,17 +12,6 @@
 static const char *const kind_names[TALLY_KINDS] = {"build", "deploy", "boot", "test",
 						    "bisect"};
 
-/* The length of as many whole characters of s as have room. */
-static size_t whole_characters(const char *s, size_t n, size_t room)
-{
-	size_t used = 0, len;
-	uint32_t point;
-
-	while ((len = text_utf8(s + used, n - used, &point)) && used + len <= room)
-		used += len;
-	return used;
-}
-
 static void plain(char *dst, size_t size, const char *text)
 {
 	_buf_ struct buf b = BUF_INIT;
@@ -33,8 +22,7 @@ static void plain(char *dst, size_t size, const char *text)
 	    buf_len(&b)) {
 		const char *s = (const char *)buf_data(&b);
 
-		snprintf(dst, size, "%.*s",
-			 (int)whole_characters(s, buf_len(&b), size - 1), s);
+		snprintf(dst, size, "%.*s", (int)text_fit(s, buf_len(&b), size - 1), s);
 	}
 }
 

@@ -221,19 +221,11 @@ int session_put_opened(struct buf *out, const struct sockaddr_storage *peer,
 /* What others said, so that take_text() takes it: escaped, and cut between characters. */
 static int fit(struct buf *dst, const char *text)
 {
-	uint32_t point;
-	size_t n = 0;
 	int rc = text_escape(dst, text, strlen(text), true);
 
-	while (rc == 0 && n < buf_len(dst)) {
-		size_t one = text_utf8((const char *)buf_data(dst) + n, buf_len(dst) - n,
-				       &point);
-
-		if (!one || n + one > SESSION_ERROR_MAX)
-			break;
-		n += one;
-	}
-	dst->end = dst->start + n;
+	if (rc == 0 && buf_len(dst))
+		dst->end = dst->start + text_fit((const char *)buf_data(dst),
+						 buf_len(dst), SESSION_ERROR_MAX);
 	return rc;
 }
 

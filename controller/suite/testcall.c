@@ -106,9 +106,7 @@ int testcall(const struct config *cfg, struct ui *ui, const char *board,
 	if (r == 0)
 		r = drive(&d, plan, text, &err);
 	status = conclude(&d, r, text, &err);
-	if (run_error(run))
-		ui_warn(ui, "%s: what is in %s is not all: %s", board, run_dir(run),
-			strerror(-run_error(run)));
+	run_tell_error(run, ui, board);
 	client_close(d.client);
 	classifier_free(d.classifier);
 	free(d.log);

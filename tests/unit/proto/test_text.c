@@ -200,6 +200,21 @@ static void trims(void **state)
 	assert_int_equal(n, 1);
 }
 
+static void fits_between_characters(void **state)
+{
+	static const char text[] = "a\xc3\xa4\xe2\x82\xac"; /* 1, 2 and 3 bytes */
+	static const size_t fit[] = {0, 1, 1, 3, 3, 3, 6, 6};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(fit); i++)
+		assert_int_equal(text_fit(text, strlen(text), i), fit[i]);
+	assert_int_equal(text_fit("a\xff"
+				  "b",
+				  3, 10),
+			 1);
+	assert_int_equal(text_fit(text, 2, 10), 1);
+}
+
 static void amounts(void **state)
 {
 	char s[16];
@@ -236,6 +251,7 @@ int main(void)
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(an_escape_reports_a_full_buffer),
 		cmocka_unit_test(trims),
+		cmocka_unit_test(fits_between_characters),
 		cmocka_unit_test(amounts),
 	};
 
