@@ -172,14 +172,26 @@ static int prepare(const struct agent *a, struct call *c, const char *slot,
 	return 0;
 }
 
-static int call_simple(const struct agent *a, const char *verb, const char *slot,
-		       struct kf_error *err)
+/* *ret_status: the hook's, 0 where it has not ended. */
+static int call_for_status(const struct agent *a, const char *verb, const char *slot,
+			   int *ret_status, struct kf_error *err)
 {
 	_call_ struct call c = {.n_env = 0};
 	int r;
 
 	r = prepare(a, &c, slot, err);
-	return r < 0 ? r : run(a, &c, verb, slot, err);
+	if (r == 0)
+		r = run(a, &c, verb, slot, err);
+	*ret_status = c.status;
+	return r;
+}
+
+static int call_simple(const struct agent *a, const char *verb, const char *slot,
+		       struct kf_error *err)
+{
+	int status;
+
+	return call_for_status(a, verb, slot, &status, err);
 }
 
 static int hook_probe(const struct agent *a, char note[256], struct kf_error *err)
@@ -242,13 +254,9 @@ static int hook_arm(const struct agent *a, const char *slot, struct kf_error *er
 
 static int hook_read_back(const struct agent *a, const char *slot, struct kf_error *err)
 {
-	_call_ struct call c = {.n_env = 0};
-	int r;
+	int status, r = call_for_status(a, "read-back", slot, &status, err);
 
-	r = prepare(a, &c, slot, err);
-	if (r == 0)
-		r = run(a, &c, "read-back", slot, err);
-	return r < 0 && c.status > 0 && c.status < NO_ANSWER ? -ENODATA : r;
+	return r < 0 && status > 0 && status < NO_ANSWER ? -ENODATA : r;
 }
 
 static int hook_disarm(const struct agent *a, struct kf_error *err)
