@@ -205,6 +205,14 @@ class Deploy(unittest.TestCase):
         out, err = process.communicate()
         return process.returncode, out + err
 
+    def test_a_trial_that_resets_while_it_is_judged_fell_back(self):
+        """It was seen to run, so it was tried."""
+        status, text = self.reset_while_judged(self.package(), dump=False)
+        self.assertEqual(status, 1, text)
+        self.assertIn("did not stay up", text)
+        self.assertEqual(self.board.boot_log[-1], "foreign")
+        self.assertEqual(self.board.runs()[-1]["reason"], "fell-back")
+
     def test_a_default_that_dies_while_it_is_judged_fails(self):
         """What comes back is the same slot, and this time its check passes."""
         package = self.package()

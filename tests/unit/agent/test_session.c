@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Sessions over a socketpair, as a controller sees them, on a scratch board. */
+#include <sys/ioctl.h>
+
 #include "tests/unit/agent/session_board.h"
 
 /* --- tests ---------------------------------------------------------------------- */
@@ -322,6 +324,57 @@ static void much_output_waits_for_its_reader(void **state)
 	assert_string_equal(buf_str(&err), "end\n");
 }
 
+/* Send what is queued while nobody reads what the agent sends. */
+static void send_only(struct board *b, struct client *c)
+{
+	struct buf *out = peer_out(c->peer);
+	ssize_t n = send(c->fd, buf_data(out), buf_len(out), MSG_NOSIGNAL);
+
+	if (n > 0)
+		buf_consume(out, (size_t)n);
+	uv_run(&b->loop, UV_RUN_NOWAIT);
+}
+
+/* Until the agent sends no more, as all that is between the two is full. */
+static void fill_up(struct board *b, struct client *c)
+{
+	int before = -1, waits = 0;
+
+	for (int same = 0; same < 100; same++) {
+		uv_run(&b->loop, UV_RUN_NOWAIT);
+		poll(NULL, 0, 1);
+		assert_int_equal(ioctl(c->fd, FIONREAD, &waits), 0);
+		if (waits != before)
+			same = 0;
+		before = waits;
+	}
+	assert_true(waits > 0);
+}
+
+/* Ctrl-C of who is shown a flood. */
+static void input_gets_through_where_nobody_reads(void **state)
+{
+	struct board *b = *state;
+	_buf_ struct buf out = BUF_INIT, err = BUF_INIT;
+	_free_ char *got = agent_path(&b->s.a, "/got");
+	_free_ char *script = NULL;
+
+	assert_true(asprintf(&script, "yes & read -r word; echo $word >%s; kill $!",
+			     got) > 0);
+	hello(b, &b->c);
+	ask_shell(b, &b->c, script, 0);
+	flush(b, &b->c);
+	fill_up(b, &b->c);
+	assert_int_equal(peer_send_data(b->c.peer, "it\n", 3, FRAME_END), 0);
+	alarm(GIVE_UP_S);
+	while (!fs_exists(AT_FDCWD, got)) {
+		send_only(b, &b->c);
+		poll(NULL, 0, 1);
+	}
+	take_output(b, &b->c, &out, &err);
+	alarm(0);
+}
+
 static void a_command_over_its_time_is_killed(void **state)
 {
 	struct board *b = *state;
@@ -409,6 +462,7 @@ int main(void)
 		TEST(gives_a_command_its_input),
 		TEST(a_command_that_reads_nothing_ends_all_the_same),
 		TEST(much_output_waits_for_its_reader),
+		TEST(input_gets_through_where_nobody_reads),
 		TEST(a_command_over_its_time_is_killed),
 		TEST(a_command_dies_with_its_connection),
 		TEST(a_program_that_is_not_there),

@@ -184,6 +184,14 @@ static void what_says_nothing_of_itself_is_a_trial(void **state)
 	kernel_fini(&k);
 }
 
+/* The board's own kernel is started, and the one-shot is not taken. */
+static void pass_over(struct board *b)
+{
+	arm(b, &b->a);
+	scratch_boot(&b->s, NULL);
+	put(b, "firmware/once", b->a.id);
+}
+
 /* The boot stage did not take the one-shot: it is still there after the reboot. */
 static void what_was_never_started_is_not_bad(void **state)
 {
@@ -191,9 +199,7 @@ static void what_was_never_started_is_not_bad(void **state)
 	struct agent *a = &b->s.a;
 	struct kf_error err = {0};
 
-	arm(b, &b->a);
-	scratch_boot(&b->s, NULL);
-	put(b, "firmware/once", b->a.id);
+	pass_over(b);
 	assert_int_equal(trial_boot(a, &err), 0);
 	assert_int_equal(a->state.trial.phase, KFERRY__TRIAL__TRIAL_ARMED);
 	trial_settle(a);
@@ -209,9 +215,7 @@ static void what_stays_armed_stays_a_trial(void **state)
 	struct agent *a = &b->s.a;
 	struct kf_error err = {0};
 
-	arm(b, &b->a);
-	scratch_boot(&b->s, NULL);
-	put(b, "firmware/once", b->a.id);
+	pass_over(b);
 	scratch_refuse(&b->s, "disarm", true);
 	assert_int_equal(trial_boot(a, &err), 0);
 	trial_settle(a);
@@ -235,9 +239,7 @@ static void what_cannot_be_told_stays_a_trial(void **state)
 	struct agent *a = &b->s.a;
 	struct kf_error err = {0};
 
-	arm(b, &b->a);
-	scratch_boot(&b->s, NULL);
-	put(b, "firmware/once", b->a.id);
+	pass_over(b);
 	move_hook(b, true);
 	assert_int_equal(trial_boot(a, &err), 0);
 	trial_settle(a);

@@ -330,49 +330,43 @@ static void an_empty_frame_takes_what_waits_along(void **state)
 	assert_false(a->data_end);
 }
 
-static void an_error_ends_the_sending(void **state)
+/* Send more than the agent takes: what that came to. */
+static int send_in_vain(struct agent *a, struct kf_error *err)
 {
-	struct agent *a = *state;
 	static const size_t size = 64u * 1024 * 1024;
 	uint8_t *data = calloc(1, size);
 	Kferry__RebootRequest q = KFERRY__REBOOT_REQUEST__INIT;
 	Kferry__Envelope env = CLIENT_ENVELOPE(REBOOT_REQUEST, reboot_request, &q);
-	struct kf_error err = {0};
-	struct client *c;
+	struct client *c = open_client(a);
+	int rc;
 
-	a->refuse_data = true;
-	c = open_client(a);
 	q.mode = KFERRY__REBOOT_MODE__REBOOT_NORMAL;
-	assert_int_equal(client_request(c, &env, deadline_in(10000), &err), 0);
-	assert_int_equal(
-		client_send_data(c, data, size, FRAME_END, deadline_in(20000), &err),
-		-ENOENT);
-	assert_int_equal(err.reason, KF_REASON_NO_SLOT);
+	assert_int_equal(client_request(c, &env, deadline_in(10000), err), 0);
+	rc = client_send_data(c, data, size, FRAME_END, deadline_in(60000), err);
 	assert_true(client_bytes_sent(c) < size);
 	close_client(a, c);
 	free(data);
+	return rc;
+}
+
+static void an_error_ends_the_sending(void **state)
+{
+	struct agent *a = *state;
+	struct kf_error err = {0};
+
+	a->refuse_data = true;
+	assert_int_equal(send_in_vain(a, &err), -ENOENT);
+	assert_int_equal(err.reason, KF_REASON_NO_SLOT);
 }
 
 static void empty_answers_while_data_is_sent_have_an_end(void **state)
 {
 	struct agent *a = *state;
-	static const size_t size = 64u * 1024 * 1024;
-	uint8_t *data = calloc(1, size);
-	Kferry__RebootRequest q = KFERRY__REBOOT_REQUEST__INIT;
-	Kferry__Envelope env = CLIENT_ENVELOPE(REBOOT_REQUEST, reboot_request, &q);
 	struct kf_error err = {0};
-	struct client *c;
 
 	a->empty = 300 * 1000;
-	c = open_client(a);
-	q.mode = KFERRY__REBOOT_MODE__REBOOT_NORMAL;
-	assert_int_equal(client_request(c, &env, deadline_in(10000), &err), 0);
-	assert_int_equal(
-		client_send_data(c, data, size, FRAME_END, deadline_in(60000), &err),
-		-ENOBUFS);
+	assert_int_equal(send_in_vain(a, &err), -ENOBUFS);
 	assert_non_null(strstr(err.msg, "too many answers"));
-	close_client(a, c);
-	free(data);
 }
 
 static void a_silent_agent_is_no_agent(void **state)
