@@ -28,7 +28,7 @@ tests='libcmocka-dev clang clang-format libclang-rt-14-dev shellcheck strace
 	grub-efi-amd64-bin btrfs-progs dropbear-bin qemu-user-static qemu-system-arm
 	u-boot-qemu libubootenv-tool device-tree-compiler zsh fish libxml2-utils
 	python3-jsonschema python3-yaml git-email libmailtools-perl python3-aiosmtpd
-	public-inbox b4'
+	public-inbox b4 openssl'
 corpus='linux-headers-amd64 gcc-aarch64-linux-gnu'
 bench='gcc-aarch64-linux-gnu openssh-server valgrind'
 
