@@ -219,6 +219,9 @@ int slot_check_unused(struct agent *a, const char *id, struct kf_error *err)
 	} else if (strcmp(id, s->default_slot) == 0) {
 		why = "it is the default";
 		what = "; make another one the default first (kferry kernels rollback)";
+	} else if (strcmp(id, s->next_default) == 0 && state_default_changes(s)) {
+		why = "the board may still start it by default";
+		what = "; say which one is to be the default (kferry kernels rollback)";
 	} else if (strcmp(id, s->trial.slot) == 0 &&
 		   (s->trial.phase == KFERRY__TRIAL__TRIAL_ARMED ||
 		    s->trial.phase == KFERRY__TRIAL__TRIAL_RUNNING)) {

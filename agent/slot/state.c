@@ -17,10 +17,11 @@
 #include "proto/reason.h"
 #include "proto/text.h"
 
-#define STATE_FILE "state"
-#define STATE_MAX  8192 /* bytes; 32 slots take 1.5 KiB */
-#define HEAD	   "kferry-state 1"
-#define DIGEST_KEY "digest "
+#define STATE_FILE   "state"
+#define STATE_MAX    8192 /* bytes; 32 slots take 1.5 KiB */
+#define HEAD	     "kferry-state 1"
+#define DIGEST_KEY   "digest "
+#define NEXT_DEFAULT "next-default"
 
 static const char *const trial_names[] = {
 	[KFERRY__TRIAL__TRIAL_NONE] = "none",
@@ -196,8 +197,8 @@ static bool take_modules(struct lines *l, struct state_modules *m)
 	       take_boot_id(l, "modules-boot", m->boot_id) && m->slot[0] && m->boot_id[0];
 }
 
-/* "optional KEY VALUE", any number: a later version's. */
-static bool take_optional(struct lines *l)
+/* "optional KEY VALUE", any number: ours, and those of a later version. */
+static bool take_optional(struct lines *l, struct state *s)
 {
 	while (l->at && strncmp(l->at, "optional ", strlen("optional ")) == 0) {
 		char *key = take(l, "optional"), *value;
@@ -211,6 +212,9 @@ static bool take_optional(struct lines *l)
 		if (!text_is_name(key) || !*value ||
 		    !text_is_plain(value, strlen(value), false))
 			return false;
+		if (strcmp(key, NEXT_DEFAULT) == 0 &&
+		    (strcmp(value, FOREIGN) == 0 || text_is_slot(value)))
+			snprintf(s->next_default, SLOT_ID_SIZE, "%s", value);
 	}
 	return true;
 }
@@ -259,7 +263,7 @@ static bool parse_text(struct lines *l, struct state *s)
 	    !take_slot(l, "known-good", FOREIGN, s->known_good) ||
 	    !take_slot(l, "default", FOREIGN, s->default_slot) ||
 	    !take_trial(l, &s->trial) || !take_unconfirmed(l, &s->unconfirmed) ||
-	    !take_modules(l, &s->modules) || !take_optional(l))
+	    !take_modules(l, &s->modules) || !take_optional(l, s))
 		return false;
 	while (l->at && *l->at)
 		if (!take_one_slot(l, s))
@@ -339,6 +343,8 @@ int state_emit(const struct state *s, struct buf *out)
 	if (rc == 0 && s->modules.slot[0])
 		rc = buf_printf(out, "modules-slot %s\nmodules-boot %s\n",
 				s->modules.slot, s->modules.boot_id);
+	if (rc == 0 && state_default_changes(s))
+		rc = buf_printf(out, "optional " NEXT_DEFAULT " %s\n", s->next_default);
 	for (unsigned i = 0; rc == 0 && i < s->n_slots; i++)
 		rc = buf_printf(out, "slot %s %s %" PRIu64 "\n", s->slots[i].id,
 				slot_names[s->slots[i].state], s->slots[i].number);
@@ -402,6 +408,11 @@ int state_change(int state_fd, struct state *s, const struct state *before,
 	if (state_save(state_fd, before, &e) < 0)
 		log_err("state event=undo error=\"%s\"", e.msg);
 	return rc;
+}
+
+bool state_default_changes(const struct state *s)
+{
+	return s->next_default[0] && strcmp(s->next_default, s->default_slot) != 0;
 }
 
 struct state_slot *state_find(struct state *s, const char *id)

@@ -9,7 +9,8 @@
  * may matter: the slots are then found again, and the board's own kernel is known-good.
  * For what may be lost a later version has lines "optional KEY VALUE", before those of
  * the slots: an agent passes over the ones that it does not know, and they are gone with
- * its next change.  What such a line says must change the meaning of no other.
+ * its next change.  What such a line says must change the meaning of no other.  Of this
+ * version there is "optional next-default SLOT".
  */
 #ifndef KF_STATE_H
 #define KF_STATE_H
@@ -65,6 +66,9 @@ struct state {
 	uint64_t next_boot;	       /* of boots */
 	char known_good[SLOT_ID_SIZE]; /* slot or FOREIGN */
 	char default_slot[SLOT_ID_SIZE];
+	/* What the boot chains are being told to start by default, until default_slot
+	 * says so too; "" or default_slot: nothing else than that. */
+	char next_default[SLOT_ID_SIZE];
 	struct state_trial trial;
 	struct state_unconfirmed unconfirmed;
 	struct state_modules modules;
@@ -88,6 +92,8 @@ int state_parse(const void *data, size_t n, struct state *ret,
 		struct kf_error *err) _must_check_;
 int state_emit(const struct state *s, struct buf *out) _must_check_;
 
+/* The boot chains may start by default what default_slot does not say. */
+bool state_default_changes(const struct state *s);
 struct state_slot *state_find(struct state *s, const char *id);
 /* Add or find; NULL when STATE_SLOTS are there. */
 struct state_slot *state_add(struct state *s, const char *id);

@@ -65,6 +65,38 @@ static int give_up(struct agent *a, const struct boot_chain *chain, struct kf_er
 	return kf_err_wrap(err, "take the default from %s", chain->name);
 }
 
+/* Before the chains change, so that a start after a crash finds what is half done: it
+ * goes back to what the state has as its default. */
+static int begin(struct agent *a, const char *slot, struct kf_error *err)
+{
+	struct state before;
+	int rc = 0;
+
+	pthread_mutex_lock(&a->state_lock);
+	before = a->state;
+	if (strcmp(slot, a->state.default_slot) != 0) {
+		snprintf(a->state.next_default, SLOT_ID_SIZE, "%s", slot);
+		rc = state_change(a->state_fd, &a->state, &before, err);
+	}
+	pthread_mutex_unlock(&a->state_lock);
+	return rc;
+}
+
+/* Are the chains as the state says? */
+static void end(struct agent *a, const char *slot)
+{
+	struct kf_error e;
+
+	pthread_mutex_lock(&a->state_lock);
+	if (strcmp(slot, a->state.default_slot) == 0 &&
+	    state_default_changes(&a->state)) {
+		a->state.next_default[0] = '\0';
+		if (state_save(a->state_fd, &a->state, &e) < 0)
+			log_warn("trial event=commit error=\"%s\"", e.msg);
+	}
+	pthread_mutex_unlock(&a->state_lock);
+}
+
 int trial_commit(struct agent *a, const char *slot, struct kf_error *err)
 {
 	const struct boot_chain *own = NULL;
@@ -77,10 +109,14 @@ int trial_commit(struct agent *a, const char *slot, struct kf_error *err)
 	else if (c.n == 0)
 		/* Where no chain is usable nothing was ever changed by one. */
 		c.n = boot_select(a, NULL, &c.v[0], &(struct kf_error){0}) == 0;
+	if (rc == 0)
+		rc = begin(a, slot, err);
 	if (rc == 0 && own)
 		rc = own->commit(a, slot, err);
 	for (size_t i = 0; rc == 0 && i < c.n; i++)
 		if (c.v[i] != own)
 			rc = give_up(a, c.v[i], err);
+	if (rc == 0)
+		end(a, slot);
 	return rc;
 }

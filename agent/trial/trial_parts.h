@@ -42,7 +42,8 @@ const struct state_unconfirmed *trial_running(const struct agent *a,
 void trial_fell_back(struct agent *a);
 /* Make `slot` (or FOREIGN) what boots by default, through its own chain, and take the
  * default away from every other chain that has a slot of ours: which of two boot stages
- * comes first is the firmware's choice.  chain_lock is held. */
+ * comes first is the firmware's choice.  The state has it as next_default until its
+ * default_slot is the same; that is for the caller to save.  chain_lock is held. */
 int trial_commit(struct agent *a, const char *slot, struct kf_error *err) _must_check_;
 /* Keep the deadline of the trial that runs, whatever becomes of the record of it.
  * state_lock is held; the caller saves. */

@@ -34,8 +34,8 @@ static int settle_disarm(struct agent *a, const char *slot)
 	return rc;
 }
 
-/* The chain boots by default what the state does not want. */
-static void settle_default(struct agent *a, const char *slot)
+/* The chain boots by default what the state does not want, or may do so. */
+static void settle_default(struct agent *a, const char *event)
 {
 	char def[SLOT_ID_SIZE];
 	struct kf_error e;
@@ -43,9 +43,9 @@ static void settle_default(struct agent *a, const char *slot)
 	pthread_mutex_lock(&a->state_lock);
 	memcpy(def, a->state.default_slot, sizeof(def));
 	pthread_mutex_unlock(&a->state_lock);
-	log_warn("trial slot=%s event=again default=%s", slot, def);
+	log_warn("trial event=%s default=%s", event, def);
 	if (trial_commit(a, def, &e) < 0)
-		log_warn("trial slot=%s event=commit error=\"%s\"", slot, e.msg);
+		log_warn("trial event=commit default=%s error=\"%s\"", def, e.msg);
 }
 
 void trial_fell_back(struct agent *a)
@@ -162,8 +162,8 @@ void trial_settle_locked(struct agent *a)
 		settle_elsewhere(a, u.slot);
 	if (u.disarm)
 		settle_disarm(a, u.slot);
-	if (u.commit)
-		settle_default(a, u.slot);
+	if (u.commit || u.half)
+		settle_default(a, u.commit ? "again" : "half-default");
 }
 
 /* The chain of the last trial may be counting boots: it learns that this one came up. */

@@ -225,6 +225,21 @@ static void test_what_may_be_ignored(void **state)
 	assert_null(strstr(buf_str(&text), "optional"));
 	assert_non_null(strstr(buf_str(&text), slot));
 
+	/* Ours: kept as long as it says more than the default does. */
+	buf_reset(&text);
+	assert_int_equal(
+		sign(WITH("optional next-default k-00000001\noptional lamp on\n"), &text),
+		0);
+	assert_int_equal(state_parse(buf_data(&text), buf_len(&text), &s, &err), 0);
+	assert_true(state_default_changes(&s));
+	buf_reset(&text);
+	assert_int_equal(state_emit(&s, &text), 0);
+	assert_non_null(strstr(buf_str(&text), "\noptional next-default k-00000001\n"));
+	snprintf(s.default_slot, sizeof(s.default_slot), "k-00000001");
+	buf_reset(&text);
+	assert_int_equal(state_emit(&s, &text), 0);
+	assert_null(strstr(buf_str(&text), "optional"));
+
 	assert_int_equal(parse_signed(WITH("lamp on\n")), -EBADMSG);
 	assert_int_equal(parse_signed(WITH("optional\n")), -EBADMSG);
 	assert_int_equal(parse_signed(WITH("optional lamp\n")), -EBADMSG);

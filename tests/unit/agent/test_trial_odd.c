@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agent/boot/boot.h"
-#include "agent/trial/trial.h"
+#include "agent/trial/trial_parts.h"
 #include "proto/base/fs.h"
 #include "proto/reason.h"
 
@@ -432,6 +432,86 @@ static void what_became_the_default_meanwhile_is_not_restaged(void **state)
 	assert_int_equal(scratch_state(&b->s, b->a.id), KFERRY__SLOT_STATE__SLOT_GOOD);
 }
 
+static void make_default(struct board *b, const struct kernel *k)
+{
+	struct kf_error err = {0};
+
+	arm(b, k);
+	boot(b, k);
+	assert_int_equal(trial_confirm(&b->s.a, k->id, true, false, &err), 0);
+}
+
+static void assert_default(struct board *b, const char *slot)
+{
+	_free_ char *chain = scratch_read(&b->s, "firmware/default");
+	_free_ char *text = scratch_read(&b->s, SCRATCH_VAR "state");
+
+	assert_string_equal(chain, slot);
+	assert_string_equal(b->s.a.state.default_slot, slot);
+	assert_null(strstr(text, "next-default"));
+}
+
+/* The agent dies, or the disk fails, between the chain's default and the state's. */
+static void half_a_rollback_is_undone(void **state)
+{
+	struct board *b = *state;
+	struct agent *a = &b->s.a;
+	struct kf_error err = {0};
+
+	make_default(b, &b->a);
+	scratch_install(&b->s, &b->b);
+	make_default(b, &b->b);
+	assert_default(b, b->b.id);
+	boot(b, &b->b);
+	assert_int_equal(trial_commit(a, b->a.id, &err), 0);
+	/* Until it is put right the board may need it, whatever the state says. */
+	scratch_refuse(&b->s, "commit", true);
+	scratch_off(&b->s);
+	scratch_on(&b->s);
+	assert_int_equal(trial_boot(a, &err), 0);
+	trial_settle(a);
+	pthread_mutex_lock(&a->state_lock);
+	assert_int_equal(slot_check_unused(a, b->a.id, &err), -EBUSY);
+	pthread_mutex_unlock(&a->state_lock);
+	scratch_refuse(&b->s, "commit", false);
+	scratch_off(&b->s);
+	scratch_on(&b->s);
+	assert_int_equal(trial_boot(a, &err), 0);
+	trial_settle(a);
+	assert_default(b, b->b.id);
+	pthread_mutex_lock(&a->state_lock);
+	assert_int_equal(slot_check_unused(a, b->a.id, &err), 0);
+	pthread_mutex_unlock(&a->state_lock);
+}
+
+static unsigned calls_of(struct board *b, const char *what)
+{
+	_free_ char *calls = scratch_read(&b->s, "firmware/calls");
+	unsigned n = 0;
+
+	for (const char *p = calls; (p = strstr(p, what)); p++)
+		n++;
+	return n;
+}
+
+/* What the user has set by other means since is his business. */
+static void a_whole_default_is_left_alone(void **state)
+{
+	struct board *b = *state;
+	_free_ char *def = NULL;
+	unsigned before;
+
+	make_default(b, &b->a);
+	assert_default(b, b->a.id);
+	before = calls_of(b, "commit ");
+	put(b, "firmware/default", "the user's");
+	boot(b, &b->a);
+	boot(b, NULL);
+	assert_int_equal(calls_of(b, "commit "), before);
+	def = scratch_read(&b->s, "firmware/default");
+	assert_string_equal(def, "the user's");
+}
+
 /* --- two chains: hook, and U-Boot on a FAT -------------------------------------- */
 
 static void a_default_of_another_chain_is_given_up(void **state)
@@ -502,6 +582,8 @@ int main(void)
 		T(a_line_that_was_never_booted_is_not_confirmed),
 		T(what_runs_is_confirmed_when_another_is_restaged),
 		T(what_became_the_default_meanwhile_is_not_restaged),
+		T(half_a_rollback_is_undone),
+		T(a_whole_default_is_left_alone),
 		T(a_default_of_another_chain_is_given_up),
 		T(runs_again_goes_back_over_chains),
 	};
