@@ -249,11 +249,22 @@ static bool runs_already(const struct deploy *d, const Kferry__Status *st)
 	       strcmp(st->default_slot, d->k->slot) == 0;
 }
 
+/* The kernel runs: what is there is judged. */
+static int stay(struct deploy *d, const Kferry__Status *st, char text[static 256],
+		struct kf_error *err)
+{
+	snprintf(d->chain, sizeof(d->chain), "%s", *st->chain ? st->chain : "kexec");
+	d->stage = DEPLOY_REBOOTED;
+	ui_note(d->ui, "%s: this very kernel runs already; nothing to send", d->board);
+	return verdict_reach(d, -1, text, err);
+}
+
 /* Steps up to a verdict.  1: there is none to reach (--no-reboot). */
 static int drive(struct deploy *d, char text[static 256], struct kf_error *err)
 {
 	const Kferry__Status *st;
 	int64_t pushed, took = 0;
+	bool runs;
 	int r = kexec_check_allowed(d, err);
 
 	if (r == 0)
@@ -273,14 +284,9 @@ static int drive(struct deploy *d, char text[static 256], struct kf_error *err)
 		 st->release, *st->running_slot ? st->running_slot : "its own kernel",
 		 *st->chain ? st->chain : "none");
 	snprintf(d->old_boot, sizeof(d->old_boot), "%s", st->boot_id);
-	if (runs_already(d, st)) {
-		snprintf(d->chain, sizeof(d->chain), "%s",
-			 *st->chain ? st->chain : "kexec");
-		d->stage = DEPLOY_REBOOTED;
-		ui_note(d->ui, "%s: this very kernel runs already; nothing to send",
-			d->board);
-		return verdict_reach(d, -1, text, err);
-	}
+	runs = runs_already(d, st);
+	if (runs && !d->opts->cmdline_extra)
+		return stay(d, st, text, err);
 	if (!d->opts->no_reboot) {
 		_free_ char *in_use = strdup(st->chain);
 
@@ -291,8 +297,13 @@ static int drive(struct deploy *d, char text[static 256], struct kf_error *err)
 		recording_start(d);
 	if (r == 0)
 		r = deploy_push(d, err);
+	/* Only the agent knows whether it was booted with this command line. */
+	if (r == 0 && runs)
+		r = deploy_status(d, &st, err);
 	if (r < 0)
 		return r;
+	if (runs && runs_already(d, st))
+		return stay(d, st, text, err);
 	pushed = clock_now_ms();
 	if (d->opts->no_reboot) {
 		say_installed(d, -1);

@@ -328,6 +328,16 @@ class Deploy(unittest.TestCase):
         self.assertIn("root=/dev/typo", (self.board.root / "proc/cmdline").read_text())
         self.assertEqual(default.read_text(), package.slot())
 
+    def test_another_line_of_what_runs_is_booted(self):
+        """Not "runs already": it runs with another one.  The same line does."""
+        package = self.package()
+        self.deploy(package, "--once", "--cmdline", "one two")
+        for line, boots in (("one", 3), ("one", 3), ("one two", 4)):
+            self.deploy(package, "--once", "--cmdline", line)
+            self.assertEqual(self.board.boots, boots, line)
+            words = (self.board.root / "proc/cmdline").read_text().split()
+            self.assertEqual([w for w in ("one", "two") if w in words], line.split())
+
     def test_deadline_returns_without_the_controller(self):
         """P2: nobody confirms, nobody asks; the board comes back by itself."""
         package = self.package()
