@@ -14,13 +14,15 @@
  *	KFERRY_INITRD    (stage) its initramfs, empty if it has none
  *	KFERRY_CMDLINE   (stage) its whole command line
  *
- * Exit status 0 is success; otherwise the last line on stderr says why.  What probe
+ * Exit status 0 is success; otherwise the last line on stderr says why, and EX_TEMPFAIL
+ * (75) from read-back is neither yes nor no: whom it asks does not answer.  What probe
  * prints on stdout is shown as a note.  It runs outside of the agent's sandbox
  * (agent/outside/).
  */
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "agent/boot/boot.h"
 #include "agent/outside/outside.h"
@@ -255,8 +257,9 @@ static int hook_arm(const struct agent *a, const char *slot, struct kf_error *er
 static int hook_read_back(const struct agent *a, const char *slot, struct kf_error *err)
 {
 	int status, r = call_for_status(a, "read-back", slot, &status, err);
+	bool no = status > 0 && status < NO_ANSWER && status != EX_TEMPFAIL;
 
-	return r < 0 && status > 0 && status < NO_ANSWER ? -ENODATA : r;
+	return r < 0 && no ? -ENODATA : r;
 }
 
 static int hook_disarm(const struct agent *a, struct kf_error *err)

@@ -105,6 +105,8 @@ static void a_no_is_told_from_no_answer(void **state)
 	(void)state;
 	hook_init(&h, "#!/bin/sh\nexit 1\n");
 	assert_int_equal(boot_hook.read_back(&h.b.a, TEST_SLOT, &err), -ENODATA);
+	put_program(&h.b, SCRIPT, "#!/bin/sh\nexit 75\n");
+	assert_int_equal(boot_hook.read_back(&h.b.a, TEST_SLOT, &err), -EIO);
 	put_program(&h.b, SCRIPT, "#!/bin/sh\nkill -9 $$\n");
 	assert_int_equal(boot_hook.read_back(&h.b.a, TEST_SLOT, &err), -EIO);
 	put_program(&h.b, SCRIPT, "#!/bin/sh\nexec /nonexistent/ask\n");
