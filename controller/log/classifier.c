@@ -247,7 +247,7 @@ static int start(struct classifier *c, struct caller *w, const struct logline *l
 		return release(c, w);
 	w->it = it;
 	w->p = m->p;
-	w->report = (struct report){0};
+	w->report = (struct report){.lead = m->p->each ? strlen(m->p->each) : 0};
 	it->later = findings_before(c->findings, it, SEVERITY_ERROR) != NULL;
 	if (m->p->follows)
 		it->follows = findings_before(c->findings, it, m->p->follows_from);
@@ -282,7 +282,7 @@ static int add_line(struct classifier *c, struct caller *w, const struct logline
 	if (l->has_time)
 		w->usec = l->usec;
 	/* A ruler: what comes is of the next report. */
-	if (begins(l, "=========="))
+	if (begins(l, "==========") || (w->p->each && !begins(l, w->p->each)))
 		return release(c, w);
 	r = report_line(&w->report, w->it, c->ps, l->text, l->n);
 	if (r == 0 && (end || w->it->lines > w->p->lines || report_is_over(&w->report)))

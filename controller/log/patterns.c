@@ -43,6 +43,7 @@ void pattern_fini(struct pattern *p)
 	strings_fini(&p->yes);
 	strings_fini(&p->no);
 	free(p->literal);
+	free(p->each);
 	free(p->regex);
 	pcre2_code_free(p->match);
 	pcre2_code_free(p->until);

@@ -49,6 +49,7 @@ struct pattern {
 	bool follows;	   /* from a finding of at least this severity, above it: */
 	enum severity follows_from;
 	unsigned lines; /* of the body, at most */
+	char *each;	/* what all of these have in front; NULL: they are as they are */
 	unsigned joins; /* a finding that began so many lines above, or fewer */
 	struct strings text, end, yes, no;
 	unsigned *literal; /* one for each text */

@@ -217,6 +217,14 @@ static int set_flag(struct parser *x, const char *v, const char *no, const char 
 	return 0;
 }
 
+static int set_each(struct parser *x, const char *v)
+{
+	if (x->p->each)
+		return wrong(x, "one \"each\" is all that a pattern has");
+	x->p->each = strdup(v);
+	return x->p->each ? 0 : no_memory(x);
+}
+
 /* --- keys ----------------------------------------------------------------------- */
 
 enum key {
@@ -231,7 +239,8 @@ enum key {
 	UNTIL,
 	JOINS,
 	FOLLOWS,
-	TITLE
+	TITLE,
+	EACH
 };
 
 #define KIND(k) (1u << PATTERN_##k)
@@ -255,6 +264,7 @@ static const struct {
 	[JOINS] = {"joins", KIND(FINDING)},
 	[FOLLOWS] = {"follows", KIND(FINDING)},
 	[TITLE] = {"title", KIND(FINDING)},
+	[EACH] = {"each", KIND(FINDING)},
 };
 
 static int set(struct parser *x, enum key key, const char *v)
@@ -288,6 +298,8 @@ static int set(struct parser *x, enum key key, const char *v)
 		return set_severity(x, v, &p->follows_from);
 	case TITLE:
 		return set_flag(x, v, "head", "before", &p->title_before);
+	case EACH:
+		return set_each(x, v);
 	}
 	return 0;
 }

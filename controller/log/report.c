@@ -273,7 +273,8 @@ int report_line(struct report *r, struct finding *it, const struct patterns *ps,
 		const char *s, size_t n)
 {
 	size_t keep = n < FINDING_LINE_MAX ? n : FINDING_LINE_MAX;
-	int rc = learn_func(r, it, ps, s, n);
+	size_t lead = r->lead < n ? r->lead : n;
+	int rc = learn_func(r, it, ps, s + lead, n - lead);
 
 	if (rc == 0)
 		rc = learn_modules(it, s, keep);
@@ -284,7 +285,7 @@ int report_line(struct report *r, struct finding *it, const struct patterns *ps,
 			rc = buf_append(&it->body, "\n", 1);
 	}
 	it->lines++;
-	if (it->lines > 1 && !looks_like_report(s, n)) {
+	if (it->lines > 1 && !looks_like_report(s + lead, n - lead)) {
 		r->strange++;
 		return rc;
 	}

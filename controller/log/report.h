@@ -15,6 +15,7 @@ struct report {
 	bool aside;	  /* a line is to come that names another's place */
 	char passed[64];  /* the instruction's, though no report is about that one */
 	char taken[64];	  /* where the first lock was that is held */
+	size_t lead;	  /* bytes in front of each line that say nothing */
 	unsigned strange; /* lines at the end that look like none of a report's */
 	size_t bytes;	  /* of the body without these */
 	unsigned lines;

@@ -309,6 +309,23 @@ static void test_a_report_ends_where_the_log_goes_on(void **state)
 	classifier_free(c);
 }
 
+/* One whose lines all begin alike ends with the first that does not. */
+static void test_a_report_ends_with_its_lead(void **state)
+{
+	struct classifier *c =
+		classify("[    5.000000] kmemleak: unreferenced object "
+			 "0xffff888000a4e300 (size 96):\n"
+			 "[    5.000000] kmemleak:   backtrace:\n"
+			 "[    5.000000] kmemleak:     [<0>] kmalloc_trace+0x21/0xc0\n"
+			 "[    5.000000] Call Trace:\n"
+			 "[    5.000000]  other+0x21/0xc0\n");
+
+	(void)state;
+	assert_int_equal(first(c)->lines, 3);
+	assert_null(first(c)->func);
+	classifier_free(c);
+}
+
 static void test_a_long_silence_ends_a_report(void **state)
 {
 	struct classifier *c =
@@ -744,6 +761,7 @@ int main(void)
 		cmocka_unit_test(test_an_oom_is_one),
 		cmocka_unit_test(test_reports_of_two_processors_are_kept_apart),
 		cmocka_unit_test(test_a_report_ends_where_the_log_goes_on),
+		cmocka_unit_test(test_a_report_ends_with_its_lead),
 		cmocka_unit_test(test_a_long_silence_ends_a_report),
 		cmocka_unit_test(test_later_ones_are_marked),
 		cmocka_unit_test(test_the_cause_is_the_first_fatal_one),
