@@ -14,6 +14,7 @@
 #define GAP_LINES    1000u     /* of others */
 #define BEFORE_LINES 4u	       /* a message between the cut mark and the head */
 #define REPLAY_LINES 3u
+#define HEAD_LINES   2u /* of a report of which nothing but its head is there */
 
 int classifier_new(const struct patterns *ps, struct classifier **ret)
 {
@@ -64,15 +65,15 @@ uint64_t classifier_lines(const struct classifier *c)
 
 /* --- callers -------------------------------------------------------------------- */
 
-static int close_finding(struct classifier *c, struct caller *w)
+static int finish(struct classifier *c, struct unfinished *u)
 {
-	struct finding *it = w->it;
+	struct finding *it = u->it;
 	int r;
 
 	if (!it)
 		return 0;
-	w->it = NULL;
-	r = report_end(&w->report, it);
+	u->it = NULL;
+	r = report_end(&u->report, it);
 	if (r < 0)
 		return r;
 	if (strpbrk(it->taint, "BDLMW"))
@@ -81,6 +82,13 @@ static int close_finding(struct classifier *c, struct caller *w)
 	if (r == 0)
 		findings_settle(c->findings, it);
 	return r;
+}
+
+static int close_finding(struct classifier *c, struct caller *w)
+{
+	int r = finish(c, &w->now);
+
+	return r < 0 ? r : finish(c, &w->outer);
 }
 
 static int release(struct classifier *c, struct caller *w)
@@ -165,7 +173,7 @@ static char *copy(const char *s, size_t n, size_t max)
 static int place(struct caller *w, const struct patterns *ps,
 		 const struct pattern_match *m)
 {
-	struct finding *it = w->it;
+	struct finding *it = w->now.it;
 
 	if (!it->file && m->file) {
 		it->file = copy(m->file, m->file_n, FINDING_TITLE_MAX);
@@ -174,7 +182,7 @@ static int place(struct caller *w, const struct patterns *ps,
 		for (size_t i = 0; m->line && i < m->line_n && i < 9; i++)
 			it->line = it->line * 10 + (unsigned)(m->line[i] - '0') % 10;
 	}
-	return m->func ? report_func(&w->report, it, ps, m->func, m->func_n) : 0;
+	return m->func ? report_func(&w->now.report, it, ps, m->func, m->func_n) : 0;
 }
 
 static int add_before(const struct classifier *c, struct caller *w)
@@ -187,7 +195,7 @@ static int add_before(const struct classifier *c, struct caller *w)
 		const char *nl = memchr(s, '\n', left);
 		size_t n = (size_t)(nl - s);
 
-		r = report_line(&w->report, w->it, c->ps, s, n);
+		r = report_line(&w->now.report, w->now.it, c->ps, s, n);
 		s += n + 1;
 		left -= n + 1;
 	}
@@ -229,8 +237,8 @@ static int title_before(struct caller *w)
 		return 0;
 	if (!title)
 		return -ENOMEM;
-	free(w->it->title);
-	w->it->title = title;
+	free(w->now.it->title);
+	w->now.it->title = title;
 	return 0;
 }
 
@@ -245,9 +253,9 @@ static int start(struct classifier *c, struct caller *w, const struct logline *l
 		return r;
 	if (!kept)
 		return release(c, w);
-	w->it = it;
-	w->p = m->p;
-	w->report = (struct report){.lead = m->p->each ? strlen(m->p->each) : 0};
+	w->now.it = it;
+	w->now.p = m->p;
+	w->now.report = (struct report){.lead = m->p->each ? strlen(m->p->each) : 0};
 	it->later = findings_before(c->findings, it, SEVERITY_ERROR) != NULL;
 	if (m->p->follows)
 		it->follows = findings_before(c->findings, it, m->p->follows_from);
@@ -258,7 +266,7 @@ static int start(struct classifier *c, struct caller *w, const struct logline *l
 	if (r == 0)
 		r = place(w, c->ps, m);
 	if (r == 0)
-		r = report_line(&w->report, it, c->ps, l->text, l->n);
+		r = report_line(&w->now.report, it, c->ps, l->text, l->n);
 	w->cut = false;
 	w->before_n = 0;
 	buf_reset(&w->before);
@@ -272,20 +280,52 @@ static bool begins(const struct logline *l, const char *with)
 	return l->n >= n && memcmp(l->text, with, n) == 0;
 }
 
-static int add_line(struct classifier *c, struct caller *w, const struct logline *l)
+/* A ruler: what comes is of the next report.  That may be one of how this one is told,
+ * which has hardly begun then: it goes on below. */
+static int ruler(struct classifier *c, struct caller *w)
 {
-	bool end = begins(l, "---[ end ") ||
-		   pattern_ends(c->ps, w->p, c->data, l->text, l->n);
+	bool begun = w->now.report.trace || w->now.it->lines > HEAD_LINES;
+
+	if (begun || w->outer.it)
+		return release(c, w);
+	w->outer = w->now;
+	w->now.it = NULL;
+	return 0;
+}
+
+/* The machine is told once in a report, above its trace: is it told again, the one within
+ * is over. */
+static int go_on(struct classifier *c, struct caller *w, const struct logline *l)
+{
 	int r;
 
+	if (!w->outer.it || !w->now.report.trace || !begins(l, "CPU: "))
+		return 0;
+	r = finish(c, &w->now);
+	w->now = w->outer;
+	w->outer.it = NULL;
+	return r;
+}
+
+static int add_line(struct classifier *c, struct caller *w, const struct logline *l)
+{
+	bool end;
+	int r = go_on(c, w, l);
+
+	if (r < 0)
+		return r;
 	w->line = c->line;
 	if (l->has_time)
 		w->usec = l->usec;
-	/* A ruler: what comes is of the next report. */
-	if (begins(l, "==========") || (w->p->each && !begins(l, w->p->each)))
+	if (begins(l, "=========="))
+		return ruler(c, w);
+	if (w->now.p->each && !begins(l, w->now.p->each))
 		return release(c, w);
-	r = report_line(&w->report, w->it, c->ps, l->text, l->n);
-	if (r == 0 && (end || w->it->lines > w->p->lines || report_is_over(&w->report)))
+	end = begins(l, "---[ end ") ||
+	      pattern_ends(c->ps, w->now.p, c->data, l->text, l->n);
+	r = report_line(&w->now.report, w->now.it, c->ps, l->text, l->n);
+	if (r == 0 &&
+	    (end || w->now.it->lines > w->now.p->lines || report_is_over(&w->now.report)))
 		r = release(c, w);
 	return r;
 }
@@ -296,8 +336,8 @@ static bool joins(const struct caller *w, const struct pattern *p,
 {
 	bool late = l->has_time && w && w->usec && l->usec > w->usec + JOIN_USEC;
 
-	return w && w->it && p != w->p && !late && w->it->lines <= p->joins &&
-	       w->it->severity >= p->severity;
+	return w && w->now.it && p != w->now.p && !late && w->now.it->lines <= p->joins &&
+	       w->now.it->severity >= p->severity;
 }
 
 static int head(struct classifier *c, struct caller *w, const struct logline *l,
@@ -309,7 +349,7 @@ static int head(struct classifier *c, struct caller *w, const struct logline *l,
 		r = place(w, c->ps, m);
 		return r < 0 ? r : add_line(c, w, l);
 	}
-	if (w)
+	if (w && w->now.it)
 		r = close_finding(c, w);
 	if (r == 0)
 		r = get_caller(c, l, &w);
@@ -397,7 +437,7 @@ static int cut(struct classifier *c, struct caller *w, const struct logline *l)
 	int r;
 
 	/* A message that is a head itself may stand above the mark. */
-	if (w && w->it && w->it->lines == 1)
+	if (w && w->now.it && w->now.it->lines == 1)
 		return add_line(c, w, l);
 	r = w ? close_finding(c, w) : 0;
 	if (r == 0)
@@ -418,7 +458,7 @@ static int plain_line(struct classifier *c, struct caller *w, const struct logli
 
 	if (!w)
 		return 0;
-	if (w->it)
+	if (w->now.it)
 		return add_line(c, w, l);
 	if (w->before_n >= BEFORE_LINES)
 		return release(c, w);

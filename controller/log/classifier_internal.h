@@ -13,6 +13,13 @@
 #define LINE_SIZE 8192u /* a longer one is looked at in pieces */
 #define CALLERS	  16u
 
+/* A finding that is not whole yet. */
+struct unfinished {
+	struct finding *it; /* NULL: there is none */
+	const struct pattern *p;
+	struct report report;
+};
+
 /* What a caller is about to say. */
 struct caller {
 	bool used;
@@ -21,9 +28,9 @@ struct caller {
 	bool cut;	     /* the cut mark was there, the head not yet */
 	struct buf before;   /* lines since then */
 	unsigned before_n;
-	struct finding *it; /* NULL: none is open */
-	const struct pattern *p;
-	struct report report;
+	struct unfinished now;
+	struct unfinished outer; /* whose head led to a report of its own: its trace comes
+				    behind that */
 };
 
 struct classifier {
