@@ -6,6 +6,7 @@
 
 #include "controller/build/buildtimes.h"
 #include "controller/cancel.h"
+#include "controller/kernel/treelock.h"
 #include "controller/strf.h"
 #include "proto/base/clock.h"
 #include "proto/base/fs.h"
@@ -26,7 +27,7 @@ struct makerun {
 	const struct makerun_opts *opts;
 	struct makerun_result *ret;
 	struct buildlog log;
-	int log_fd, copy_fd;
+	int lock_fd, log_fd, copy_fd;
 	const char *copy_path;
 	int64_t start;
 	int failed; /* negative errno of a log file or of memory */
@@ -336,6 +337,10 @@ static int prepare(struct makerun *m, const char *const words[], char ***ret_arg
 	int r = add_jobs(m->cfg, m->board, jobs, err);
 
 	if (r == 0)
+		r = treelock_build(m->t, m->ui, m->opts->stage,
+				   config_ms(m->cfg, m->board, "timeout.build"),
+				   &m->lock_fd, err);
+	if (r == 0)
 		r = open_logs(m, err);
 	if (r < 0)
 		return r;
@@ -395,10 +400,12 @@ int makerun(const struct config *cfg, struct ui *ui, const char *board,
 			      .t = t,
 			      .opts = opts,
 			      .ret = ret,
+			      .lock_fd = -1,
 			      .log_fd = -1,
 			      .copy_fd = -1};
 	buildlog_init(&m->log);
 	r = go(m, words, err);
+	cleanup_close(&m->lock_fd);
 	cleanup_close(&m->log_fd);
 	cleanup_close(&m->copy_fd);
 	buildlog_fini(&m->log);

@@ -8,6 +8,7 @@
 
 #include "controller/cancel.h"
 #include "controller/kernel/tree.h"
+#include "controller/kernel/treelock.h"
 #include "controller/strf.h"
 #include "controller/suite/testplan.h"
 #include "proto/base/clock.h"
@@ -170,11 +171,16 @@ static int build(const struct config *cfg, struct ui *ui, const char *board,
 	_free_ char **words = all_words(it, at, &first, &more);
 	_free_ char *log = strf("%s/suite-%s.log", at->tree->cache, it->suite);
 	struct output o = {.ui = ui, .name = it->name, .fd = -1};
-	int64_t began = clock_now_ms();
+	int64_t limit = config_ms(cfg, board, "timeout.build"), began;
+	_close_ int lock = -1;
 	int r;
 
 	if (!words || !log)
 		return no_memory(err);
+	r = treelock_build(at->tree, ui, "build", limit, &lock, err);
+	if (r < 0)
+		return r;
+	began = clock_now_ms();
 	r = fs_mkdirs(AT_FDCWD, at->out);
 	if (r < 0)
 		return kf_err(err, r, KF_REASON_IO, "make the directory %s: %m", at->out);
@@ -182,7 +188,7 @@ static int build(const struct config *cfg, struct ui *ui, const char *board,
 			       0644);
 	if (o.fd < 0)
 		return kf_err(err, o.fd, KF_REASON_IO, "create %s: %m", log);
-	r = run_make(at, words, config_ms(cfg, board, "timeout.build"), &o, log, err);
+	r = run_make(at, words, limit, &o, log, err);
 	cleanup_close(&o.fd);
 	buf_fini(&o.tail);
 	ui_progress_end(ui, NULL);

@@ -16,6 +16,7 @@ import tap  # noqa: E402
 from bisecttree import BOARD, BisectTree  # noqa: E402
 from buildtree import BuildTree  # noqa: E402
 from scratch import KFERRY, Board, wait_for  # noqa: E402
+from terminal import Terminal  # noqa: E402
 
 USAGE = 64
 # Its olddefconfig changes the file that it is told to.
@@ -207,6 +208,25 @@ class Build(Case):
         self.assertEqual((self.tree.dir / "boot/said").read_text(), "W=1 KCFLAGS=-DX\n")
         self.kferry("deploy", "-w", "1", check=USAGE)
         self.kferry("deploy", "--llvm", check=USAGE)
+
+    def test_two_in_one_tree_take_turns(self):
+        go = self.tree.dir / "go"
+        self.tree.write("Makefile", (self.tree.dir / "Makefile").read_text() + (
+            "turns:\n\t@mkdir inside\n\t@while [ ! -e go ]; do sleep 0.05; done\n"
+            "\t@rmdir inside\n"))
+        first = self.board.start("-o", "build.targets=turns", "build", cwd=self.tree.dir)
+        wait_for("the first to be at it", (self.tree.dir / "inside").exists)
+        second, third = (Terminal(self.board, "-o", "build.targets=turns", "build",
+                                  cwd=self.tree.dir) for _ in range(2))
+        for terminal in (second, third):
+            self.addCleanup(terminal.close)
+            terminal.until("waiting for another kferry that builds in this tree")
+        third.type("\x03")
+        self.assertEqual(third.end()[0], -signal.SIGINT)
+        go.touch()
+        self.assertEqual(second.end()[0], 0)
+        first.communicate(timeout=60)
+        self.assertEqual(first.returncode, 0)
 
     def test_refused(self):
         for words, says in ((["-w", "4"], "1, 2, 3, c, e"), (["-w", "111111"], "1, 2, 3"),

@@ -16,7 +16,7 @@ from scratch import KFERRY, SCALE
 class Terminal:
     """board: whose environment and directory it is called in, a Board or a Desk."""
 
-    def __init__(self, board, *args, rows=24, columns=80, **env):
+    def __init__(self, board, *args, rows=24, columns=80, cwd=None, **env):
         self.master, slave = pty.openpty()
         self.resize(rows, columns)
         self.before = termios.tcgetattr(slave)
@@ -28,7 +28,7 @@ class Terminal:
             fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
         self.process = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn
             [KFERRY, *args], stdin=slave, stdout=slave, stderr=slave, preexec_fn=own,
-            env=dict(board.environment(), TERM="vt100", **env), cwd=board.dir)
+            env=dict(board.environment(), TERM="vt100", **env), cwd=cwd or board.dir)
 
     def resize(self, rows, columns):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

@@ -6,13 +6,12 @@
  */
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
-#include <time.h>
 
 #include "controller/cancel.h"
 #include "controller/kernel/image.h"
 #include "controller/kernel/origin.h"
 #include "controller/kernel/pack/pack_internal.h"
+#include "controller/kernel/treelock.h"
 #include "controller/strf.h"
 #include "proto/base/clock.h"
 #include "proto/base/fs.h"
@@ -24,40 +23,24 @@
 
 static int take_lock(struct pack *p, struct kf_error *err)
 {
-	deadline_ms deadline = deadline_in(LOCK_WAIT_MS);
-	_free_ char *path = NULL;
-	int fd;
+	static const struct treelock_wait wait = {
+		"pack", "waiting for another kferry that packs this tree", LOCK_WAIT_MS};
+	struct kf_error e;
+	int r = treelock_take(p->tree, "lock", p->ui, &wait, &p->k->lock_fd, &e);
 
-	path = strf("%s/lock", p->tree->cache);
-	if (!path)
-		return pack_no_memory(err);
-	fd = fs_open_beneath(AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	/* What is not in the cache is nobody else's. */
-	if (fd == -ENOSPC || fd == -EDQUOT || fd == -EROFS)
+	if (r == -ENOSPC || r == -EDQUOT || r == -EROFS)
 		return pack_leave_cache(p, err);
-	if (fd < 0)
-		return kf_err(err, fd, KF_REASON_IO, "open %s: %m", path);
-	p->k->lock_fd = fd;
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		struct timespec ts = {.tv_nsec = 100 * 1000 * 1000};
-
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return kf_err(err, -errno, KF_REASON_IO, "lock %s: %m", path);
-		if (atomic_load(cancel_flag()))
-			return kf_err(err, -ECANCELED, KF_REASON_CANCELLED,
-				      "packing was cancelled");
-		if (deadline_left(deadline) == 0)
-			return kf_err(
-				err, -ETIMEDOUT, KF_REASON_IO,
-				"another kferry has been using the files packed from "
-				"%s for 10 minutes: end it, or use another object "
-				"directory (build.output)",
-				p->tree->obj);
-		ui_progress(p->ui, "pack", NULL, 0, 0,
-			    "waiting for another kferry that packs this tree");
-		nanosleep(&ts, NULL);
-	}
-	return 0;
+	if (r == -ETIMEDOUT)
+		return kf_err(
+			err, r, KF_REASON_IO,
+			"another kferry has been using the files packed from %s for "
+			"10 minutes: end it, or use another object directory "
+			"(build.output)",
+			p->tree->obj);
+	if (r < 0)
+		*err = e;
+	return r;
 }
 
 int pack_empty_stage(struct pack *p, struct kf_error *err)
