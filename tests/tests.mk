@@ -63,6 +63,7 @@ TSAN_UNITS := $(patsubst %,build/tsan/tests/unit/controller/test_%,arrival fleet
 tsan-build: build/tsan/kferry $(TSAN_UNITS)
 check-tsan:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) VARIANT=check WERROR=1 kferryd
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 kferry
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) VARIANT=tsan WERROR=1 tsan-build
 	$(Q)for t in $(TSAN_UNITS); do $$t || exit 1; done
 	$(Q)KF_BUILD=$(CURDIR)/build/tsan KFERRYD=$(CURDIR)/build/check/kferryd \
