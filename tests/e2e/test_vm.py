@@ -199,6 +199,21 @@ class Vm(unittest.TestCase):
         self.assertIn(RELEASE_GOOD, self.desk.running()[0])
         self.assertTrue(self.on_board("modprobe", "dummy").returncode == 0)
 
+    def test_2_selftests_of_the_tree_are_run_and_counted(self):
+        """Built by kselftest-install, sent, run by the tree's own runner."""
+        self.kferry("test", NAME, "kselftest:membarrier", "kselftest:size", check=0, timeout=900,
+                    cwd=self.src)
+        directory, result = self.desk.last_run()
+        self.assertEqual([s["verdict"] for s in result["suites"]], ["PASS", "PASS"])
+        for number, suite in enumerate(result["suites"], 1):
+            said = (directory / f"suites/{number}-kselftest/output").read_text()
+            passed = len(re.findall(r"^# ok \d+ ", said, re.M))
+            self.assertGreater(passed, 0)
+            self.assertEqual(suite["counts"]["PASS"], passed)
+            programs = re.findall(r"^ok \d+ selftests: (\S+): (\S+)$", said, re.M)
+            groups = {t["name"] for t in suite["tests"] if t.get("group")}
+            self.assertEqual(groups, {f"selftests.{c}.{p}" for c, p in programs})
+
     def test_3_panic_falls_back_and_its_text_is_kept(self):
         _, directory = self.falls_back(cmdline="init=/nonexistent")
         texts = "".join(p.read_text(errors="replace")
@@ -242,6 +257,7 @@ class Vm(unittest.TestCase):
                               capture_output=True, check=False)
         return int(done.stdout or 0)
 
+    @tap.level("long")
     def test_6_agent_killed_during_install_then_again(self):
         deb, push, result = self.start_deb()
         push.start()
