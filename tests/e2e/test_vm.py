@@ -249,7 +249,8 @@ class Vm(unittest.TestCase):
             self.skipTest("the archive has no Debian cloud kernel to deploy")
         result = []
         push = threading.Thread(target=lambda: result.append(
-            self.kferry("-o", "kernel.initramfs=graft", "deploy", "--from", deb, "--once")))
+            self.kferry("-o", "kernel.initramfs=graft", "deploy", "--from", deb, "--once",
+                        timeout=1800)))
         return deb, push, result
 
     def staged_files(self):

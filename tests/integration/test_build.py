@@ -215,6 +215,7 @@ class Build(Case):
             "turns:\n\t@mkdir inside\n\t@while [ ! -e go ]; do sleep 0.05; done\n"
             "\t@rmdir inside\n"))
         first = self.board.start("-o", "build.targets=turns", "build", cwd=self.tree.dir)
+        self.addCleanup(first.kill)
         wait_for("the first to be at it", (self.tree.dir / "inside").exists)
         second, third = (Terminal(self.board, "-o", "build.targets=turns", "build",
                                   cwd=self.tree.dir) for _ in range(2))
