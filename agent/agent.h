@@ -71,8 +71,6 @@ struct trial_unsettled {
 	bool elsewhere; /* it was armed, and the board came up with something else */
 	bool disarm;	/* it is over */
 	bool commit;	/* it is its chain's default, and not the state's */
-	bool half;	/* an agent died, or failed, between the chains' default and the
-			   state's */
 };
 
 /* What this boot took, in milliseconds; 0: not known.  Filled by boottimes_find() before

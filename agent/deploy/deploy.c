@@ -225,8 +225,10 @@ static bool initramfs_follows(const struct deploy *d)
 
 bool deploy_slot_is_kept(const struct deploy *d)
 {
-	return strcmp(d->id, d->a->state.known_good) == 0 ||
-	       strcmp(d->id, d->a->state.default_slot) == 0;
+	const struct state *s = &d->a->state;
+
+	return strcmp(d->id, s->known_good) == 0 || strcmp(d->id, s->default_slot) == 0 ||
+	       (state_default_changes(s) && strcmp(d->id, s->next_default) == 0);
 }
 
 /* The same package again: nothing to do, another entry, or refused. */

@@ -102,7 +102,6 @@ static bool judge(struct agent *a)
 	u->elsewhere = armed && v == FELL;
 	u->disarm = !armed && v == FELL;
 	u->commit = v == RUNS_AGAIN;
-	u->half = state_default_changes(&a->state);
 	if (u->elsewhere)
 		return false;
 	if (v == FELL)

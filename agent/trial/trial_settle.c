@@ -151,8 +151,11 @@ static void settle_arm(struct agent *a, const char *slot)
 void trial_settle_locked(struct agent *a)
 {
 	struct trial_unsettled u;
+	bool half;
 
 	pthread_mutex_lock(&a->state_lock);
+	/* An agent died, or failed, between the chains' default and the state's. */
+	half = state_default_changes(&a->state);
 	u = a->unsettled;
 	memset(&a->unsettled, 0, sizeof(a->unsettled));
 	pthread_mutex_unlock(&a->state_lock);
@@ -162,7 +165,7 @@ void trial_settle_locked(struct agent *a)
 		settle_elsewhere(a, u.slot);
 	if (u.disarm)
 		settle_disarm(a, u.slot);
-	if (u.commit || u.half)
+	if (u.commit || half)
 		settle_default(a, u.commit ? "again" : "half-default");
 }
 

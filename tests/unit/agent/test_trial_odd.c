@@ -474,10 +474,7 @@ static void half_a_rollback_is_undone(void **state)
 	assert_int_equal(slot_check_unused(a, b->a.id, &err), -EBUSY);
 	pthread_mutex_unlock(&a->state_lock);
 	scratch_refuse(&b->s, "commit", false);
-	scratch_off(&b->s);
-	scratch_on(&b->s);
-	assert_int_equal(trial_boot(a, &err), 0);
-	trial_settle(a);
+	trial_settle(a); /* the next who uses the chain does it */
 	assert_default(b, b->b.id);
 	pthread_mutex_lock(&a->state_lock);
 	assert_int_equal(slot_check_unused(a, b->a.id, &err), 0);
