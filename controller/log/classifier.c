@@ -336,6 +336,8 @@ static bool joins(const struct caller *w, const struct pattern *p,
 {
 	bool late = l->has_time && w && w->usec && l->usec > w->usec + JOIN_USEC;
 
+	if (w && w->now.it && w->now.p->each && !begins(l, w->now.p->each))
+		return false;
 	return w && w->now.it && p != w->now.p && !late && w->now.it->lines <= p->joins &&
 	       w->now.it->severity >= p->severity;
 }

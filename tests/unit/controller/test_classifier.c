@@ -309,7 +309,18 @@ static void test_a_report_ends_where_the_log_goes_on(void **state)
 	classifier_free(c);
 }
 
-/* One whose lines all begin alike ends with the first that does not. */
+static void expect_second(const char *log, const char *class_name)
+{
+	struct classifier *c = classify(log);
+
+	assert_int_equal(findings_count(classifier_findings(c)), 2);
+	assert_string_equal(findings_at(classifier_findings(c), 1)->class_name,
+			    class_name);
+	classifier_free(c);
+}
+
+/* One whose lines all begin alike ends with the first that does not, also where that is a
+ * head. */
 static void test_a_report_ends_with_its_lead(void **state)
 {
 	struct classifier *c =
@@ -324,6 +335,9 @@ static void test_a_report_ends_with_its_lead(void **state)
 	assert_int_equal(first(c)->lines, 3);
 	assert_null(first(c)->func);
 	classifier_free(c);
+	expect_second("kmemleak: unreferenced object 0xffff888000a4e300 (size 96):\n"
+		      "Internal error: Oops - Undefined instruction: 0000 [#1] SMP\n",
+		      "oops");
 }
 
 static void test_a_long_silence_ends_a_report(void **state)
