@@ -285,7 +285,7 @@ static int drive(struct deploy *d, char text[static 256], struct kf_error *err)
 		 *st->chain ? st->chain : "none");
 	snprintf(d->old_boot, sizeof(d->old_boot), "%s", st->boot_id);
 	runs = runs_already(d, st);
-	if (runs && !d->opts->cmdline_extra)
+	if (runs && !d->opts->cmdline_extra && strcmp(st->default_slot, d->k->slot) == 0)
 		return stay(d, st, text, err);
 	if (!d->opts->no_reboot) {
 		_free_ char *in_use = strdup(st->chain);

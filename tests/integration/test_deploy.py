@@ -332,8 +332,8 @@ class Deploy(unittest.TestCase):
         """Not "runs already": it runs with another one.  The same line does."""
         package = self.package()
         self.deploy(package, "--once", "--cmdline", "one two")
-        for line, boots in (("one", 3), ("one", 3), ("one two", 4)):
-            self.deploy(package, "--once", "--cmdline", line)
+        for line, boots in (("one", 3), ("one", 3), ("one two", 4), ("", 5), ("", 5)):
+            self.deploy(package, "--once", *(["--cmdline", line] if line else []))
             self.assertEqual(self.board.boots, boots, line)
             words = (self.board.root / "proc/cmdline").read_text().split()
             self.assertEqual([w for w in ("one", "two") if w in words], line.split())
