@@ -19,6 +19,7 @@ int treelock_take(const struct tree *t, const char *name, struct ui *ui,
 	deadline_ms deadline = deadline_in(wait->ms);
 	_free_ char *path = strf("%s/%s", t->cache, name);
 	_close_ int fd = -1;
+	bool told = false;
 
 	if (!path)
 		return kf_err(err, -ENOMEM, KF_REASON_NO_MEMORY, "no memory");
@@ -34,6 +35,9 @@ int treelock_take(const struct tree *t, const char *name, struct ui *ui,
 				      wait->text);
 		if (deadline_left(deadline) == 0)
 			return -ETIMEDOUT;
+		if (!told)
+			ui_note(ui, "%s: %s", wait->stage, wait->text);
+		told = true;
 		ui_progress(ui, wait->stage, NULL, 0, 0, wait->text);
 		poll(NULL, 0, STEP_MS);
 	}

@@ -24,8 +24,8 @@ struct treelock_wait {
 int treelock_take(const struct tree *t, const char *name, struct ui *ui,
 		  const struct treelock_wait *wait, int *ret_fd,
 		  struct kf_error *err) _must_check_;
-/* For whatever makes something in the tree: two at once spoil each other's objects, and
- * the log.  limit: timeout.build, which the other one has, too. */
+/* For who builds in the tree, or packs what was built: two at once spoil each other's
+ * objects, and the log.  limit: timeout.build, which the other one has, too. */
 int treelock_build(const struct tree *t, struct ui *ui, const char *stage, int64_t limit,
 		   int *ret_fd, struct kf_error *err) _must_check_;
 

@@ -265,6 +265,7 @@ class Vm(unittest.TestCase):
         wait_for("files in staging", lambda: self.staged_files() > 5, 300)
         subprocess.run(self.ssh("pkill -KILL -x kferryd"), check=True)
         push.join()
+        self.assertTrue(result, "the deploy did not end")
         if result[0].returncode:
             self.assertEqual(result[0].returncode, 2)
             wait_for("the agent to be back", lambda: self.kferry("dmesg").returncode == 0, 60)

@@ -212,18 +212,22 @@ class Build(Case):
     def test_two_in_one_tree_take_turns(self):
         go = self.tree.dir / "go"
         self.tree.write("Makefile", (self.tree.dir / "Makefile").read_text() + (
-            "turns:\n\t@mkdir inside\n\t@while [ ! -e go ]; do sleep 0.05; done\n"
+            "turns:\n\t@mkdir inside\n"
+            "\t@for i in $$(seq 1200); do [ -e go ] && break; sleep 0.05; done\n"
             "\t@rmdir inside\n"))
         first = self.board.start("-o", "build.targets=turns", "build", cwd=self.tree.dir)
-        self.addCleanup(first.kill)
+        self.addCleanup(first.wait)
+        self.addCleanup(first.terminate)
         wait_for("the first to be at it", (self.tree.dir / "inside").exists)
-        second, third = (Terminal(self.board, "-o", "build.targets=turns", "build",
-                                  cwd=self.tree.dir) for _ in range(2))
-        for terminal in (second, third):
+        second, third, pack = (Terminal(self.board, "-o", "build.targets=turns", *words,
+                                        cwd=self.tree.dir)
+                               for words in (["build"], ["build"], ["pack", "-o", "x.kferry"]))
+        for terminal in (second, third, pack):
             self.addCleanup(terminal.close)
             terminal.until("waiting for another kferry that builds in this tree")
-        third.type("\x03")
-        self.assertEqual(third.end()[0], -signal.SIGINT)
+        for terminal in (third, pack):
+            terminal.type("\x03")
+            self.assertEqual(terminal.end()[0], -signal.SIGINT)
         go.touch()
         self.assertEqual(second.end()[0], 0)
         first.communicate(timeout=60)

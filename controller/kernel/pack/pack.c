@@ -43,6 +43,22 @@ static int take_lock(struct pack *p, struct kf_error *err)
 	return r;
 }
 
+/* Nobody builds while what was built is read; the files of another build than ours are as
+ * good.  Where the cache is full, builds have no lock either. */
+static int keep_builds_out(struct pack *p, struct kf_error *err)
+{
+	struct kf_error e;
+	int r = treelock_build(p->tree, p->ui, "pack",
+			       config_ms(p->cfg, p->board, "timeout.build"), &p->build_fd,
+			       &e);
+
+	if (r == -ENOSPC || r == -EDQUOT || r == -EROFS)
+		return 0;
+	if (r < 0)
+		*err = e;
+	return r;
+}
+
 int pack_empty_stage(struct pack *p, struct kf_error *err)
 {
 	int r = fs_remove_tree(AT_FDCWD, p->stage);
@@ -304,6 +320,8 @@ static int pack(struct pack *p, struct kf_error *err)
 	if (r == 0)
 		r = take_lock(p, err);
 	if (r == 0)
+		r = keep_builds_out(p, err);
+	if (r == 0)
 		r = open_cache(p, err);
 	if (r == 0)
 		r = read_options(p, err);
@@ -320,11 +338,16 @@ static int pack(struct pack *p, struct kf_error *err)
 int kernel_from_tree(const struct config *cfg, struct ui *ui, const char *board,
 		     struct kernel **ret, struct kf_error *err)
 {
-	struct pack p = {.cfg = cfg, .ui = ui, .board = board, .began = clock_now_ms()};
+	struct pack p = {.cfg = cfg,
+			 .ui = ui,
+			 .board = board,
+			 .build_fd = -1,
+			 .began = clock_now_ms()};
 	int r = kernel_new(&p.k, err);
 
 	if (r == 0)
 		r = pack(&p, err);
+	cleanup_close(&p.build_fd);
 	origin_finish(p.origin, NULL);
 	contents_fini(&p.contents);
 	buf_fini(&p.options);

@@ -26,6 +26,7 @@ struct pack {
 	struct contents contents;
 	struct kernel *k;
 	size_t n_modules, n_changed; /* of what was not left to the makefile */
+	int build_fd;		     /* the lock that keeps builds out */
 	int64_t began;
 };
 
