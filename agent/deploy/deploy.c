@@ -228,7 +228,7 @@ bool deploy_slot_is_kept(const struct deploy *d)
 	const struct state *s = &d->a->state;
 
 	return strcmp(d->id, s->known_good) == 0 || strcmp(d->id, s->default_slot) == 0 ||
-	       (state_default_changes(s) && strcmp(d->id, s->next_default) == 0);
+	       state_default_may_be(s, d->id);
 }
 
 /* The same package again: nothing to do, another entry, or refused. */

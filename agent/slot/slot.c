@@ -219,7 +219,7 @@ int slot_check_unused(struct agent *a, const char *id, struct kf_error *err)
 	} else if (strcmp(id, s->default_slot) == 0) {
 		why = "it is the default";
 		what = "; make another one the default first (kferry kernels rollback)";
-	} else if (strcmp(id, s->next_default) == 0 && state_default_changes(s)) {
+	} else if (state_default_may_be(s, id)) {
 		why = "the board may still start it by default";
 		what = "; say which one is to be the default (kferry kernels rollback)";
 	} else if (strcmp(id, s->trial.slot) == 0 &&

@@ -415,6 +415,11 @@ bool state_default_changes(const struct state *s)
 	return s->next_default[0] && strcmp(s->next_default, s->default_slot) != 0;
 }
 
+bool state_default_may_be(const struct state *s, const char *slot)
+{
+	return state_default_changes(s) && strcmp(s->next_default, slot) == 0;
+}
+
 struct state_slot *state_find(struct state *s, const char *id)
 {
 	for (unsigned i = 0; i < s->n_slots; i++)

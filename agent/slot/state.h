@@ -94,6 +94,8 @@ int state_emit(const struct state *s, struct buf *out) _must_check_;
 
 /* The boot chains may start by default what default_slot does not say. */
 bool state_default_changes(const struct state *s);
+/* May it be this slot? */
+bool state_default_may_be(const struct state *s, const char *slot);
 struct state_slot *state_find(struct state *s, const char *id);
 /* Add or find; NULL when STATE_SLOTS are there. */
 struct state_slot *state_add(struct state *s, const char *id);

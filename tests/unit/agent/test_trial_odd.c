@@ -456,7 +456,11 @@ static void half_a_rollback_is_undone(void **state)
 {
 	struct board *b = *state;
 	struct agent *a = &b->s.a;
+	struct trip t = {.extra = "debug"};
+	Kferry__Plan plan = KFERRY__PLAN__INIT;
 	struct kf_error err = {0};
+	Kferry__PlanRequest req;
+	struct deploy *d = NULL;
 
 	make_default(b, &b->a);
 	scratch_install(&b->s, &b->b);
@@ -473,6 +477,9 @@ static void half_a_rollback_is_undone(void **state)
 	pthread_mutex_lock(&a->state_lock);
 	assert_int_equal(slot_check_unused(a, b->a.id, &err), -EBUSY);
 	pthread_mutex_unlock(&a->state_lock);
+	scratch_request(&b->a, &t, &req);
+	assert_int_equal(deploy_begin(a, &req, "t", &d, &plan, &err), -EBUSY);
+	assert_int_equal(err.reason, KF_REASON_SLOT_IN_USE);
 	scratch_refuse(&b->s, "commit", false);
 	trial_settle(a); /* the next who uses the chain does it */
 	assert_default(b, b->b.id);
