@@ -280,6 +280,12 @@ static bool begins(const struct logline *l, const char *with)
 	return l->n >= n && memcmp(l->text, with, n) == 0;
 }
 
+/* Has the line in front what all lines of the report have? */
+static bool has_lead(const struct unfinished *u, const struct logline *l)
+{
+	return !u->p->each || begins(l, u->p->each);
+}
+
 /* A ruler: what comes is of the next report.  That may be one of how this one is told,
  * which has hardly begun then: it goes on below. */
 static int ruler(struct classifier *c, struct caller *w)
@@ -319,7 +325,7 @@ static int add_line(struct classifier *c, struct caller *w, const struct logline
 		w->usec = l->usec;
 	if (begins(l, "=========="))
 		return ruler(c, w);
-	if (w->now.p->each && !begins(l, w->now.p->each))
+	if (!has_lead(&w->now, l))
 		return release(c, w);
 	end = begins(l, "---[ end ") ||
 	      pattern_ends(c->ps, w->now.p, c->data, l->text, l->n);
@@ -336,10 +342,8 @@ static bool joins(const struct caller *w, const struct pattern *p,
 {
 	bool late = l->has_time && w && w->usec && l->usec > w->usec + JOIN_USEC;
 
-	if (w && w->now.it && w->now.p->each && !begins(l, w->now.p->each))
-		return false;
-	return w && w->now.it && p != w->now.p && !late && w->now.it->lines <= p->joins &&
-	       w->now.it->severity >= p->severity;
+	return w && w->now.it && p != w->now.p && !late && has_lead(&w->now, l) &&
+	       w->now.it->lines <= p->joins && w->now.it->severity >= p->severity;
 }
 
 static int head(struct classifier *c, struct caller *w, const struct logline *l,
