@@ -44,7 +44,8 @@ static int take_lock(struct pack *p, struct kf_error *err)
 }
 
 /* Nobody builds while what was built is read; the files of another build than ours are as
- * good.  Where the cache is full, builds have no lock either. */
+ * good.  Where the cache is full a build has no place for its lock and its log, and does
+ * not begin. */
 static int keep_builds_out(struct pack *p, struct kf_error *err)
 {
 	struct kf_error e;
